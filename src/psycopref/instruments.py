@@ -1,0 +1,42 @@
+"""An instrument: a rating scale with its items, read from a TOML file that experts edit."""
+
+from pydantic import Field, model_validator
+
+from psycopref.settings import Settings
+from psycopref.toml_files import named
+
+
+class Item(Settings):
+    """One principle: what it means, what to look at, and how much it weighs in the overall score."""
+
+    name: str
+    title: str
+    definition: str
+    criteria: tuple[str, ...] = ()
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Instrument(Settings):
+    """A scale of whole points from `low` to `high` and its items in order."""
+
+    name: str
+    citation: str
+    low: int
+    high: int
+    items: tuple[Item, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Instrument":
+        names = [item.name for item in self.items]
+        if self.low >= self.high or not names or len(set(names)) != len(names):
+            raise ValueError("an instrument needs low < high and items with different names")
+        return self
+
+    def item(self, name: str) -> Item:
+        """The item of that name; KeyError where there is none."""
+        return next(item for item in self.items if item.name == name)
+
+
+def load_instrument(name: str) -> Instrument:
+    """A shipped instrument by name (`psychocounsel`) or any TOML file by path. RecipeError says what is wrong."""
+    return named(Instrument, "instruments", name)

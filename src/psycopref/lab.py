@@ -1,0 +1,134 @@
+"""The lab: do a stage once, ask models once."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
+
+from psycopref import __version__
+from psycopref.errors import StoreError
+from psycopref.models.chat import Ask, Reply
+from psycopref.models.pool import ModelEntry
+from psycopref.models.limits import answer_all
+from psycopref.progress import Progress
+from psycopref.store import keys, parquet, steps
+from psycopref.store.ledger import Ledger
+from psycopref.store.parquet import Table
+
+P = ParamSpec("P")
+Out = TypeVar("Out", covariant=True)
+
+
+class Runs(Protocol[P, Out]):
+    """What `Lab.do` takes: settings with a typed `run`."""
+
+    def run(self, lab: "Lab", *args: P.args, **kwargs: P.kwargs) -> Out: ...
+
+    @classmethod
+    def version(cls) -> int: ...
+
+    def reads(self) -> Sequence[Path]: ...
+
+
+class Lab:
+    """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock against a second run."""
+
+    def __init__(self, work: Path, progress: Progress | None = None) -> None:
+        self.work = work
+        self.progress = progress or Progress()
+        try:
+            (work / "steps").mkdir(parents=True, exist_ok=True)
+            os.chmod(work, 0o700)
+            self._lock = (work / "lock").open("a+")
+        except OSError as error:
+            raise steps.explain(error, work) from error
+        self._take_lock()
+        self.ledger = Ledger(work / "calls.sqlite")
+        self.place: Path = work
+        self.taken: list[dict[str, Any]] = []
+        self.calls_made = 0
+        self._stage = ""
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.seek(0)
+            pid = self._lock.read().strip() or "?"
+            raise StoreError(f"{self.work}: another run (process {pid}) is at work here; wait for it, or choose another --work folder") from error
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+
+    def close(self) -> None:
+        """Close the ledger and give the workspace back."""
+        self.ledger.close()
+        self._lock.close()
+
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def do(self, stage: Runs[P, Out], *args: P.args, **kwargs: P.kwargs) -> Out:
+        """The output of a stage: opened where the same stage met the same input before, made and kept otherwise."""
+        name = type(stage).__name__.lower()
+        out_type = get_type_hints(type(stage).run)["return"]
+        inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [keys.file_digest(path) for path in stage.reads()]
+        key = keys.digest({"stage": name, "version": stage.version(), "settings": keys.plain(stage), "inputs": inputs})
+        folder = self.work / "steps" / f"{name}-{key[:12]}"
+        began = time.monotonic()
+        if not folder.is_dir():
+            manifest = {"stage": name, "version": stage.version(), "key": key, "settings": keys.plain(stage), "inputs": inputs, "psycopref": __version__}
+            self._make(folder, lambda: stage.run(self, *args, **kwargs), manifest)
+            found = False
+        else:
+            found = True
+        out, manifest = steps.load(folder, out_type)
+        entry = {"stage": name, "step": folder.name, "found": found, "seconds": round(time.monotonic() - began, 3), "made_seconds": manifest["seconds"], "calls": manifest["calls"], "rows": {k: v["rows"] for k, v in manifest["outputs"].items() if v["row"]}}
+        self.taken.append(entry)
+        self.progress.step(entry)
+        return out  # type: ignore[no-any-return]
+
+    def _make(self, folder: Path, work: Callable[[], Any], manifest: dict[str, Any]) -> None:
+        before, outer_place, outer_stage = self.calls_made, self.place, self._stage
+        began = time.monotonic()
+        try:
+            self.place = steps.begin(folder)
+            self._stage = manifest["stage"]
+            out = work()
+            calls = self.calls_made - before
+            steps.finish(self.place, folder, out, {**manifest, "calls": calls, "seconds": round(time.monotonic() - began, 3)})
+        except OSError as error:
+            raise steps.explain(error, self.place) from error
+        finally:
+            self.place, self._stage = outer_place, outer_stage
+
+    def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
+        """Each ask with its reply, from the ledger or from its model; order is not kept. Streams both ways.
+
+        ModelError at the end, when everything else is answered and kept, if some calls got no answer.
+        """
+        yield from answer_all(asks, models, self.ledger, self._stage, self._count, self.progress)
+
+    def _count(self, calls: int) -> None:
+        self.calls_made += calls
+
+    def partial(self, row_type: type, name: str) -> "Table[Any] | None":
+        """A table that an interrupted run of the step under way left in its `.part` folder, or None."""
+        path = self.place / f"{name}.parquet"
+        return parquet.read(row_type, path) if path.exists() else None
+
+
+def _input_digest(value: Any) -> str:
+    """What an input is known by: rows for tables, files for weights folders, canonical JSON for the rest."""
+    if isinstance(value, Table):
+        return value.digest
+    if isinstance(value, Path):
+        return keys.folder_digest(value)
+    if isinstance(value, list | tuple) and value and hasattr(value[0], "__dataclass_fields__"):
+        return parquet.table(type(value[0]), value).digest
+    return keys.digest(value)

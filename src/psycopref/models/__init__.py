@@ -1,0 +1,1 @@
+"""Language models seen from outside."""

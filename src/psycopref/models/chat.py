@@ -1,0 +1,78 @@
+"""A language model seen from outside: Ask, Reply, and the two kinds of Provider."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from psycopref.store.keys import digest
+
+Outcome = Literal["ok", "refused", "filtered", "truncated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. Two equal asks are one call: a fresh sample says so in `draw`, a re-ask in `attempt`.
+
+    `model` is the pinned model name. Endpoint, key, time-outs and prices are not part of an ask.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float | None = None
+    max_tokens: int | None = None
+    json_schema: str = ""
+    draw: int = 0
+    attempt: int = 0
+
+    @property
+    def call_id(self) -> str:
+        """`call-` and 24 hex digits of the sha256 of the canonical ask."""
+        return "call-" + digest(self)[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies."""
+
+    call_id: str
+    outcome: Outcome
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    version: str = ""
+
+
+class Busy(Exception):
+    """A transport failure that says nothing about the answer: rate limit, 5xx, time-out. `wait` in seconds or None.
+
+    The message holds status codes and host names only, never any text of the request.
+    """
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """Answers one ask at a time, many in flight; raises Busy when the ask should be tried again."""
+
+    async def ask(self, ask: Ask) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class BatchProvider(Protocol):
+    """Answers many asks in its own batches on this machine (local weights, a recording); yields as it goes."""
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]: ...

@@ -1,0 +1,27 @@
+"""The base of everything people write: frozen, and a misspelt name is an error."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stage(Settings):
+    """A stage: settings, and a `run(lab, *tables)` that returns a NamedTuple of tables or weights Paths.
+
+    `version()` is raised when the output of `run` changes for the same input; it enters the step's key.
+    """
+
+    @classmethod
+    def version(cls) -> int:
+        return 1
+
+    def reads(self) -> Sequence[Path]:
+        """Files outside the workspace that `run` reads; their bytes enter the step's key."""
+        return ()

@@ -1,0 +1,1 @@
+"""One file per stage: word = file = class = recipe section = step folder."""

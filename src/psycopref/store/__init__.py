@@ -1,0 +1,1 @@
+"""What is kept: digests, Parquet tables, step folders, the ledger of model calls."""

@@ -1,0 +1,155 @@
+"""A step folder: written as `.part`, manifest last, renamed when whole; opened, listed, verified."""
+
+import errno
+import json
+import os
+import shutil
+import typing
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psycopref.errors import StoreError
+from psycopref.store import keys, parquet
+from psycopref.store.parquet import Table
+
+MANIFEST = "manifest.json"
+
+
+def _row_type(hint: Any) -> type | None:
+    args = typing.get_args(hint)
+    return args[0] if args and isinstance(args[0], type) else None
+
+
+def out_fields(out: type) -> dict[str, type | None]:
+    """The fields of a stage's NamedTuple: row type of a table, None for a weights folder."""
+    return {name: _row_type(hint) for name, hint in typing.get_type_hints(out).items()}
+
+
+def explain(error: OSError, path: Path) -> StoreError:
+    """A StoreError for what the operating system refused, with what to do."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return StoreError(f"{path}: no room to write ({os.strerror(error.errno)}); free some space and run again: finished steps and calls are kept")
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return StoreError(f"{path}: may not be written ({os.strerror(error.errno)}); choose another --work folder or change its rights")
+        case _:
+            return StoreError(f"{path}: {os.strerror(error.errno) if error.errno else error}")
+
+
+def begin(folder: Path) -> Path:
+    """The `.part` folder of a step, made if missing; what an interrupted run left in it (checkpoints) stays."""
+    part = folder.with_name(folder.name + ".part")
+    part.mkdir(parents=True, exist_ok=True)
+    return part
+
+
+def finish(part: Path, folder: Path, out: Any, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write the tables of `out` and the manifest into `part`, sync, and rename it to `folder`."""
+    outputs: dict[str, Any] = {}
+    for name, row_type in out_fields(type(out)).items():
+        value = getattr(out, name)
+        outputs[name] = _keep_weights(part, name, value) if row_type is None else _keep_table(part, name, row_type, value)
+    whole = {**manifest, "outputs": outputs, "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+    for stray in part.iterdir():
+        if stray.name not in {entry["file"] for entry in outputs.values()}:
+            shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+    write_synced(part / MANIFEST, json.dumps(whole, indent=1, ensure_ascii=False))
+    os.rename(part, folder)
+    sync_folder(folder.parent)
+    return whole
+
+
+def _keep_table(part: Path, name: str, row_type: type, value: Any) -> dict[str, Any]:
+    tab = parquet.table(row_type, value)
+    path = part / f"{name}.parquet"
+    parquet.write(tab, path)
+    _sync(path)
+    return {"file": path.name, "row": row_type.__name__, "rows": len(tab), "digest": tab.digest, "sha256": keys.file_digest(path)}
+
+
+def _keep_weights(part: Path, name: str, value: Path) -> dict[str, Any]:
+    place = part / name
+    if value != place:
+        raise StoreError(f"{value}: a stage must write its {name} to {place}")
+    for path in place.rglob("*"):
+        if path.is_file():
+            _sync(path)
+    return {"file": name, "row": "", "rows": 0, "digest": keys.folder_digest(place), "sha256": keys.folder_digest(place)}
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a text file by way of a `.new` beside it, synced, renamed."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def load_manifest(folder: Path) -> dict[str, Any]:
+    """A step's manifest; StoreError where it is missing or not JSON."""
+    try:
+        return typing.cast(dict[str, Any], json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder / MANIFEST}: missing or not JSON; delete the folder {folder} and run again to remake the step") from error
+
+
+def load(folder: Path, out: type) -> tuple[Any, dict[str, Any]]:
+    """A finished step as its NamedTuple, with its manifest. Row counts are checked against it."""
+    manifest = load_manifest(folder)
+    values: dict[str, Any] = {}
+    for name, row_type in out_fields(out).items():
+        entry = manifest["outputs"].get(name)
+        if entry is None:
+            raise StoreError(f"{folder}: holds no {name!r}; delete the folder and run again")
+        values[name] = folder / entry["file"] if row_type is None else _open_table(folder, row_type, entry)
+    return out(**values), manifest
+
+
+def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[Any]:
+    path = folder / entry["file"]
+    tab: Table[Any] = parquet.read(row_type, path)
+    if keys.file_digest(path) != entry["sha256"]:
+        raise StoreError(f"{path}: changed since it was written (its sha256 is not the manifest's); delete {folder} and run again to remake the step")
+    tab._digest = entry["digest"]  # noqa: SLF001 - the manifest vouches for it
+    return tab
+
+
+def listed(root: Path) -> Iterator[Path]:
+    """The finished step folders below `root`, by name."""
+    if root.is_dir():
+        yield from sorted(path for path in root.iterdir() if path.is_dir() and not path.name.endswith(".part"))
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with a step folder, in words; an empty list where every file is as it was written."""
+    try:
+        manifest = load_manifest(folder)
+    except StoreError as error:
+        return [str(error)]
+    return [problem for entry in manifest["outputs"].values() if (problem := _differs(folder, entry))]
+
+
+def _differs(folder: Path, entry: dict[str, Any]) -> str:
+    path = folder / entry["file"]
+    if not path.exists():
+        return f"{path}: missing"
+    now = keys.folder_digest(path) if path.is_dir() else keys.file_digest(path)
+    return "" if now == entry["sha256"] else f"{path}: changed since it was written"

@@ -1,0 +1,1 @@
+"""Training: the only room besides models/local.py that imports torch."""
