@@ -1,6 +1,8 @@
 """An instrument: a rating scale with its items, read from a TOML file that experts edit."""
 
-from pydantic import Field, model_validator
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from psycopref.settings import Settings
 from psycopref.toml_files import named
@@ -40,3 +42,10 @@ class Instrument(Settings):
 def load_instrument(name: str) -> Instrument:
     """A shipped instrument by name (`psychocounsel`) or any TOML file by path. RecipeError says what is wrong."""
     return named(Instrument, "instruments", name)
+
+
+def _load(value: Any) -> Any:
+    return load_instrument(value) if isinstance(value, str) else value
+
+
+InstrumentSetting = Annotated[Instrument, BeforeValidator(_load)]

@@ -112,9 +112,10 @@ class Lab:
 
         ModelError at the end, when everything else is answered and kept, if some calls got no answer.
         """
-        yield from answer_all(asks, models, self.ledger, self._stage, self._count, self.progress)
+        yield from answer_all(asks, models, self.ledger, self._stage, self.count, self.progress)
 
-    def _count(self, calls: int) -> None:
+    def count(self, calls: int) -> None:
+        """Add finished new calls to the tally of this run."""
         self.calls_made += calls
 
     def partial(self, row_type: type, name: str) -> "Table[Any] | None":

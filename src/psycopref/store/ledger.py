@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopref.errors import StoreError
 from psycopref.models.chat import Ask, Reply
-from psycopref.store.keys import canonical
+from psycopref.store.keys import canonical, digest
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -74,14 +74,35 @@ class Ledger:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def merge(self, other: Path) -> int:
+        """Take in the calls of another ledger file; gives how many were new."""
+        Ledger(other, read_only=True).close()
+        try:
+            self._db.execute("ATTACH DATABASE ? AS other", [str(other)])
+            with self._db:
+                before = self._db.total_changes
+                self._db.execute("INSERT OR IGNORE INTO calls SELECT * FROM other.calls")
+                return self._db.total_changes - before
+        except sqlite3.Error as error:
+            raise StoreError(f"{other}: its calls could not be taken in ({error})") from error
+        finally:
+            self._db.execute("DETACH DATABASE other")
+
+    def pack(self) -> None:
+        """Make it one small file without a WAL beside it, to ship or to send."""
+        self._db.execute("UPDATE calls SET finished_at = ''")
+        self._db.commit()
+        self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.execute("VACUUM")
+
+    def ids(self) -> frozenset[str]:
+        """All call ids."""
+        return frozenset(row[0] for row in self._db.execute("SELECT call_id FROM calls"))
+
     def ask_text(self, call_id: str) -> str | None:
         """The canonical request of a call, or None."""
         row = self._db.execute("SELECT ask FROM calls WHERE call_id = ?", [call_id]).fetchone()
         return str(row[0]) if row else None
-
-    def models_for(self, field: str, value: str) -> Iterator[str]:
-        """The models that have a call whose ask's `field` is `value` (for recorded pools)."""
-        yield from (row[0] for row in self._db.execute("SELECT DISTINCT model FROM calls WHERE json_extract(ask, ?) = ?", [f"$.{field}", value]))
 
     def check(self) -> list[str]:
         """What SQLite's integrity check finds wrong; an empty list where all is well."""
@@ -90,6 +111,4 @@ class Ledger:
 
     def wrong_ids(self) -> list[str]:
         """Calls whose id is not the digest of their request."""
-        from psycopref.store.keys import digest
-
         return [row[0] for row in self._db.execute("SELECT call_id, ask FROM calls") if "call-" + digest(json.loads(row[1]))[:24] != row[0]]

@@ -1,0 +1,85 @@
+"""The command line: words to function calls, nothing more."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from psycopref import __version__
+from psycopref.errors import PsycoprefError
+from psycopref.progress import Progress
+
+
+def parser() -> argparse.ArgumentParser:
+    """The five commands."""
+    top = argparse.ArgumentParser(prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run a recipe; what was done before is found, not done again")
+    run.add_argument("recipe", help="a .toml file, or the name of one in recipes/")
+    show = commands.add_parser("show", help="show the runs, one run, one step or one table")
+    show.add_argument("what", nargs="?", default="", help="a run's or step's name, or STEP/TABLE; nothing lists the runs")
+    show.add_argument("--rows", type=int, default=10, help="how many rows of a table (default 10)")
+    calls = commands.add_parser("calls", help="the model calls made here: a summary, those still missing, or add a file of replies")
+    calls.add_argument("action", nargs="?", choices=["missing", "add"], help="nothing: a summary")
+    calls.add_argument("file", nargs="?", help="missing: the recipe; add: a .jsonl or ledger file with replies")
+    commands.add_parser("verify", help="check every step, weight and call against what was written")
+    export = commands.add_parser("export", help="write preferences, the reward model or the policy of a run to a folder")
+    export.add_argument("what", choices=["preferences", "reward", "policy"])
+    export.add_argument("folder", type=Path)
+    export.add_argument("--format", default="hf", choices=["hf"], help="hf: a folder that datasets.load_dataset reads")
+    export.add_argument("--run", default="", help="the name of a run (default: the newest)")
+    for command in commands.choices.values():
+        command.add_argument("--work", type=Path, default=Path("work"), metavar="DIR", help="the workspace (default work/)")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it went well, 1 with a message on standard error, 130 when interrupted."""
+    args = parser().parse_args(argv)
+    try:
+        return _do(args)
+    except PsycoprefError as error:
+        print(f"psycopref: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("psycopref: interrupted; what was finished is kept, run again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _do(args: argparse.Namespace) -> int:
+    from psycopref import inspecting
+
+    match args.command:
+        case "run":
+            return _run(args)
+        case "show":
+            inspecting.show(args.work, args.what, args.rows)
+            return 0
+        case "calls":
+            return inspecting.calls(args.work, args.action, args.file)
+        case "verify":
+            return inspecting.verify(args.work)
+        case _:
+            from psycopref.export import export
+
+            export(args.what, args.folder, args.work, args.run)
+            print(f"{args.what} written to {args.folder}")
+            return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from psycopref import runs
+
+    place = runs.run(args.recipe, args.work, Progress(quiet=False))
+    from psycopref.inspecting import headline
+
+    print(headline(place))
+    print(f"report: {place / 'report.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Client speeches to preference data: the order of the stages, and what each left out."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psycopref.errors import RecipeError
+from psycopref.lab import Lab
+from psycopref.recipes import Dataset
+from psycopref.stages.collect import Collected
+from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech, metric
+
+
+class Built(NamedTuple):
+    """A preference dataset with everything that was left out of it."""
+
+    speeches: Sequence[Speech]
+    responses: Sequence[Response]
+    ratings: Sequence[Rating]
+    preferences: Sequence[Preference]
+    measure: Sequence[Preference]
+    dropped: Sequence[Dropped]
+    failures: Sequence[Failure]
+    metrics: Sequence[Metric]
+
+
+def run(recipe: Dataset, lab: Lab) -> Built:
+    """Do the dataset stages in order."""
+    found = lab.do(recipe.collect)
+    clean = lab.do(recipe.clean, found.speeches)
+    unique = lab.do(recipe.dedup, clean.speeches)
+    named = lab.do(recipe.topics, unique.speeches)
+    dropped = [*found.dropped, *clean.dropped, *unique.dropped]
+    if recipe.respond is None or recipe.rate is None or recipe.pair is None:
+        return _published(named.speeches, found, dropped, named.failures)
+    answered = lab.do(recipe.respond, named.speeches, found.responses)
+    rated = lab.do(recipe.rate, named.speeches, answered.responses)
+    paired = lab.do(recipe.pair, named.speeches, answered.responses, rated.ratings)
+    failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
+    counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
+    return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, [*paired.metrics, *counts])
+
+
+def _published(speeches: Sequence[Speech], found: Collected, dropped: Sequence[Dropped], failures: Sequence[Failure]) -> Built:
+    if not found.preferences:
+        raise RecipeError("[dataset]: the source brings no preferences of its own; add [dataset.respond], [dataset.rate] and [dataset.pair]")
+    split = {speech.speech_id: speech.split for speech in speeches}
+    kept = [_with_split(row, split[row.speech_id]) for row in found.preferences if row.speech_id in split]
+    counts = [metric("pairs", name, count, count=count) for name in ("train", "dev", "test", "gold") for count in [sum(row.split == name for row in kept)]]
+    measure = [row for row in kept if row.split == "test"]
+    more = _counts(found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures)
+    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, [*counts, *more])
+
+
+def _with_split(row: Preference, split: str) -> Preference:
+    return Preference(row.preference_id, row.speech_id, row.chosen_id, row.rejected_id, row.gap, split)  # type: ignore[arg-type]
+
+
+def _counts(found: Sequence[Speech], early: Sequence[Dropped], kept: Sequence[Speech], dropped: Sequence[Dropped], responses: Sequence[Response], ratings: Sequence[Rating], failures: Sequence[Failure]) -> list[Metric]:
+    figures = {
+        "speeches.read": len(found) + len(early), "speeches.kept": len(kept), "speeches.dropped": len(dropped),
+        "responses": len(responses), "ratings": len(ratings), "failures": len(failures),
+    }
+    return [metric(name, "all", value, count=value) for name, value in figures.items()]
+

@@ -1,0 +1,158 @@
+"""The whole paper: dataset, reward model, policy by DPO and DPO-Iter, figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopref.errors import RecipeError
+from psycopref.flows import dataset
+from psycopref.flows.dataset import Built
+from psycopref.lab import Lab
+from psycopref.recipes import PaperRecipe, Training
+from psycopref.stages.calibrate import Calibrated
+from psycopref.store.keys import digest
+from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, Verdict, metric
+
+
+class Round(NamedTuple):
+    """One state of the policy: its weights, and its answers to the test speeches with their scores."""
+
+    weights: Path
+    answers: Sequence[Response]
+    scores: Sequence[Rating]
+    gold_scores: Sequence[Rating]
+
+
+class Trained(NamedTuple):
+    """What the training half of a run yields."""
+
+    reward: Path
+    gold: Path | None
+    rounds: list[Round]
+    calibrated: Calibrated
+    verdicts: list[Verdict]
+    metrics: list[Metric]
+    failures: list[Failure]
+    curves: dict[str, Sequence[Point]]
+    opponent: Sequence[Response]
+
+
+NONE: Sequence[Preference] = ()
+NO_RESPONSES: Sequence[Response] = ()
+
+
+def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
+    """The dataset flow, then training and evaluation."""
+    built = dataset.run(recipe.dataset, lab)
+    return built, train(recipe.training, lab, built)
+
+
+def train(recipe: Training, lab: Lab, built: Built) -> Trained:
+    """Reward models, the policy and its rounds, and the figures."""
+    curves: dict[str, Sequence[Point]] = {}
+    start = _sft(recipe, lab, built, curves)
+    reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, start)
+    curves["reward"] = reward.curve
+    scores = lab.do(recipe.score, built.speeches, built.responses, reward.weights).ratings
+    calibrated = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores)
+    gold = _gold(recipe, lab, built, curves)
+    failures: list[Failure] = []
+    rounds = _rounds(recipe, lab, built, start, reward.weights, gold, curves, failures)
+    metrics = [*calibrated.metrics, *[row for number, one in enumerate(rounds) for row in _round_metrics(number, one)]]
+    verdicts, opponent = _judged(recipe, lab, built, rounds, gold or reward.weights, metrics, failures)
+    return Trained(reward.weights, gold, rounds, calibrated, verdicts, metrics, failures, curves, opponent)
+
+
+def _sft(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[Point]]) -> Path | None:
+    if recipe.sft is None:
+        return None
+    made = lab.do(recipe.sft, built.speeches, built.responses, NONE, None)
+    curves["sft"] = made.curve
+    return made.weights
+
+
+def _gold(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[Point]]) -> Path | None:
+    """The gold reward model: trained on the speeches of split 'gold', which nothing else uses."""
+    if recipe.gold is None:
+        return None
+    if recipe.gold.split != "gold" or (recipe.gold_sft is not None and recipe.gold_sft.split != "gold"):
+        raise RecipeError("[training.gold] and [training.gold_sft]: split must be 'gold', so that the judge shares no speech with what it judges")
+    base = lab.do(recipe.gold_sft, built.speeches, built.responses, NONE, None).weights if recipe.gold_sft else None
+    made = lab.do(recipe.gold, built.speeches, built.responses, built.preferences, base)
+    curves["gold"] = made.curve
+    return made.weights
+
+
+def _rounds(
+    recipe: Training, lab: Lab, built: Built, start: Path | None, reward: Path, gold: Path | None, curves: dict[str, Sequence[Point]], failures: list[Failure]
+) -> list[Round]:
+    """Round 0 is the start, round 1 DPO on the dataset's pairs, then DPO-Iter (paper, section 5: best and worst of 8 by the reward model)."""
+    test = [speech for speech in built.speeches if speech.split == "test"]
+    rounds = [_answered(recipe, lab, test, start, reward, gold, failures)] if start else []
+    made = lab.do(recipe.policy, built.speeches, built.responses, built.preferences, start)
+    curves["dpo"] = made.curve
+    rounds.append(_answered(recipe, lab, test, made.weights, reward, gold, failures))
+    prompts = sorted((speech for speech in built.speeches if speech.split == "train"), key=lambda s: digest(["round", s.speech_id]))
+    for number in range(recipe.rounds):
+        part = [prompts[(number * recipe.round_speeches + k) % len(prompts)] for k in range(min(recipe.round_speeches, len(prompts)))]
+        drafts = lab.do(recipe.draft, part, made.weights, NO_RESPONSES)
+        failures.extend(drafts.failures)
+        scores = lab.do(recipe.score, part, drafts.responses, reward).ratings
+        pairs = lab.do(recipe.pair, part, drafts.responses, scores).preferences
+        made = lab.do(recipe.online, part, drafts.responses, pairs, made.weights)
+        curves[f"round {number + 1}"] = made.curve
+        rounds.append(_answered(recipe, lab, test, made.weights, reward, gold, failures))
+    return rounds
+
+
+def _answered(recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path, reward: Path, gold: Path | None, failures: list[Failure]) -> Round:
+    drafts = lab.do(recipe.answer, test, weights, NO_RESPONSES)
+    failures.extend(drafts.failures)
+    scores = lab.do(recipe.score, test, drafts.responses, reward).ratings
+    gold_scores = lab.do(recipe.score, test, drafts.responses, gold).ratings if gold else ()
+    return Round(weights, drafts.responses, scores, gold_scores)
+
+
+def _judged(
+    recipe: Training, lab: Lab, built: Built, rounds: list[Round], judge: Path, metrics: list[Metric], failures: list[Failure]
+) -> tuple[list[Verdict], Sequence[Response]]:
+    """The last policy against the opponent, raw and with the opponent's length asked for, and against its start."""
+    test = [speech for speech in built.speeches if speech.split == "test"]
+    rival = lab.do(recipe.opponent, test, NO_RESPONSES)
+    faced = {row.speech_id for row in rival.responses}
+    common = [speech for speech in test if speech.speech_id in faced]
+    short = lab.do(recipe.constrained, common, rounds[-1].weights, rival.responses)
+    failures.extend([*rival.failures, *short.failures])
+    verdicts: list[Verdict] = []
+    arms = [
+        ("winrate", "raw", common, rounds[-1].answers, rival.responses),
+        ("winrate", "constrained", common, short.responses, rival.responses),
+        ("winrate.start", "raw", test, rounds[-1].answers, rounds[0].answers),
+    ]
+    for name, arm, speeches, ours, theirs in arms:
+        stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
+        both = [*ours, *theirs]
+        scores = lab.do(recipe.score, speeches, both, judge).ratings if stage.judge is None else ()
+        made = lab.do(stage, speeches, ours, theirs, scores)
+        metrics.extend(made.metrics)
+        verdicts.extend(made.verdicts)
+        failures.extend(made.failures)
+    return verdicts, rival.responses
+
+
+def _round_metrics(number: int, one: Round) -> list[Metric]:
+    """policy.reward, policy.gold_reward and policy.words of one round: means over the test answers with intervals by speech."""
+    from psycopref.stats.intervals import mean_by_cluster
+
+    speech_of = {row.response_id: row.speech_id for row in one.answers}
+    out = []
+    series = {
+        "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
+        "policy.gold_reward": [(speech_of[r.subject_id], r.score) for r in one.gold_scores],
+        "policy.words": [(r.speech_id, float(len(r.text.split()))) for r in one.answers],
+    }
+    for name, pairs in series.items():
+        if pairs:
+            value, low, high = mean_by_cluster([v for _, v in pairs], [c for c, _ in pairs])
+            out.append(metric(name, f"round:{number}", value, low, high, len(pairs)))
+    return out

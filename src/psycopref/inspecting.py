@@ -1,0 +1,108 @@
+"""What a workspace holds, for people: runs, steps, tables, calls, and whether all is as it was written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table as View
+
+from psycopref import runs
+from psycopref.errors import StoreError
+from psycopref.lab import Lab
+from psycopref.store import steps
+from psycopref.store.ledger import Ledger
+
+_HEAD = ("pairs", "reward.accuracy", "reward.auc", "reward.ece", "reward.brier", "policy.gold_reward", "policy.words", "winrate", "winrate.start", "calls.made", "calls.failed", "seconds")
+
+
+def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
+    view = View(title=title, title_justify="left")
+    for name in names:
+        view.add_column(name, overflow="fold")
+    for row in rows:
+        view.add_row(*row)
+    Console().print(view)
+
+
+def headline(run_folder: Path) -> str:
+    """The main figures of a run as plain lines."""
+    rows = json.loads((run_folder / "metrics.json").read_text(encoding="utf-8"))
+    lines = []
+    for row in rows:
+        if row["name"] in _HEAD and not str(row["slice"]).startswith("topic:"):
+            span = f"  [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None else ""
+            lines.append(f"{row['name']:<20} {row['slice']:<22} {row['value']:>10.3f}{span}  n={row['count']}")
+    return "\n".join(lines)
+
+
+def show(work: Path, what: str, rows: int) -> None:
+    """Print the runs, one run's figures and steps, one step's manifest, or the first rows of STEP/TABLE."""
+    step, _, table = what.partition("/")
+    folder = work / "steps" / step
+    if not what:
+        names = sorted(path.name for path in (work / "runs").glob("*"))
+        _view(f"runs in {work}", ["run"], [[name] for name in names])
+    elif (work / "runs" / what).is_dir():
+        _show_run(runs.latest(work, what))
+    elif not folder.is_dir():
+        raise StoreError(f"{work}: no run and no step is named {step!r}; `psycopref show` lists the runs, `psycopref show RUN` its steps")
+    elif table:
+        _show_table(folder, table, rows)
+    else:
+        print(json.dumps(steps.load_manifest(folder), indent=1, ensure_ascii=False))
+
+
+def _show_run(place: Path) -> None:
+    entries = runs.taken(place)
+    rows = [[str(e["step"]), "found" if e["found"] else "made", f"{e['made_seconds']:.1f}", ", ".join(f"{v} {k}" for k, v in e["rows"].items())] for e in entries]
+    _view(place.name, ["step", "", "seconds", "rows"], rows)
+    print(headline(place))
+
+
+def _show_table(folder: Path, table: str, rows: int) -> None:
+    entry = steps.load_manifest(folder)["outputs"].get(table)
+    if entry is None or not entry["row"]:
+        known = [name for name, one in steps.load_manifest(folder)["outputs"].items() if one["row"]]
+        raise StoreError(f"{folder}: no table {table!r}; there are {known}")
+    with pl.Config(tbl_rows=rows, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=200):
+        print(pl.read_parquet(folder / entry["file"]).head(rows))
+
+
+def calls(work: Path, action: str | None, file: str | None) -> int:
+    """The ledger's summary; the calls a recipe still lacks, as JSON lines; or replies added from a file."""
+    from psycopref.missing import add, missing
+
+    if action is None:
+        summary = _open(work).summary()
+        _view(f"calls in {work}", ["stage", "model", "outcome", "calls", "tokens in", "tokens out"], [[str(v) for v in row.values()] for row in summary])
+        return 0
+    if file is None:
+        raise StoreError(f"calls {action}: name {'the recipe' if action == 'missing' else 'the file of replies'}")
+    if action == "missing":
+        missing(work, file)
+    else:
+        with Lab(work) as lab:
+            print(f"{add(lab.ledger, Path(file))} replies added")
+    return 0
+
+
+def _open(work: Path) -> Ledger:
+    if not (work / "calls.sqlite").is_file():
+        raise StoreError(f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one")
+    return Ledger(work / "calls.sqlite")
+
+
+def verify(work: Path) -> int:
+    """Check every finished step and every call; prints what is wrong; 0 when nothing is."""
+    folders = list(steps.listed(work / "steps"))
+    problems = [problem for folder in folders for problem in steps.verify(folder)]
+    ledger = _open(work)
+    problems += [f"{ledger.path}: {line}" for line in ledger.check()]
+    problems += [f"{ledger.path}: {call_id} is not the id of its request" for call_id in ledger.wrong_ids()]
+    for problem in problems:
+        print(problem)
+    total: list[dict[str, Any]] = ledger.summary()
+    print(f"{len(folders)} steps, {sum(row['calls'] for row in total)} calls: {'all as written' if not problems else f'{len(problems)} problems'}")
+    return 1 if problems else 0

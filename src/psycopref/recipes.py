@@ -1,0 +1,118 @@
+"""A recipe: a TOML file that fills the settings of a flow's stages."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, Field
+
+from psycopref.errors import RecipeError
+from psycopref.settings import Settings
+from psycopref.stages.calibrate import Calibrate
+from psycopref.stages.clean import Clean
+from psycopref.stages.collect import Collect
+from psycopref.stages.dedup import Dedup
+from psycopref.stages.draft import Draft
+from psycopref.stages.evaluate import Evaluate
+from psycopref.stages.pair import Pair
+from psycopref.stages.policy import Policy
+from psycopref.stages.rate import Rate
+from psycopref.stages.respond import Respond
+from psycopref.stages.reward import Reward
+from psycopref.stages.score import Score
+from psycopref.stages.topics import Topics
+from psycopref.stages.validate import Validate
+from psycopref.toml_files import checked, did_you_mean, read_toml
+
+RECIPES = Path("recipes")
+
+
+class Dataset(Settings):
+    """Client speeches to preferences; without `respond`, `rate` and `pair` the source's own preferences are used."""
+
+    collect: Collect
+    clean: Clean
+    dedup: Dedup
+    topics: Topics
+    respond: Respond | None = None
+    rate: Rate | None = None
+    pair: Pair | None = None
+
+
+class Training(Settings):
+    """From preferences to a reward model, a policy and figures (paper, sections 4 and 5)."""
+
+    sft: Policy | None = None
+    reward: Reward
+    score: Score
+    calibrate: Calibrate
+    gold_sft: Policy | None = None
+    gold: Reward | None = None
+    policy: Policy
+    rounds: int = Field(default=3, ge=0)
+    round_speeches: int = Field(default=6400, ge=1)
+    draft: Draft
+    pair: Pair
+    online: Policy
+    answer: Draft
+    constrained: Draft
+    opponent: Respond
+    evaluate: Evaluate
+
+
+class DatasetRecipe(Settings):
+    """flow = "dataset": build a preference dataset."""
+
+    flow: Literal["dataset"]
+    dataset: Dataset
+    validate_: Annotated[Validate | None, Field(alias="validate")] = None
+
+
+class PaperRecipe(Settings):
+    """flow = "paper": the dataset, the reward model, the policy and their figures."""
+
+    flow: Literal["paper"]
+    dataset: Dataset
+    training: Training
+    validate_: Annotated[Validate | None, Field(alias="validate")] = None
+
+
+Recipe = DatasetRecipe | PaperRecipe
+FLOWS: dict[str, type[DatasetRecipe] | type[PaperRecipe]] = {"dataset": DatasetRecipe, "paper": PaperRecipe}
+
+
+def load_recipe(name: str) -> tuple[str, Recipe]:
+    """A recipe by path, or by the name of one in recipes/; gives its short name and the settings."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(p.stem for p in RECIPES.glob("*.toml"))
+        raise RecipeError(f"no recipe {name!r}{did_you_mean(name, known)}; give the path of a .toml file or one of {known} (looked in {RECIPES}/)")
+    values = read_toml(path)
+    kind = FLOWS.get(str(values.get("flow", "")))
+    if kind is None:
+        raise RecipeError(f"{path}: flow must be one of {sorted(FLOWS)}, found {values.get('flow')!r}")
+    return path.stem, checked(kind, values, str(path))
+
+
+def resolved(recipe: Recipe) -> str:
+    """The recipe as TOML with no default left unsaid: pools, prompts and instruments in full, no secret."""
+    text = tomli_w.dumps(_table(recipe), multiline_strings=True)
+    tomllib.loads(text)
+    return text
+
+
+def _table(settings: BaseModel) -> dict[str, Any]:
+    fields = type(settings).model_fields
+    values = {field.alias or name: _toml(getattr(settings, name)) for name, field in fields.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _toml(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _table(value)
+    if isinstance(value, tuple | list):
+        return [_toml(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _toml(item) for key, item in value.items() if item is not None}
+    return str(value) if isinstance(value, Path) else value

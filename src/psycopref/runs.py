@@ -1,0 +1,100 @@
+"""One run of a recipe: do the flow, then leave recipe.toml, steps.json, metrics.json and report.html."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psycopref import __version__
+from psycopref.errors import StoreError
+from psycopref.flows import dataset, paper
+from psycopref.flows.dataset import Built
+from psycopref.flows.paper import Trained
+from psycopref.lab import Lab
+from psycopref.progress import Progress
+from psycopref.recipes import DatasetRecipe, Recipe, load_recipe, resolved
+from psycopref.report.page import ReportData, render
+from psycopref.store.steps import write_synced
+from psycopref.tables import Metric, metric
+
+FILES = ("recipe.toml", "steps.json", "metrics.json", "report.html")
+
+
+def run(name: str, work: Path, progress: Progress) -> Path:
+    """Run a recipe in a workspace; gives the folder of the run. Everything finished before is found, not made again."""
+    short, recipe = load_recipe(name)
+    began = time.monotonic()
+    with Lab(work, progress) as lab:
+        built, trained = _flow(recipe, lab)
+        place = new_run(work, short)
+        text = resolved(recipe)
+        write_synced(place / "recipe.toml", text)
+        calls = lab.ledger.summary()
+        metrics = [*built.metrics, *(trained.metrics if trained else []), *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        page = render(_content(short, text, recipe, lab, built, trained, metrics, calls))
+        write_synced(place / "report.html", page)
+        steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
+        write_synced(place / "metrics.json", json.dumps([dataclasses.asdict(row) for row in metrics], indent=1))
+        write_synced(place / "steps.json", json.dumps(steps, indent=1))
+    return place
+
+
+def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
+    if isinstance(recipe, DatasetRecipe):
+        return dataset.run(recipe.dataset, lab), None
+    return paper.run(recipe, lab)
+
+
+def new_run(work: Path, recipe: str) -> Path:
+    """A fresh folder work/runs/<recipe>-<time>; a number is added when two runs start in one second."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for number in range(100):
+        place = work / "runs" / (f"{recipe}-{stamp}" + (f"-{number}" if number else ""))
+        try:
+            place.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return place
+    raise StoreError(f"{work / 'runs'}: a hundred runs of {recipe!r} in one second; wait a second and run again")
+
+
+def _run_metrics(lab: Lab, built: Built, trained: Trained | None, seconds: float) -> list[Metric]:
+    failed = len(built.failures) + (len(trained.failures) if trained else 0)
+    rows = [
+        metric("calls.made", "run", lab.calls_made, count=lab.calls_made), metric("calls.failed", "run", failed, count=failed),
+        metric("seconds", "run", round(seconds, 2), count=1),
+    ]
+    for stage in dict.fromkeys(str(entry["stage"]) for entry in lab.taken):
+        entries = [entry for entry in lab.taken if entry["stage"] == stage]
+        made = sum(int(entry["calls"]) for entry in entries if not entry["found"])
+        rows.append(metric("seconds", stage, round(sum(float(entry["seconds"]) for entry in entries), 2), count=len(entries)))
+        rows.append(metric("calls.made", stage, made, count=made))
+    return rows
+
+
+def latest(work: Path, name: str = "") -> Path:
+    """The newest finished run of a workspace, or the one of that name; StoreError where there is none."""
+    runs = sorted((path for path in (work / "runs").glob("*") if (path / "steps.json").is_file()), key=lambda p: p.stat().st_mtime)
+    if name:
+        runs = [path for path in runs if path.name == name]
+    if not runs:
+        what = f"no run {name!r}" if name else "no finished run"
+        raise StoreError(f"{work / 'runs'}: {what}; `psycopref run RECIPE --work {work}` makes one")
+    return runs[-1]
+
+
+def taken(run_folder: Path) -> list[dict[str, Any]]:
+    """The steps of a run in order, as lab.taken had them."""
+    loaded = json.loads((run_folder / "steps.json").read_text(encoding="utf-8"))
+    return list(loaded["steps"])
+
+
+def _content(name: str, text: str, recipe: Recipe, lab: Lab, built: Built, trained: Trained | None, metrics: Sequence[Metric], calls: Sequence[dict[str, Any]]) -> ReportData:
+    return ReportData(
+        title=name, speeches=built.speeches, dropped=built.dropped, responses=built.responses, ratings=built.ratings, failures=built.failures,
+        preferences=built.preferences, metrics=metrics, bins=trained.calibrated.bins if trained else (), curves=trained.curves if trained else {},
+        steps=lab.taken, calls=list(calls), recipe=text,
+    )

@@ -1,0 +1,137 @@
+"""How well margins of a preference model foretell choices: accuracy, AUC, calibration error, Brier score, log-loss."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from psycopref.stats.intervals import Floats, Interval, Ints, bootstrap_rows, bootstrap_sums, cluster_sums, codes, effective_count, mean_interval, percentile, wilson
+
+
+class Reliability(NamedTuple):
+    """One bin of a reliability diagram: bounds and mean of the stated confidence, the share that was right with its interval, the pairs."""
+
+    low: float
+    high: float
+    confidence: float
+    right: float
+    right_low: float
+    right_high: float
+    count: int
+
+
+class PairFigures(NamedTuple):
+    """The figures of one preference model on one set of pairs."""
+
+    accuracy: Interval
+    auc: Interval
+    ece: Interval
+    brier: Interval
+    logloss: Interval
+
+
+def sigmoid(margins: ArrayLike) -> Floats:
+    """Bradley-Terry: the probability that a margin (score of one minus score of the other) gives the first; no overflow."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(margins, dtype=np.float64))))
+
+
+def correct(margins: ArrayLike) -> Floats:
+    """1.0 where the chosen response scored higher (margin > 0), 0.5 for equal scores, else 0.0."""
+    return np.asarray((np.sign(np.asarray(margins, dtype=np.float64)) + 1) / 2)
+
+
+def orientation(ids: Sequence[str]) -> Floats:
+    """+1.0 or -1.0 for each id from a hash of it: which side of a pair comes first, the same in every run."""
+    return np.asarray([1.0 if sha256(f"side:{one}".encode()).digest()[0] % 2 else -1.0 for one in ids])
+
+
+def pair_figures(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], bins: int = 10, draws: int = 2000, seed: int = 0) -> PairFigures:
+    """Every figure of margins (n,), score of the chosen minus score of the rejected in log-odds, with intervals by clusters.
+
+    `ids` are the pairs' ids: "the chosen one comes first" would make every label 1, so that AUC had no second class;
+    each pair's orientation is drawn from its id instead. The other figures are the same for either orientation.
+    """
+    margin = np.asarray(margins, dtype=np.float64)
+    probability = sigmoid(margin)
+    return PairFigures(
+        mean_interval(correct(margin), clusters, draws, seed, share=True),
+        auc(margin, clusters, ids, draws, seed),
+        ece(margin, clusters, bins, draws, seed),
+        mean_interval((1 - probability) ** 2, clusters, draws, seed),
+        mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed),
+    )
+
+
+def auc(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
+    """Area under the ROC curve of the oriented margins (Hanley and McNeil 1982; ties count a half).
+
+    No interval where the classes are fully apart: there the bootstrap never varies.
+    """
+    side = orientation(ids)
+    oriented, positive = side * np.asarray(margins, dtype=np.float64), side > 0
+    code, many = codes(clusters)
+    value = float(weighted_auc(oriented, positive, np.ones((1, len(oriented))))[0]) if len(oriented) else float("nan")
+    if not np.isfinite(value):
+        return Interval(value, None, None, len(oriented))
+    return percentile(value, bootstrap_rows(code, many, lambda w: weighted_auc(oriented, positive, w), draws, seed), len(oriented))
+
+
+def weighted_auc(scores: Floats, positive: Floats, weight: Floats) -> Floats:
+    """AUC for each row of weights (d, n); NaN where one class has no weight."""
+    order = np.argsort(scores, kind="stable")
+    ordered, label, weight = scores[order], positive[order].astype(np.float64), weight[:, order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    above = np.add.reduceat(weight * label, starts, axis=1)
+    below = np.add.reduceat(weight * (1 - label), starts, axis=1)
+    wins = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
+    total = above.sum(axis=1) * below.sum(axis=1)
+    return np.asarray(np.divide(wins, total, out=np.full_like(wins, np.nan), where=total > 0))
+
+
+def equal_mass(confidence: Floats, bins: int) -> Ints:
+    """The bin of each value, from 0, such that bins hold about as many values; equal values share a bin, so some may stay empty."""
+    edges = np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
+    return np.searchsorted(np.unique(edges), confidence, side="left").astype(np.int64)
+
+
+def ece(margins: ArrayLike, clusters: Sequence[str], bins: int = 10, draws: int = 2000, seed: int = 0) -> Interval:
+    """Expected calibration error over equal-mass bins: the mean gap between stated confidence and the share that was right.
+
+    Confidence is the probability of the side that the model favours, max(p, 1 - p) (Guo et al. 2017, equation 3; equal-mass
+    bins: Nguyen and O'Connor 2015). Bins are those of the whole sample in every draw. With few pairs a bin the error, and
+    more so its interval, lies above the truth.
+    """
+    margin = np.asarray(margins, dtype=np.float64)
+    if margin.size == 0:
+        return Interval(float("nan"), None, None, 0)
+    confidence = sigmoid(np.abs(margin))
+    where = equal_mass(confidence, bins)
+    gaps = np.zeros((margin.size, int(where.max()) + 2))
+    gaps[np.arange(margin.size), where] = correct(margin) - confidence
+    gaps[:, -1] = 1
+    code, many = codes(clusters)
+    sums = cluster_sums(gaps, code, many)
+    value = float(_gap(sums.sum(0, keepdims=True))[0])
+    return percentile(value, bootstrap_sums(sums, _gap, draws, seed), margin.size)
+
+
+def _gap(total: Floats) -> Floats:
+    return np.asarray(np.abs(total[:, :-1]).sum(axis=1) / total[:, -1])
+
+
+def reliability(margins: ArrayLike, clusters: Sequence[str], bins: int = 10) -> list[Reliability]:
+    """The non-empty bins of `ece` with counts; intervals are Wilson's with the effective number of pairs (pairs of one speech are alike)."""
+    margin = np.asarray(margins, dtype=np.float64)
+    if margin.size == 0:
+        return []
+    confidence, right = sigmoid(np.abs(margin)), correct(margin)
+    where, (code, _) = equal_mass(confidence, bins), codes(clusters)
+    return [_bin(confidence[where == one], right[where == one], code[where == one]) for one in np.unique(where)]
+
+
+def _bin(confidence: Floats, right: Floats, code: Ints) -> Reliability:
+    share = float(right.mean())
+    low, high = wilson(share, effective_count(right, code))
+    return Reliability(float(confidence.min()), float(confidence.max()), float(confidence.mean()), share, low, high, confidence.size)

@@ -1,0 +1,79 @@
+"""What goes into an optimiser step and into a micro-batch: which items, in which order, within which token budget."""
+
+import random
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from psycopref.train.tokens import Encoded
+
+
+class Item(NamedTuple):
+    """One thing to learn from: one response (supervised) or chosen and rejected (preferences), in this order.
+
+    `weight` is its share in the mean of a batch; `reference` holds the reference model's log-probability of each row.
+    """
+
+    rows: tuple[Encoded, ...]
+    weight: float = 1.0
+    reference: tuple[float, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest row."""
+        return max(len(row.prompt) + len(row.response) for row in self.rows)
+
+
+def count_steps(items: int, batch_size: int, epochs: float) -> int:
+    """Optimiser steps of `epochs` passes over the items; at least one."""
+    return max(1, ceil(items * epochs / batch_size - 1e-9))
+
+
+def order(items: int, seed: int, epoch: int) -> list[int]:
+    """The order of the items in an epoch: a permutation that depends on seed and epoch only."""
+    indexes = list(range(items))
+    random.Random(f"{seed}/{epoch}").shuffle(indexes)
+    return indexes
+
+
+def batch(step: int, items: int, batch_size: int, seed: int) -> list[int]:
+    """The items of optimiser step `step` (from 0): exactly `batch_size`, epochs following one another without a gap."""
+    epoch, at = divmod(step * batch_size, items)
+    picked = order(items, seed, epoch)[at : at + batch_size]
+    while len(picked) < batch_size:
+        epoch += 1
+        picked += order(items, seed, epoch)[: batch_size - len(picked)]
+    return picked
+
+
+def micro_batches(lengths: Sequence[int], budget: int, rows: int = 1) -> Iterator[list[int]]:
+    """Positions grouped from long to short so that no group has more than `budget` padded tokens; a longer one stands alone."""
+    group: list[int] = []
+    longest = 0
+    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if group and (len(group) + 1) * longest * rows > budget:
+            yield group
+            group = []
+        longest = lengths[index] if not group else longest
+        group.append(index)
+    if group:
+        yield group
+
+
+def right_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """ids_BT padded on the right with `pad`, and mask_BT (1 where a token is)."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
+
+
+def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """ids_BT padded on the left with `pad`, and mask_BT (1 where a token is)."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*[pad] * (longest - len(row)), *row] for row in rows], device=device)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
+    return ids, mask

@@ -1,0 +1,47 @@
+"""How to train: the settings that every training stage shares; torch is not needed to read them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from psycopref.settings import Settings, Stage
+
+
+class Size(Settings):
+    """The shape of a fresh Llama, for when there is no `base` to start from. The vocabulary is byte-level BPE."""
+
+    vocab: int = Field(default=4096, ge=300)
+    hidden: int = Field(default=256, ge=8)
+    layers: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1)
+    kv_heads: int = Field(default=1, ge=1)
+    inner: int = Field(default=640, ge=8)
+    positions: int = Field(default=2048, ge=64)
+
+
+class Training(Stage):
+    """Settings of one run of the loop. `batch_size` counts preference pairs (or responses) per optimiser step, exactly.
+
+    `steps` 0 leaves the length to `epochs`. `batch_tokens` bounds the padded tokens of a micro-batch; `max_length` is the
+    longest prompt and response trained on. `best` keeps the weights that were best on the dev split by loss or accuracy.
+    `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose.
+    """
+
+    seed: int = 0
+    epochs: float = Field(default=1.0, gt=0)
+    steps: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=64, ge=1)
+    lr: float = Field(default=1e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    decay: Literal["linear", "cosine", "constant"] = "cosine"
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    batch_tokens: int = Field(default=8192, ge=64)
+    max_length: int = Field(default=1024, ge=16)
+    dev_every: int = Field(default=0, ge=0)
+    best: Literal["", "loss", "accuracy"] = ""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    recompute: bool = False
+    size: Size = Size()
+    keep_every: int = Field(default=100, ge=1, exclude=True)

@@ -1,0 +1,117 @@
+"""From speeches and responses to token ids: the one place for training, scoring and generating alike."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from jinja2 import TemplateError
+
+from psycopref.errors import TrainError
+from psycopref.models.chat import Message
+from psycopref.tables import Speech
+
+PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
+CHATML = (
+    "{% for m in messages %}{{ '" + START + "' + m['role'] + '\n' + m['content'] | trim + '" + END + "' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '" + START + "assistant\n' }}{% endif %}"
+)
+PLAIN = (
+    "{% for m in messages %}{{ m['role'] | capitalize + ':\n' + m['content'] | trim }}"
+    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
+)
+_ROLES: dict[str, str] = {"client": "user", "counselor": "assistant"}
+
+
+class Encoded(NamedTuple):
+    """Token ids of a prompt and of a response to it; the response ends in EOS (or is empty when there is none yet)."""
+
+    prompt: list[int]
+    response: list[int]
+
+    @property
+    def ids(self) -> list[int]:
+        """Prompt and response as one sequence."""
+        return self.prompt + self.response
+
+
+def learn_tokenizer(texts: Iterable[str], vocab: int) -> Any:
+    """A byte-level BPE tokenizer of at most `vocab` tokens with a ChatML-like template, learnt from texts alone."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
+    bpe.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=[PAD, START, END], initial_alphabet=alphabet, show_progress=False)
+    bpe.train_from_iterator(texts, trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START])
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
+def word_target(words: int) -> int:
+    """A response's length in words as a target: rounded to 10, at least 10."""
+    return max(10, round(words / 10) * 10)
+
+
+def taught_target(response_id: str, text: str) -> int:
+    """The word target that supervised training shows with a response: for half of them, chosen by id; 0 for the others."""
+    half = hashlib.sha256(response_id.encode()).digest()[0] % 2 == 0
+    return word_target(len(text.split())) if half else 0
+
+
+def messages(speech: Speech, words: int = 0) -> tuple[Message, ...]:
+    """A speech with the turns before it as chat messages; a word target stands as the last line of the client's text.
+
+    Neighbouring turns of one speaker become one message, since many chat templates ask for turns that alternate.
+    """
+    ask = f"\n\nAnswer in about {words} words." if words else ""
+    turns = [(_ROLES[turn.role], turn.text) for turn in speech.history] + [("user", speech.text + ask)]
+    merged: list[tuple[str, str]] = []
+    for role, text in turns:
+        if merged and merged[-1][0] == role:
+            text = f"{merged.pop()[1]}\n\n{text}"
+        merged.append((role, text))
+    return tuple(Message("user" if role == "user" else "assistant", text) for role, text in merged)
+
+
+def encode(tokenizer: Any, chat: Sequence[Message], response: str | None = None) -> Encoded:
+    """Token ids of a chat up to the counselor's turn, and of the response, which ends in EOS.
+
+    TrainError where a chat template cannot write the chat, or writes a prompt whose tokens do not open the whole.
+    """
+    turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
+    prompt = _ids(tokenizer, turns, True)
+    if response is None:
+        return Encoded(prompt, [])
+    answer = {"role": "assistant", "content": _inert(tokenizer, response.strip())}
+    whole = _ids(tokenizer, [*turns, answer], False)
+    if whole[: len(prompt)] != prompt:
+        raise TrainError(f"chat template of {tokenizer.name_or_path!r}: the prompt's tokens are not the first of prompt and response; use a model whose template keeps them")
+    return Encoded(prompt, _ended(tokenizer, whole[len(prompt) :]))
+
+
+def _ids(tokenizer: Any, turns: list[dict[str, str]], ask: bool) -> list[int]:
+    try:
+        text = tokenizer.apply_chat_template(turns, add_generation_prompt=ask, tokenize=False)
+    except TemplateError as error:
+        raise TrainError(f"chat template of {tokenizer.name_or_path!r} does not take these turns: {error}") from error
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _inert(tokenizer: Any, text: str) -> str:
+    """The text with a space inside anything that the tokenizer would take for a special token."""
+    for token in tokenizer.all_special_tokens:
+        if token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+def _ended(tokenizer: Any, response: list[int]) -> list[int]:
+    """A response cut after its last EOS (templates may write a line end after it); with an EOS where there is none."""
+    eos = tokenizer.eos_token_id
+    if eos not in response:
+        return [*response, eos]
+    return response[: len(response) - response[::-1].index(eos)]
