@@ -81,7 +81,7 @@ class Ledger:
             self._db.execute("ATTACH DATABASE ? AS other", [str(other)])
             with self._db:
                 before = self._db.total_changes
-                self._db.execute("INSERT OR IGNORE INTO calls SELECT * FROM other.calls")
+                self._db.execute("INSERT OR IGNORE INTO calls SELECT * FROM other.calls WHERE ask != ''")
                 return self._db.total_changes - before
         except sqlite3.Error as error:
             raise StoreError(f"{other}: its calls could not be taken in ({error})") from error
@@ -89,8 +89,8 @@ class Ledger:
             self._db.execute("DETACH DATABASE other")
 
     def pack(self) -> None:
-        """Make it one small file without a WAL beside it, to ship or to send."""
-        self._db.execute("UPDATE calls SET finished_at = ''")
+        """Make it one small recording to ship: no WAL beside it, no dates, no requests (their ids find the answers)."""
+        self._db.execute("UPDATE calls SET finished_at = '', ask = ''")
         self._db.commit()
         self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.execute("VACUUM")

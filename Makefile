@@ -1,0 +1,28 @@
+# make quickstart runs the main job; make test passes the tests. Both create .venv when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: quickstart test check docs clean
+quickstart: $(VENV)/.installed
+	$(BIN)/psycopref run quickstart --work work
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/test_docs.py
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,hub,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info

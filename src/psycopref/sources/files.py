@@ -1,0 +1,172 @@
+"""Generic sources: CSV and JSON Lines files with a map of column names, and the checks every file reader shares."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from psycopref.errors import SourceError
+from psycopref.sources.found import Found
+from psycopref.tables import Split, Turn
+from psycopref.toml_files import did_you_mean
+
+FIELDS = ("text", "id", "topic", "split", "history")
+_LONGEST_FIELD = 16_000_000
+
+
+def existing(path: Path | None, what: str) -> Path:
+    """The path, where it is a file with something in it; SourceError otherwise."""
+    if path is None:
+        raise SourceError(f"source {what!r}: no path given; set path = \"...\" to the file, relative to the folder you run in")
+    if path.is_dir():
+        raise SourceError(f"{path}: a folder, but source {what!r} reads one file; give the path of the file")
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file (looked in {Path.cwd().name}/); check the path of source {what!r}")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path}: empty; source {what!r} needs at least one row")
+    return path
+
+
+def columns_in(path: Path, columns: Mapping[str, str], there: Sequence[str], required: Sequence[str] = ("text",)) -> dict[str, str]:
+    """Field to column for what the file has; SourceError names a column that is missing.
+
+    A column named in `columns` must be there; an optional field without an entry is used where a column has its name.
+    """
+    unknown = [name for name in columns if name not in FIELDS]
+    if unknown:
+        raise SourceError(f"{path}: no field {unknown[0]!r} to map a column to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}")
+    chosen = {name: columns.get(name, name) for name in FIELDS if name in columns or name in required or name in there}
+    for name, column in chosen.items():
+        need_column(path, column, there, name)
+    return chosen
+
+
+def need_column(path: Path, column: str, there: Sequence[str], field: str = "") -> None:
+    """SourceError unless the column is there."""
+    if column not in there:
+        hint = f' or map it: columns = {{ {field} = "..." }}' if field else ""
+        raise SourceError(f"{path}: no column {column!r}{did_you_mean(column, list(there))}; there are {list(there)}; name the right file{hint}")
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """(row number from 1, cells by column) of a UTF-8 CSV file with a header; SourceError says file and row."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from _cells(path, csv.reader(file, strict=True))
+    except UnicodeDecodeError:
+        raise _wrong_encoding(path) from None
+
+
+def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    row = 0
+    try:
+        header = next(lines, [])
+        if len(set(header)) != len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise SourceError(f"{path}: column {twice!r} stands twice in the header; rename one")
+        for row, cells in enumerate((cells for cells in lines if cells), 1):
+            if len(cells) != len(header):
+                raise SourceError(f"{path}: row {row} (it ends at line {lines.line_num}) has {len(cells)} cells, the header has {len(header)}; quote cells that hold commas or line breaks")
+            yield row, dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise SourceError(f"{path}: not readable as CSV after row {row} (near line {lines.line_num}): {error}; check the quotes there") from None
+    if not row:
+        raise SourceError(f"{path}: no rows below the header; source files need at least one row")
+
+
+def _wrong_encoding(path: Path) -> SourceError:
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                at = offset + error.start
+                return SourceError(f"{path}: not UTF-8: byte 0x{line[error.start]:02x} at offset {at} (line {number}); save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8")
+            offset += len(line)
+    return SourceError(f"{path}: not UTF-8 near the end of the file; save the file as UTF-8")
+
+
+def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of a UTF-8 JSON Lines file; SourceError says file and line."""
+    number = found = 0
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _object(path, number, line)
+                    found += 1
+    except UnicodeDecodeError:
+        raise _wrong_encoding(path) from None
+    if not found:
+        raise SourceError(f"{path}: no rows; source files need at least one row")
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise SourceError(f"{path}: row {number} is not JSON; each line must be one JSON object") from None
+    if not isinstance(value, dict):
+        raise SourceError(f"{path}: row {number} is a JSON {type(value).__name__}; each line must be one JSON object")
+    return value
+
+
+def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
+    """The rows of a CSV file; `columns` maps text, id, topic, split to its column names."""
+    path = existing(path, "csv")
+    yield from _found(path, columns, csv_rows(path))
+
+
+def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
+    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history to its keys.
+
+    `history` is a list of {"role": "client" | "counselor", "text": ...}.
+    """
+    path = existing(path, "jsonl")
+    yield from _found(path, columns, jsonl_rows(path))
+
+
+def _found(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Found]:
+    seen: dict[str, int] = {}
+    chosen: dict[str, str] | None = None
+    for number, row in rows:
+        chosen = chosen or columns_in(path, columns, list(row))
+        where = f"{path}: row {number}"
+        origin = _string(where, row, chosen.get("id", "")) or f"row {number}"
+        if origin in seen:
+            raise SourceError(f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique: remove or renumber one")
+        seen[origin] = number
+        text = _string(where, row, chosen["text"], required=True)
+        yield Found(origin, text, _string(where, row, chosen.get("topic", "")), _split(where, row, chosen.get("split", "")), _history(where, row.get(chosen.get("history", ""))))
+
+
+def _string(where: str, row: Mapping[str, Any], column: str, required: bool = False) -> str:
+    value = row.get(column)
+    if required and column not in row:
+        raise SourceError(f"{where} has no {column!r}; every row needs one")
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and not required:
+        return str(value)
+    raise SourceError(f"{where}: {column!r} is a {type(value).__name__}, not text")
+
+
+def _split(where: str, row: Mapping[str, Any], column: str) -> Split:
+    value = _string(where, row, column)
+    if value not in get_args(Split):
+        raise SourceError(f"{where}: {column!r} is none of {[name for name in get_args(Split) if name]}; leave it empty to have the speech placed by its hash")
+    return value  # type: ignore[return-value]
+
+
+def _history(where: str, value: Any) -> tuple[Turn, ...]:
+    if value in (None, ""):
+        return ()
+    turns = value if isinstance(value, list) else [None]
+    if not all(isinstance(turn, dict) and turn.get("role") in ("client", "counselor") and isinstance(turn.get("text"), str) for turn in turns):
+        raise SourceError(f'{where}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
+    return tuple(Turn(turn["role"], turn["text"]) for turn in turns)

@@ -1,0 +1,30 @@
+"""What a source hands over, row by row: a speech as it stood there, with the answers and pairs that came with it."""
+
+from dataclasses import dataclass
+
+from psycopref.tables import Split, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that came with a speech; `ratings` are (item, score, rationale)."""
+
+    model: str
+    text: str
+    ratings: tuple[tuple[str, float, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row of a source, unrepaired and unmasked: never stored, never logged.
+
+    `origin` is its address within the source, `pairs` are (chosen, rejected) positions in `answers`.
+    """
+
+    origin: str
+    text: str
+    topic: str = ""
+    split: Split = ""
+    history: tuple[Turn, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()

@@ -1,0 +1,109 @@
+"""A preference dataset in the layout of the published PsychoCounsel-Preference: data/{train,test}-*.parquet."""
+
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from psycopref.errors import SourceError
+from psycopref.sources.files import need_column
+from psycopref.sources.found import Answer, Found
+from psycopref.tables import Split
+
+COLUMNS = ("question", "chosen", "rejected", "chosen_model", "rejected_model")
+SPLITS: tuple[Split, ...] = ("test", "dev", "train")
+_HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
+
+
+def files(path: Path | None) -> Sequence[Path]:
+    """The Parquet files of a folder or a Hub dataset ('owner/name' or 'owner/name@revision'), test before train."""
+    if path is None:
+        raise SourceError("source 'published': no path given; set path to a folder with data/train-*.parquet, or to a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'")
+    folder = path if path.is_dir() else _fetch(path)
+    found = [file for split in SPLITS for file in sorted((folder / "data").glob(f"{split}-*.parquet"))]
+    if not any(file.name.startswith("train-") for file in found):
+        raise SourceError(f"{folder}: no data/train-*.parquet in it; give the folder that holds data/ (as `export preferences` writes it)")
+    return found
+
+
+def _fetch(path: Path) -> Path:
+    match = _HUB_ID.fullmatch(path.as_posix())
+    if match is None or path.suffix == ".parquet":
+        raise SourceError(f"{path}: no such folder, and not a Hub id ('owner/name'); check the path of source 'published'")
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise SourceError(f"{path}: no such folder; to read it as a Hub id install huggingface_hub, or download the dataset and give its folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(match["id"], repo_type="dataset", revision=match["revision"], allow_patterns="data/*.parquet"))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise SourceError(f"{path}: no such folder, and the Hub dataset of that name could not be fetched ({type(error).__name__}); check the name, or download it and give its folder") from error
+
+
+def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
+    """One row per split and question with its answers, their ratings and the pairs; test questions come first.
+
+    Both answers of a pair carry a rating per item: the columns `chosen_<item>_rating` and `rejected_<item>_rating`.
+    """
+    for split in SPLITS:
+        parts = [_checked(file) for file in files(path) if file.name.startswith(f"{split}-")]
+        if parts:
+            yield from _questions(split, pl.concat(parts, how="vertical_relaxed"))
+
+
+def _checked(file: Path) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from error
+    for column in COLUMNS:
+        need_column(file, column, frame.columns)
+    for column in (*COLUMNS, *_rating_columns(file, frame)):
+        if frame[column].null_count():
+            row = int(frame[column].is_null().arg_true()[0]) + 1
+            raise SourceError(f"{file}: row {row} has no {column!r}; every row needs one")
+    return frame.select("ID" if "ID" in frame.columns else pl.lit("").alias("ID"), *COLUMNS, *_rating_columns(file, frame))
+
+
+def _rating_columns(file: Path, frame: pl.DataFrame) -> list[str]:
+    items = [name.removeprefix("chosen_") for name in frame.columns if name.startswith("chosen_") and name.endswith("_rating")]
+    if not items:
+        raise SourceError(f"{file}: no column chosen_<item>_rating; there are {frame.columns}")
+    wanted = [f"{side}_{item}" for side in ("chosen", "rejected") for item in items]
+    for column in wanted:
+        need_column(file, column, frame.columns)
+        if not frame[column].dtype.is_numeric():
+            raise SourceError(f"{file}: column {column!r} holds {frame[column].dtype}, not numbers")
+    return wanted
+
+
+def _questions(split: Split, frame: pl.DataFrame) -> Iterator[Found]:
+    numbered = frame.with_columns(pl.int_range(1, pl.len() + 1).alias("row"))
+    for (question,), rows in numbered.group_by("question", maintain_order=True):
+        yield _question(split, str(question), rows.to_dicts())
+
+
+def _question(split: Split, question: str, rows: list[dict[str, Any]]) -> Found:
+    answers: dict[tuple[str, str], int] = {}
+    kept: list[Answer] = []
+    pairs: list[tuple[int, int]] = []
+    for row in rows:
+        both = []
+        for side in ("chosen", "rejected"):
+            key = (row[f"{side}_model"], row[side])
+            if key not in answers:
+                answers[key] = len(kept)
+                kept.append(Answer(*key, _ratings(side, row)))
+            both.append(answers[key])
+        pairs.append((both[0], both[1]))
+    first = rows[0]
+    return Found(f"{split}:{first['row']}:{first['ID']}", question, "", split, (), tuple(kept), tuple(dict.fromkeys(pairs)))
+
+
+def _ratings(side: str, row: dict[str, Any]) -> tuple[tuple[str, float, str], ...]:
+    start, end = f"{side}_", "_rating"
+    return tuple((name[len(start) : -len(end)], float(value), "") for name, value in row.items() if name.startswith(start) and name.endswith(end))

@@ -1,0 +1,253 @@
+"""The one training loop: every objective, any device, checkpoints from which a killed run goes on to the same weights."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from psycopref.errors import TrainError
+from psycopref.progress import Progress
+from psycopref.tables import Point, content_id
+from psycopref.train.forward import Measure, measure_all
+from psycopref.train.losses import Outcome, Values
+from psycopref.train.packs import Item, batch, count_steps, micro_batches
+from psycopref.train.plan import Training
+
+
+class Task(NamedTuple):
+    """What to learn: a number for each sequence (`measure`) and a loss on those numbers (`objective`)."""
+
+    name: str
+    measure: Measure
+    objective: Callable[[Values], Outcome]
+
+
+class Means(NamedTuple):
+    """Loss and accuracy over items; accuracy is None for objectives without pairs."""
+
+    loss: float
+    accuracy: float | None
+
+
+def device() -> torch.device:
+    """The device that accelerate gives this process."""
+    return Accelerator().device
+
+
+def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Training, kept: Path) -> list[Item]:
+    """The items with the reference model's log-probabilities, computed once and kept in `kept` for a restart."""
+    rows = [row for item in items for row in item.rows]
+    if kept.exists():
+        values = torch.load(kept, weights_only=True).tolist()
+    else:
+        values = [0.0] * len(rows)
+        with _autocast(plan, model.device):
+            for group, got in measure_all(model, measure, rows, plan.batch_tokens):
+                for index, value in zip(group, got, strict=True):
+                    values[index] = value
+        _replace(kept, torch.tensor(values, dtype=torch.float64))
+    each = iter(values)
+    return [item._replace(reference=tuple(next(each) for _ in item.rows)) for item in items]
+
+
+def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path, progress: Progress) -> list[Point]:
+    """Train `model` in place and give its curve; TrainError where there is nothing to learn from or the loss is not a number.
+
+    A checkpoint found in `place` is gone on from, to the same weights bit for bit. With `plan.best` the model ends with the
+    weights that were best on `dev`, otherwise with the last.
+    """
+    if not items:
+        raise TrainError(f"{task.name}: nothing to train on; check split, gap and max_length, and that the tables belong together")
+    loop = _Loop(model, task, items, dev, plan, place)
+    with progress.track(task.name, loop.steps) as tick:
+        tick(loop.step)
+        while loop.step < loop.steps:
+            means = loop.advance()
+            tick(1, f"loss {means.loss:.3f}")
+    loop.finish()
+    return loop.points
+
+
+class _Loop:
+    """The state of one run: model, optimiser, step, random state, curve, best dev value."""
+
+    def __init__(self, model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path) -> None:
+        torch.manual_seed(plan.seed)
+        self.task, self.items, self.dev, self.plan, self.place = task, items, dev, plan, place
+        self.steps = plan.steps or count_steps(len(items), plan.batch_size, plan.epochs)
+        self.dev_every = plan.dev_every or max(1, len(items) // plan.batch_size)
+        self.step, self.best = 0, math.inf
+        self.points: list[Point] = []
+        self.accelerator = Accelerator()
+        if self.accelerator.num_processes > 1:
+            raise TrainError("training runs in one process for now; start without `accelerate launch`")
+        if plan.recompute:
+            model.gradient_checkpointing_enable()
+        self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr)
+        self.model, self.optimiser = self.accelerator.prepare(model, self.optimiser)
+        self.resume()
+
+    def advance(self) -> Means:
+        """One optimiser step on exactly `batch_size` items, and what is due after it."""
+        plan = self.plan
+        rate = learning_rate(self.step, self.steps, plan)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        items = [self.items[i] for i in batch(self.step, len(self.items), plan.batch_size, plan.seed)]
+        self.model.train()
+        means = self.gradients(items)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), plan.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        self.note("loss", means.loss)
+        self.note("lr", rate)
+        if means.accuracy is not None:
+            self.note("accuracy", means.accuracy)
+        self.after()
+        return means
+
+    def gradients(self, items: Sequence[Item]) -> Means:
+        """Add up the gradients of a batch's mean loss, micro-batch by micro-batch."""
+        total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0, False
+        for group in micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows)):
+            outcome = self.outcome([items[i] for i in group])
+            part = outcome.losses_B.sum() / total
+            if not torch.isfinite(part):
+                raise TrainError(f"{self.task.name}: the loss is {float(part)} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
+            self.accelerator.backward(part)
+            loss += float(part.detach())
+            if outcome.margins_B is not None:
+                pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+        return Means(loss, hits / len(items) if pairs else None)
+
+    def outcome(self, items: Sequence[Item]) -> Outcome:
+        """The objective on one micro-batch."""
+        rows = [row for item in items for row in item.rows]
+        shape = (len(items), len(items[0].rows))
+        with _autocast(self.plan, self.accelerator.device):
+            values = self.task.measure(self.model, rows).view(shape)
+        known = torch.tensor([item.reference or [0.0] * shape[1] for item in items], device=values.device)
+        tokens = torch.tensor([[len(row.response) for row in item.rows] for item in items], device=values.device)
+        return self.task.objective(Values(values, known, tokens))
+
+    def after(self) -> None:
+        """What is due after a step: a look at dev, a checkpoint."""
+        last = self.step == self.steps
+        if self.dev and (last or self.step % self.dev_every == 0):
+            self.look()
+        if not last and self.step % self.plan.keep_every == 0:
+            self.keep()
+
+    @torch.no_grad()
+    def look(self) -> None:
+        """Loss and accuracy on dev; the weights are kept where they are the best so far."""
+        self.model.eval()
+        loss, hits, weight, pairs = 0.0, 0, 0.0, False
+        for group in micro_batches([item.length for item in self.dev], self.plan.batch_tokens, len(self.dev[0].rows)):
+            outcome = self.outcome([self.dev[i] for i in group])
+            loss += float(outcome.losses_B.sum())
+            weight += sum(self.dev[i].weight for i in group)
+            if outcome.margins_B is not None:
+                pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+        self.note("dev_loss", loss / weight)
+        if pairs:
+            self.note("dev_accuracy", hits / len(self.dev))
+        value = -hits / len(self.dev) if self.plan.best == "accuracy" and pairs else loss / weight
+        if self.plan.best and value < self.best:
+            self.best = value
+            _replace(self.place / "best.pt", self.weights())
+
+    def finish(self) -> None:
+        """Leave the model with the weights that were asked for, ready to be used."""
+        if self.plan.best and self.dev:
+            self.accelerator.unwrap_model(self.model).load_state_dict(torch.load(self.place / "best.pt", weights_only=True))
+        self.model.eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The model's weights as they are now."""
+        return dict(self.accelerator.unwrap_model(self.model).state_dict())
+
+    def note(self, name: str, value: float) -> None:
+        """One point of the curve at the present step."""
+        self.points.append(Point(content_id("point", name, self.step), name, self.step, value))
+
+    def keep(self) -> None:
+        """Write a checkpoint in place of the one before."""
+        points = [(point.name, point.step, point.value) for point in self.points]
+        state = {"model": self.weights(), "optimiser": self.optimiser.state_dict(), "step": self.step, "best": self.best, "points": points, "random": _random_state()}
+        _replace(self.place / "state.pt", state)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint that an interrupted run left, if there is one."""
+        path = self.place / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.best = state["step"], state["best"]
+        self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]
+        torch.set_rng_state(state["random"]["cpu"])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+
+
+def learning_rate(step: int, steps: int, plan: Training) -> float:
+    """The learning rate of optimiser step `step` (from 0): a linear warm-up over a share of the steps, then the decay to 0."""
+    warm = math.ceil(steps * plan.warmup)
+    if step < warm:
+        return plan.lr * (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    match plan.decay:
+        case "linear":
+            return plan.lr * (1 - done)
+        case "cosine":
+            return plan.lr * 0.5 * (1 + math.cos(math.pi * done))
+        case "constant":
+            return plan.lr
+
+
+def _decayed(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices, none for norms and biases."""
+    learnt = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _random_state() -> dict[str, Any]:
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def _autocast(plan: Training, where: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(where.type, torch.bfloat16) if plan.precision == "bf16" else nullcontext()
+
+
+def _replace(path: Path, state: Any) -> None:
+    """Write a state file so that a kill leaves either the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's random state set to a seed inside, and as it was outside."""
+    before = torch.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)

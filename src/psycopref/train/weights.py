@@ -1,0 +1,175 @@
+"""Weights folders: ordinary Hugging Face folders with tokenizer, chat template and a model card beside them."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from psycopref.errors import TrainError
+from psycopref.store.keys import folder_digest
+from psycopref.train.plan import Size, Training
+from psycopref.train.tokens import PAD, PLAIN, learn_tokenizer
+
+CARD = """---
+library_name: transformers
+pipeline_tag: {pipeline}
+tags: [psycopref]
+---
+# psycopref {kind}
+{what}
+
+## Intended use
+Drafts for review by a licensed professional, never shown to clients unreviewed. Not a therapist, not a crisis service, not a
+measure of anyone's skill. Trained on language-model text unless the run that made it says otherwise; no clinician has checked its output.
+
+## How to load
+`{loader}.from_pretrained(folder)`, with `AutoTokenizer` from the same folder. Write the chat with the tokenizer's chat template:
+{chat}
+{how}
+
+## How it was made
+{facts}
+"""
+_KINDS: dict[str, dict[str, str]] = {
+    "reward": {
+        "kind": "reward model", "pipeline": "text-classification", "loader": "AutoModelForSequenceClassification",
+        "what": "Scores a counselor's response to a client speech; only differences between responses to the same speech mean anything.",
+        "chat": "the client's turns as `user`, the response as the last `assistant` turn; cut anything the template writes after the last EOS.",
+        "how": "One label: the reward. Pad on the right; the pad token is not the EOS token.",
+    },
+    "policy": {
+        "kind": "policy", "pipeline": "text-generation", "loader": "AutoModelForCausalLM",
+        "what": "Drafts a counselor's response to a client speech.",
+        "chat": "the client's turns as `user`, with `add_generation_prompt=True`.",
+        "how": "A last line `Answer in about 80 words.` in the user's turn asks for a length, in tens of words.",
+    },
+}  # fmt: skip
+
+
+class Loaded(NamedTuple):
+    """A model and the tokenizer that belongs to it."""
+
+    model: Any
+    tokenizer: Any
+
+
+def fresh_policy(texts: Iterable[str], size: Size, seed: int) -> Loaded:
+    """A small Llama with random weights and a tokenizer learnt from texts; vocabulary as large as the texts allow."""
+    from transformers import LlamaForCausalLM
+
+    tokenizer = learn_tokenizer(texts, size.vocab)
+    torch.manual_seed(seed)
+    return Loaded(LlamaForCausalLM(_llama(size, tokenizer)), tokenizer)
+
+
+def fresh_reward(texts: Iterable[str], size: Size, seed: int) -> Loaded:
+    """A small Llama with one label and random weights, and a tokenizer learnt from texts."""
+    from transformers import LlamaForSequenceClassification
+
+    tokenizer = learn_tokenizer(texts, size.vocab)
+    torch.manual_seed(seed)
+    return Loaded(LlamaForSequenceClassification(_llama(size, tokenizer, num_labels=1)), tokenizer)
+
+
+def _llama(size: Size, tokenizer: Any, **more: Any) -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=size.hidden, num_hidden_layers=size.layers, num_attention_heads=size.heads,
+        num_key_value_heads=size.kv_heads, intermediate_size=size.inner, max_position_embeddings=size.positions, tie_word_embeddings=True,
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **more,
+    )  # fmt: skip
+
+
+def load_policy(source: Path | str) -> Loaded:
+    """A causal model from a folder or a hub id, in float32, with a pad token and a chat template."""
+    from transformers import AutoModelForCausalLM
+
+    return _ready(*_load(AutoModelForCausalLM, source), source)
+
+
+def load_reward(source: Path | str, seed: int = 0) -> Loaded:
+    """A sequence classifier with one label from a folder or a hub id; the head of a causal model's folder starts from `seed`."""
+    from transformers import AutoModelForSequenceClassification
+
+    torch.manual_seed(seed)
+    return _ready(*_load(AutoModelForSequenceClassification, source, num_labels=1), source)
+
+
+def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        return kind.from_pretrained(str(source), dtype=torch.float32, **more), AutoTokenizer.from_pretrained(str(source))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TrainError(f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give a Hugging Face folder or hub id") from error
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
+    """See to a pad token other than EOS, an embedding row for it, and a chat template."""
+    if tokenizer.eos_token_id is None:
+        raise TrainError(f"{source}: its tokenizer has no EOS token; choose a model whose tokenizer has one")
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        tokenizer.add_special_tokens({"pad_token": PAD})
+    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = PLAIN
+    return Loaded(model, tokenizer)
+
+
+def set_dropout(model: Any, share: float) -> None:
+    """Set the dropout that a model's configuration and modules know to `share`; 0 leaves the model as it is."""
+    if not share:
+        return
+    for module in model.modules():
+        if hasattr(module, "attention_dropout") and isinstance(module.attention_dropout, float):
+            module.attention_dropout = share
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+
+
+def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[str, object]) -> Path:
+    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever was there goes away first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model, tokenizer = loaded
+    if kind == "policy":
+        _say_how_to_generate(model, tokenizer)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    lines = [f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()]
+    (folder / "README.md").write_text(CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8")
+    return folder
+
+
+def _say_how_to_generate(model: Any, tokenizer: Any) -> None:
+    known = model.generation_config
+    known.pad_token_id = tokenizer.pad_token_id
+    known.do_sample = True
+    if known.eos_token_id is None:
+        known.eos_token_id = tokenizer.eos_token_id
+
+
+def stop_ids(loaded: Loaded) -> set[int]:
+    """The tokens that end a response: the tokenizer's EOS and those of the generation config."""
+    listed = getattr(loaded.model, "generation_config", None)
+    ends = listed.eos_token_id if listed is not None else None
+    return {loaded.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
+
+
+def name_of(folder: Path) -> str:
+    """What weights are called where they judge or write: `weights:` and 12 hex digits of the digest of their folder."""
+    return f"weights:{folder_digest(folder)[:12]}"

@@ -1,0 +1,23 @@
+"""Builders and fixtures shared by all tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from psycopref.lab import Lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with Lab(tmp_path / "work") as one:
+        yield one
+
+
+@pytest.fixture
+def real_data() -> Path:
+    folder = os.environ.get("PSYCOPREF_REAL_DATA", "")
+    if not folder:
+        pytest.skip("PSYCOPREF_REAL_DATA names no folder of real data")
+    return Path(folder)

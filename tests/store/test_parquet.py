@@ -1,0 +1,60 @@
+"""Rows to Parquet and back."""
+
+from pathlib import Path
+
+import pytest
+
+from psycopref.errors import StoreError, TableError
+from psycopref.store import parquet
+from psycopref.tables import Metric, Speech, Turn, metric
+
+
+def speech(number: int, **more: object) -> Speech:
+    return Speech(f"speech-{number}", "made-up", f"I worry about thing {number}.", **more)  # type: ignore[arg-type]
+
+
+def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
+    rows = [speech(1, history=(Turn("client", "hello"), Turn("counselor", "hi")), topic="Stress", split="train"), speech(2)]
+    parquet.write(parquet.table(Speech, rows), tmp_path / "s.parquet")
+    back = parquet.read(Speech, tmp_path / "s.parquet")
+    assert list(back) == rows
+    assert back[0] == rows[0] and list(back[1:]) == rows[1:]
+
+
+def test_none_survives(tmp_path: Path) -> None:
+    rows = [metric("a", "b", 1.0), metric("a", "c", 1.0, 0.5, 1.5, 3)]
+    parquet.write(parquet.table(Metric, rows), tmp_path / "m.parquet")
+    assert list(parquet.read(Metric, tmp_path / "m.parquet")) == rows
+
+
+def test_digest_is_of_rows_and_order() -> None:
+    one, two = speech(1), speech(2)
+    digest = parquet.table(Speech, [one, two]).digest
+    assert digest == parquet.table(Speech, [one, two]).digest
+    assert digest != parquet.table(Speech, [two, one]).digest
+    assert digest != parquet.table(Speech, [one]).digest
+
+
+def test_a_key_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="speech-1"):
+        parquet.write(parquet.table(Speech, [speech(1), speech(1)]), tmp_path / "s.parquet")
+
+
+def test_a_wrong_type_is_an_error_without_the_text() -> None:
+    with pytest.raises(TableError) as caught:
+        parquet.table(Speech, [Speech("speech-1", "made-up", 7)])  # type: ignore[arg-type]
+    assert "Speech" in str(caught.value)
+
+
+def test_a_truncated_file_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    parquet.write(parquet.table(Speech, [speech(n) for n in range(100)]), path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(StoreError, match="run again"):
+        parquet.read(Speech, path)
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    parquet.write(parquet.table(Metric, [metric("a", "b", 1.0)]), tmp_path / "m.parquet")
+    with pytest.raises(StoreError, match="columns"):
+        parquet.read(Speech, tmp_path / "m.parquet")

@@ -1,0 +1,35 @@
+"""Every Python block in README and docs runs; docs/tables.md is what tables.py says; every TOML block is TOML."""
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(kind, text, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, (kind, text) in enumerate(re.findall(r"```(python|toml)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), BLOCKS)
+def test_blocks_run(kind: str, text: str) -> None:
+    if kind == "toml":
+        tomllib.loads(text)
+    else:
+        exec(compile(text, "block", "exec"), {})
+
+
+def test_tables_page_is_up_to_date() -> None:
+    page = runpy.run_path(str(ROOT / "scripts" / "write_tables_doc.py"))["page"]()
+    assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == page, "run scripts/write_tables_doc.py"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

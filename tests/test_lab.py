@@ -1,0 +1,88 @@
+"""The lab does a stage once."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from psycopref.errors import StoreError
+from psycopref.lab import Lab
+from psycopref.settings import Stage
+from psycopref.store import steps
+from psycopref.tables import Metric, metric
+
+
+class Counted(NamedTuple):
+    metrics: Sequence[Metric]
+
+
+class Count(Stage):
+    by: int = 1
+    runs: list[int] = []
+
+    def run(self, lab: Lab, rows: Sequence[Metric]) -> Counted:
+        self.runs.append(1)
+        return Counted([metric(row.name, row.slice, row.value + self.by) for row in rows])
+
+
+ROWS = [metric("a", "x", 1.0), metric("a", "y", 2.0)]
+
+
+def test_done_once_and_again_when_settings_or_input_change(lab: Lab) -> None:
+    first = lab.do(Count(), ROWS)
+    again = lab.do(Count(), ROWS)
+    assert [row.value for row in first.metrics] == [2.0, 3.0] == [row.value for row in again.metrics]
+    assert [entry["found"] for entry in lab.taken] == [False, True]
+    lab.do(Count(by=2), ROWS)
+    lab.do(Count(), ROWS[:1])
+    assert [entry["found"] for entry in lab.taken] == [False, True, False, False]
+
+
+def test_the_output_of_one_is_the_input_of_the_next(lab: Lab) -> None:
+    two = lab.do(Count(), lab.do(Count(), ROWS).metrics)
+    assert [row.value for row in two.metrics] == [3.0, 4.0]
+    assert len(list(steps.listed(lab.work / "steps"))) == 2
+
+
+def test_a_second_run_in_the_same_folder_is_refused(lab: Lab) -> None:
+    with pytest.raises(StoreError, match=f"process {os.getpid()}"):
+        Lab(lab.work)
+
+
+def test_a_failed_stage_leaves_no_step(lab: Lab) -> None:
+    class Fails(Count):
+        def run(self, lab: Lab, rows: Sequence[Metric]) -> Counted:
+            return Counted([*rows, rows[0]])
+
+    with pytest.raises(Exception, match="more than once"):
+        lab.do(Fails(), ROWS)
+    assert list(steps.listed(lab.work / "steps")) == []
+
+
+def test_a_changed_table_is_found_out(lab: Lab) -> None:
+    lab.do(Count(), ROWS)
+    folder = next(steps.listed(lab.work / "steps"))
+    path = folder / "metrics.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    assert steps.verify(folder)
+    with pytest.raises(StoreError, match="delete"):
+        lab.do(Count(), ROWS)
+
+
+def test_stray_parts_are_cleared_when_the_step_is_whole(lab: Lab) -> None:
+    class Messy(Count):
+        def run(self, lab: Lab, rows: Sequence[Metric]) -> Counted:
+            (lab.place / "checkpoint").mkdir()
+            return Counted(rows)
+
+    lab.do(Messy(), ROWS)
+    folder = next(steps.listed(lab.work / "steps"))
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "metrics.parquet"]
+
+
+def test_the_workspace_is_private(tmp_path: Path) -> None:
+    with Lab(tmp_path / "w") as lab:
+        assert lab.work.stat().st_mode & 0o077 == 0
