@@ -57,6 +57,7 @@ class Lab:
         except BlockingIOError as error:
             self._lock.seek(0)
             pid = self._lock.read().strip() or "?"
+            self._lock.close()
             raise StoreError(f"{self.work}: another run (process {pid}) is at work here; wait for it, or choose another --work folder") from error
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
@@ -129,7 +130,7 @@ def _input_digest(value: Any) -> str:
     if isinstance(value, Table):
         return value.digest
     if isinstance(value, Path):
-        return keys.folder_digest(value)
+        return steps.weights_digest(value)
     if isinstance(value, list | tuple) and value and hasattr(value[0], "__dataclass_fields__"):
         return parquet.table(type(value[0]), value).digest
     return keys.digest(value)

@@ -88,15 +88,25 @@ class Table(Sequence[Row], Generic[Row]):
         return self._digest
 
 
+def _types(row_type: type, rows: Sequence[Any]) -> None:
+    """TypeError at the first plain value of another type than its column (polars would turn a number into text)."""
+    plainly = {name: hint for name, hint in typing.get_type_hints(row_type).items() if hint in (str, int, bool)}
+    for number, row in enumerate(rows):
+        for name, hint in plainly.items():
+            if type(getattr(row, name)) is not hint:
+                raise TypeError(f"row {number}: {name} is a {type(getattr(row, name)).__name__}, not a {hint.__name__}")
+
+
 def table(row_type: type[Row], rows: Sequence[Row]) -> Table[Row]:
     """A table of rows; TableError names the first value that does not fit its column."""
     if isinstance(rows, Table):
         return cast("Table[Row]", rows)
     columns = schema(row_type)
     try:
+        _types(row_type, rows)
         frame = pl.DataFrame([plain(row) for row in rows], schema=columns, strict=True)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        raise TableError(f"table of {row_type.__name__}: a row does not fit the columns {list(columns)}: {type(error).__name__}") from error
+        raise TableError(f"table of {row_type.__name__}: {error if isinstance(error, TypeError) else 'a value does not fit its column'}") from None
     return Table(row_type, frame)
 
 

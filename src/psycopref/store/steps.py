@@ -153,3 +153,12 @@ def _differs(folder: Path, entry: dict[str, Any]) -> str:
         return f"{path}: missing"
     now = keys.folder_digest(path) if path.is_dir() else keys.file_digest(path)
     return "" if now == entry["sha256"] else f"{path}: changed since it was written"
+
+
+def weights_digest(place: Path) -> str:
+    """What a weights folder is known by: its step's manifest says, else its files."""
+    if (place.parent / MANIFEST).is_file():
+        for entry in load_manifest(place.parent)["outputs"].values():
+            if entry["file"] == place.name:
+                return str(entry["digest"])
+    return keys.folder_digest(place)

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from jinja2 import TemplateError
 
 from psycopref.errors import TrainError
-from psycopref.models.chat import Message
 from psycopref.tables import Speech
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
@@ -20,7 +19,24 @@ PLAIN = (
     "{% if m['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
 )
-_ROLES: dict[str, str] = {"client": "user", "counselor": "assistant"}
+_ROLES: dict[str, Literal["user", "assistant"]] = {"client": "user", "counselor": "assistant"}
+
+
+class Said(Protocol):
+    """Anything that says who speaks and what: `Chat` here, a provider's Message elsewhere."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def content(self) -> str: ...
+
+
+class Chat(NamedTuple):
+    """One message of a chat."""
+
+    role: Literal["user", "assistant"]
+    content: str
 
 
 class Encoded(NamedTuple):
@@ -62,22 +78,22 @@ def taught_target(response_id: str, text: str) -> int:
     return word_target(len(text.split())) if half else 0
 
 
-def messages(speech: Speech, words: int = 0) -> tuple[Message, ...]:
+def messages(speech: Speech, words: int = 0) -> tuple[Chat, ...]:
     """A speech with the turns before it as chat messages; a word target stands as the last line of the client's text.
 
     Neighbouring turns of one speaker become one message, since many chat templates ask for turns that alternate.
     """
     ask = f"\n\nAnswer in about {words} words." if words else ""
-    turns = [(_ROLES[turn.role], turn.text) for turn in speech.history] + [("user", speech.text + ask)]
-    merged: list[tuple[str, str]] = []
-    for role, text in turns:
-        if merged and merged[-1][0] == role:
-            text = f"{merged.pop()[1]}\n\n{text}"
-        merged.append((role, text))
-    return tuple(Message("user" if role == "user" else "assistant", text) for role, text in merged)
+    turns = [Chat(_ROLES[turn.role], turn.text) for turn in speech.history] + [Chat("user", speech.text + ask)]
+    merged: list[Chat] = []
+    for turn in turns:
+        if merged and merged[-1].role == turn.role:
+            turn = Chat(turn.role, f"{merged.pop().content}\n\n{turn.content}")
+        merged.append(turn)
+    return tuple(merged)
 
 
-def encode(tokenizer: Any, chat: Sequence[Message], response: str | None = None) -> Encoded:
+def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) -> Encoded:
     """Token ids of a chat up to the counselor's turn, and of the response, which ends in EOS.
 
     TrainError where a chat template cannot write the chat, or writes a prompt whose tokens do not open the whole.

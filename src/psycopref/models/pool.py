@@ -1,0 +1,183 @@
+"""Pool entries: a model's pinned name and settings, where it is reached, and how it becomes a provider."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from psycopref.errors import ModelError, RecipeError
+from psycopref.models.chat import Ask, BatchProvider, Message, Provider
+from psycopref.settings import Settings
+from psycopref.toml_files import DATA, checked, did_you_mean, locate, read_toml
+
+
+class ModelEntry(Settings):
+    """One model. What it answers depends on name, kind and sampling settings; the rest says where it is and what it costs.
+
+    `name` is the pinned name that stands in every ask and response. Prices are dollars per million tokens, `timeout` is
+    seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"`: rows in a batch).
+    `system_role = false` is for models that take no system message: its text then opens the first user message.
+    """
+
+    name: str = Field(min_length=1)
+    kind: Literal["openai", "recorded", "local"]
+    temperature: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    json_schema: bool = False
+    organisation: str = Field(default="", exclude=True)
+    size: str = Field(default="", exclude=True)
+    url: str = Field(default="", exclude=True)
+    key_env: str = Field(default="", exclude=True)
+    model: str = Field(default="", exclude=True)
+    ledger: str = Field(default="", exclude=True)
+    concurrency: int = Field(default=8, ge=1, exclude=True)
+    timeout: float = Field(default=120.0, gt=0, exclude=True)
+    price_in: float | None = Field(default=None, ge=0, exclude=True)
+    price_out: float | None = Field(default=None, ge=0, exclude=True)
+    context: int | None = Field(default=None, ge=1, exclude=True)
+    system_role: bool = Field(default=True, exclude=True)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "ModelEntry":
+        if self.kind == "recorded" and not self.ledger:
+            raise ValueError("a recorded model needs `ledger`: the path of a .sqlite file, or the name of a shipped recording")
+        if self.url and urlsplit(self.url).scheme not in ("http", "https"):
+            raise ValueError("`url` must begin with http:// or https://")
+        if urlsplit(self.url).username or urlsplit(self.url).password:
+            raise ValueError("`url` must hold no user name or password; name an environment variable in `key_env`")
+        return self
+
+    @property
+    def sent_as(self) -> str:
+        """The id that the endpoint or the loader is given."""
+        return self.model or self.name
+
+    @property
+    def host(self) -> str:
+        """Host and port of the endpoint, for messages."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "?"
+
+    def messages(self, ask: Ask) -> list[dict[str, str]]:
+        """The messages of an ask as the protocol writes them."""
+        return [{"role": one.role, "content": one.content} for one in (ask.messages if self.system_role else _folded(ask.messages))]
+
+
+def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Messages without a system role: its text opens the first user message."""
+    opening = "\n\n".join(one.content for one in messages if one.role == "system")
+    rest = tuple(one for one in messages if one.role != "system")
+    if not opening:
+        return rest
+    if not rest or rest[0].role != "user":
+        return (Message("user", opening), *rest)
+    return (Message("user", f"{opening}\n\n{rest[0].content}"), *rest[1:])
+
+
+class Pool(Settings):
+    """Models that may answer, and judges that stand ready beside them (a judge is never drawn to answer)."""
+
+    name: str
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
+    judges: tuple[ModelEntry, ...] = Field(default=(), exclude=True)
+
+    @model_validator(mode="after")
+    def _different(self) -> "Pool":
+        names = [entry.name for entry in self.models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"a pool needs models with different names; more than once: {twice}")
+        return self
+
+    def entry(self, name: str) -> ModelEntry:
+        """The model or judge of that name; RecipeError lists those there are."""
+        every = {one.name: one for one in (*self.judges, *self.models)}
+        if name not in every:
+            raise RecipeError(f"pool {self.name!r}: no model {name!r}{did_you_mean(name, list(every))}; there are {list(every)}")
+        return every[name]
+
+
+def load_pool(name: str) -> Pool:
+    """A shipped pool by name (`paper`, `open`, `sample`, `judges`) or any TOML file by path. RecipeError says what is wrong."""
+    path = locate("pools", name)
+    return checked(Pool, {"name": path.stem, **read_toml(path)}, str(path))
+
+
+def load_entry(place: str) -> ModelEntry:
+    """A model from `POOL/NAME`, the pool a shipped name or the path of a TOML file: `judges/gpt-4o-2024-08-06`, `my.toml/qwen`."""
+    pool, suffix, name = place.partition(".toml/")
+    if not suffix:
+        pool, _, name = place.partition("/")
+    if not name:
+        raise RecipeError(f"a model is named as POOL/NAME (such as 'judges/gpt-4o-2024-08-06') or written out as a table, found {place!r}")
+    return load_pool(pool + suffix.rstrip("/")).entry(name)
+
+
+def _pool(value: Any) -> Any:
+    return load_pool(value) if isinstance(value, str) else value
+
+
+def _entry(value: Any) -> Any:
+    return load_entry(value) if isinstance(value, str) else value
+
+
+PoolSetting = Annotated[Pool, BeforeValidator(_pool)]
+EntrySetting = Annotated[ModelEntry, BeforeValidator(_entry)]
+
+
+def recording(entry: ModelEntry) -> Path:
+    """The ledger file of a recorded entry; ModelError where there is none."""
+    shipped = DATA / "recorded" / f"{entry.ledger}.sqlite"
+    path = Path(entry.ledger) if "/" in entry.ledger or entry.ledger.endswith(".sqlite") else shipped
+    if path.is_file():
+        return path
+    known = sorted(one.stem for one in shipped.parent.glob("*.sqlite"))
+    raise ModelError(f"model {entry.name!r}: no recording {entry.ledger!r}; give the path of a .sqlite file or one of {known}")
+
+
+def recorded_ids(entry: ModelEntry) -> frozenset[str]:
+    """The call ids that were recorded for an entry's model. Cached until the file changes."""
+    path = recording(entry)
+    found = path.stat()
+    return _ids(path, entry.name, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=256)
+def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
+    from psycopref.models.recorded import call_ids
+
+    return call_ids(path, model)
+
+
+def check(entry: ModelEntry) -> None:
+    """ModelError where an entry cannot be asked for a reason that is known before any call: no url, key or recording."""
+    match entry.kind:
+        case "openai" if not entry.url:
+            raise ModelError(f"model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = \"http://localhost:8000/v1\"")
+        case "openai" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
+            raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put the key for {entry.host} there")
+        case "recorded":
+            recording(entry)
+        case _:
+            pass
+
+
+def connect(entry: ModelEntry) -> Provider | BatchProvider:
+    """The provider of an entry. ModelError where it cannot be asked; a key is read here and nowhere else."""
+    check(entry)
+    match entry.kind:
+        case "openai":
+            from psycopref.models.openai import OpenAI
+
+            return OpenAI(entry)
+        case "recorded":
+            from psycopref.models.recorded import Recorded
+
+            return Recorded(entry, recording(entry))
+        case "local":
+            from psycopref.models.local import Local
+
+            return Local(entry)

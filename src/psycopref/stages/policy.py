@@ -1,0 +1,87 @@
+"""Responses or preferences to a policy: supervised training, or DPO from where a policy stands."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import Field
+
+from psycopref.errors import TrainError
+from psycopref.lab import Lab
+from psycopref.tables import Point, Preference, Response, Speech, Split
+from psycopref.train.plan import Training
+
+if TYPE_CHECKING:
+    from psycopref.train.examples import Found
+    from psycopref.train.loop import Task
+    from psycopref.train.weights import Loaded
+
+
+class Trained(NamedTuple):
+    """A weights folder and how training went."""
+
+    weights: Path
+    curve: Sequence[Point]
+
+
+class Policy(Training):
+    """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with `beta` (and `anchor`, 0 in the paper).
+
+    Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh small Llama of `size` whose
+    tokenizer is learnt from the speeches and responses of `split` alone. Supervised training shows half of the responses with a
+    word target, so that a length can be asked for later.
+    """
+
+    objective: Literal["sft", "dpo"] = "dpo"
+    split: Split = "train"
+    dev: Split = "dev"
+    base: str = ""
+    beta: float = Field(default=0.1, gt=0)
+    anchor: float = Field(default=0.0, ge=0)
+
+    def reads(self) -> Sequence[Path]:
+        """The files of a `base` folder."""
+        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
+
+    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Trained:
+        """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number."""
+        from psycopref.train import examples, loop, weights
+
+        loaded = self._model(speeches, responses, start)
+        weights.set_dropout(loaded.model, self.dropout)
+        task = self._task()
+        found, dev = (self._items(loaded, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
+        curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress)
+        facts = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
+        points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
+        return Trained(weights.save(loaded, lab.place / "weights", "policy", self, facts), points)
+
+    def _model(self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None) -> "Loaded":
+        from psycopref.train import examples, weights
+
+        if start is not None or self.base:
+            return weights.load_policy(start or self.base)
+        if self.objective == "dpo":
+            raise TrainError("policy: dpo has nothing to start from; give `start` or `base`, or train with objective = \"sft\" first")
+        texts = examples.texts(speeches, responses, self.split)
+        if not texts:
+            raise TrainError(f"policy: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")
+        return weights.fresh_policy(texts, self.size, self.seed)
+
+    def _task(self) -> "Task":
+        from psycopref.train import forward, loop, losses
+
+        objective = losses.sft if self.objective == "sft" else partial(losses.dpo, beta=self.beta, anchor=self.anchor)
+        return loop.Task(self.objective, forward.logps, objective)
+
+    def _items(self, loaded: "Loaded", task: "Task", split: Split, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], place: Path) -> "Found":
+        """What to learn from in a split ('' for none), for DPO with the starting policy's log-probabilities."""
+        from psycopref.train import examples, loop
+
+        if not split:
+            return examples.Found([], 0)
+        if self.objective == "sft":
+            return examples.answers(loaded.tokenizer, speeches, responses, split, self.max_length)
+        found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, split, self.max_length)
+        return found._replace(items=loop.reference(loaded.model, task.measure, found.items, self, place / "reference" / f"{split}.pt"))

@@ -1,0 +1,67 @@
+"""Preferences to a reward model: Bradley-Terry on pairs, written as a sequence classifier with one label."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from psycopref.errors import TrainError
+from psycopref.lab import Lab
+from psycopref.tables import Point, Preference, Response, Speech, Split
+from psycopref.train.plan import Training
+
+if TYPE_CHECKING:
+    from psycopref.train.examples import Found
+    from psycopref.train.weights import Loaded
+
+
+class Rewarded(NamedTuple):
+    """A weights folder and how training went."""
+
+    weights: Path
+    curve: Sequence[Point]
+
+
+class Reward(Training):
+    """Paper, section 4.1. Trains on the preferences of `split`, looks at those of `dev` ('' for none).
+
+    The backbone comes from `start` (a policy's folder) where one is given, else from `base` (a hub id or folder), else it is a
+    fresh small Llama of `size` whose tokenizer is learnt from the speeches and responses of `split` alone.
+    """
+
+    split: Split = "train"
+    dev: Split = "dev"
+    base: str = ""
+
+    def reads(self) -> Sequence[Path]:
+        """The files of a `base` folder."""
+        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
+
+    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Rewarded:
+        """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the loss is not a number."""
+        from psycopref.train import examples, forward, loop, losses, weights
+
+        loaded = self._model(speeches, responses, start)
+        weights.set_dropout(loaded.model, self.dropout)
+        found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length)
+        dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
+        task = loop.Task("reward", forward.rewards, losses.bradley_terry)
+        curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress)
+        facts = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
+        return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])
+
+    def _model(self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None) -> "Loaded":
+        from psycopref.train import examples, weights
+
+        if start is not None or self.base:
+            return weights.load_reward(start or self.base, self.seed)
+        texts = examples.texts(speeches, responses, self.split)
+        if not texts:
+            raise TrainError(f"reward: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")
+        return weights.fresh_reward(texts, self.size, self.seed)
+
+
+def _left_out(found: "Found", dev: "Found | None") -> list[Point]:
+    """Points at step 0 that say how many pairs were longer than `max_length`."""
+    from psycopref.train import examples
+
+    return [examples.left_out("too_long", found)] + ([examples.left_out("dev_too_long", dev)] if dev else [])

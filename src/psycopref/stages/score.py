@@ -1,0 +1,49 @@
+"""Responses to ratings by a reward model: one number per response, item 'reward'."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field
+
+from psycopref.errors import TrainError
+from psycopref.lab import Lab
+from psycopref.settings import Stage
+from psycopref.tables import Rating, Response, Speech, content_id
+
+
+class Scored(NamedTuple):
+    """One rating per response, in the order of the responses."""
+
+    ratings: Sequence[Rating]
+
+
+class Score(Stage):
+    """Scores responses in padded batches of at most `batch_tokens` tokens."""
+
+    batch_tokens: int = Field(default=16384, ge=64)
+
+    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path) -> Scored:
+        """Ratings whose judge is the digest of `weights`; TrainError where a response is longer than the model reads."""
+        from psycopref.train import examples, forward, loop
+        from psycopref.train import weights as folders
+
+        loaded = folders.load_reward(weights)
+        rows = list(examples.encoded(loaded.tokenizer, speeches, responses).values())
+        limit = getattr(loaded.model.config, "max_position_embeddings", None)
+        longer = sum(len(row.ids) > limit for row in rows) if limit else 0
+        if longer:
+            raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights} reads; leave them out or train a reward model that reads more")
+        scores = [0.0] * len(rows)
+        loaded.model.to(loop.device())
+        with lab.progress.track("score", len(rows)) as tick:
+            for group, values in forward.measure_all(loaded.model, forward.rewards, rows, self.batch_tokens):
+                for index, value in zip(group, values, strict=True):
+                    scores[index] = value
+                tick(len(group))
+        judge = folders.name_of(weights)
+        return Scored([_rating(row.response_id, judge, score) for row, score in zip(responses, scores, strict=True)])
+
+
+def _rating(response_id: str, judge: str, score: float) -> Rating:
+    return Rating(content_id("rating", response_id, "reward", judge), response_id, "reward", judge, score)

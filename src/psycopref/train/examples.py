@@ -1,0 +1,66 @@
+"""From tables to things to learn from: responses or pairs of one split, as token ids."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from psycopref.errors import TrainError
+from psycopref.tables import Point, Preference, Response, Speech, Split, content_id
+from psycopref.train.packs import Item
+from psycopref.train.tokens import Encoded, encode, messages, taught_target
+
+
+class Found(NamedTuple):
+    """What there is to learn from, and how many were left out as longer than the limit."""
+
+    items: list[Item]
+    too_long: int
+
+
+def texts(speeches: Sequence[Speech], responses: Sequence[Response], split: Split) -> list[str]:
+    """The speeches (with their history) of a split and the responses to them."""
+    chosen = {speech.speech_id: speech for speech in speeches if speech.split == split}
+    said = [text for speech in chosen.values() for text in (*(turn.text for turn in speech.history), speech.text)]
+    return said + [row.text for row in responses if row.speech_id in chosen]
+
+
+def answers(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response], split: Split, max_length: int) -> Found:
+    """Supervised items: every response to a speech of `split`; half of them show their length as a word target.
+
+    The weight of an item is its number of response tokens, so that a batch's loss is a mean over tokens.
+    """
+    chosen = {speech.speech_id: speech for speech in speeches if speech.split == split}
+    rows = []
+    for row in responses:
+        if row.speech_id in chosen and row.text.strip():
+            rows.append(encode(tokenizer, messages(chosen[row.speech_id], taught_target(row.response_id, row.text)), row.text))
+    return _fitting([Item((row,), float(len(row.response))) for row in rows], max_length)
+
+
+def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], split: Split, max_length: int) -> Found:
+    """Preference items of `split`, chosen first; TrainError where a preference names a speech or response that is not there."""
+    wanted = [row for row in preferences if row.split == split]
+    used = {key for row in wanted for key in (row.chosen_id, row.rejected_id)}
+    rows = encoded(tokenizer, speeches, [row for row in responses if row.response_id in used])
+    missing = used - rows.keys()
+    if missing:
+        raise TrainError(f"preferences of split {split!r}: {len(missing)} of their responses are not in the tables ({min(missing)} first); give the tables they were made from")
+    return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id])) for row in wanted], max_length)
+
+
+def encoded(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]) -> dict[str, Encoded]:
+    """Token ids by response id; TrainError where a response's speech is not in the table."""
+    by_id = {speech.speech_id: speech for speech in speeches}
+    lost = [row.response_id for row in responses if row.speech_id not in by_id]
+    if lost:
+        raise TrainError(f"{len(lost)} responses answer speeches that are not in the table ({lost[0]} first); give the speeches they answer")
+    return {row.response_id: encode(tokenizer, messages(by_id[row.speech_id]), row.text) for row in responses}
+
+
+def left_out(name: str, found: Found) -> Point:
+    """A point at step 0 that says how many items were too long."""
+    return Point(content_id("point", name, 0), name, 0, float(found.too_long))
+
+
+def _fitting(items: list[Item], max_length: int) -> Found:
+    kept = [item for item in items if item.length <= max_length]
+    return Found(kept, len(items) - len(kept))
