@@ -10,6 +10,7 @@ from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
+from psycopref.stats.intervals import mean_interval
 from psycopref.store.keys import digest
 from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, Verdict, metric
 
@@ -142,8 +143,6 @@ def _judged(
 
 def _round_metrics(number: int, one: Round) -> list[Metric]:
     """policy.reward, policy.gold_reward and policy.words of one round: means over the test answers with intervals by speech."""
-    from psycopref.stats.intervals import mean_by_cluster
-
     speech_of = {row.response_id: row.speech_id for row in one.answers}
     out = []
     series = {
@@ -153,6 +152,6 @@ def _round_metrics(number: int, one: Round) -> list[Metric]:
     }
     for name, pairs in series.items():
         if pairs:
-            value, low, high = mean_by_cluster([v for _, v in pairs], [c for c, _ in pairs])
-            out.append(metric(name, f"round:{number}", value, low, high, len(pairs)))
+            found = mean_interval([v for _, v in pairs], [c for c, _ in pairs])
+            out.append(metric(name, f"round:{number}", found.value, found.low, found.high, len(pairs)))
     return out

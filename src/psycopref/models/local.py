@@ -64,7 +64,8 @@ class Local:
             tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left")
             model = AutoModelForCausalLM.from_pretrained(place, dtype="auto").to(device).eval()
         except (OSError, ValueError) as error:
-            raise ModelError(f"{place!r} does not load as a causal language model ({type(error).__name__}); give a Hugging Face id or a folder with weights and tokenizer") from error
+            why = f"does not load as a causal language model ({type(error).__name__})"
+            raise ModelError(f"{place!r} {why}; give a Hugging Face id or a folder with weights and tokenizer") from error
         if not tokenizer.chat_template:
             raise ModelError(f"the tokenizer of {place!r} has no chat template, so it cannot be asked; choose an instruct model")
         if tokenizer.pad_token_id is None:
@@ -92,7 +93,8 @@ class Local:
         width = padded["input_ids"].shape[1]
         seconds = round((time.monotonic() - began) / len(batch), 3)
         version = str(getattr(model.config, "_commit_hash", None) or "")
-        return [self._reply(tokenizer, ask, len(tokens), row[width:].tolist(), stops, seconds, version) for (ask, tokens), row in zip(batch, tokens_BT, strict=True)]
+        rows = zip(batch, tokens_BT, strict=True)
+        return [self._reply(tokenizer, ask, len(tokens), row[width:].tolist(), stops, seconds, version) for (ask, tokens), row in rows]
 
     def _reply(self, tokenizer: Any, ask: Ask, tokens_in: int, row: list[int], stops: list[int], seconds: float, version: str) -> Reply:
         end = next((at for at, token in enumerate(row) if token in stops), None)

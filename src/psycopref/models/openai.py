@@ -91,7 +91,8 @@ class OpenAI:
             case 429:
                 return ModelError(f"{host} 429: the account's quota is used up{self._key_note()}")
             case _:
-                return ModelError(f"{host} {status}: the request was not accepted; check max_tokens, json_schema, system_role and the model's context{self._key_note()}")
+                hint = "check max_tokens, json_schema, system_role and the model's context"
+                return ModelError(f"{host} {status}: the request was not accepted; {hint}{self._key_note()}")
 
     def _key_note(self) -> str:
         return f" (the key comes from the environment variable {self._entry.key_env})" if self._entry.key_env else ""

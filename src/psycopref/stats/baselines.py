@@ -43,7 +43,10 @@ def length_fit(chosen_words: ArrayLike, rejected_words: ArrayLike) -> float:
 
 
 def _bradley_terry(difference: Any) -> Floats:
-    """Weights of a logistic regression without intercept on (pairs, k) differences; half the pairs are turned round, which changes nothing."""
-    sign = np.where(np.arange(difference.shape[0]) % 2 == 0, 1.0, -1.0)
-    turned = sparse.diags(sign) @ difference if sparse.issparse(difference) else difference * sign[:, None]
-    return np.asarray(LogisticRegression(fit_intercept=False, max_iter=1000).fit(turned, sign > 0).coef_[0])
+    """Weights of a logistic regression without intercept on (pairs, k) differences, all of label 1.
+
+    scikit-learn wants two classes: every pair is given in both directions at half the weight, which has the same optimum.
+    """
+    both = sparse.vstack([difference, -difference]).tocsr() if sparse.issparse(difference) else np.vstack([difference, -difference])
+    labels = np.arange(both.shape[0]) < difference.shape[0]
+    return np.asarray(LogisticRegression(C=0.5, fit_intercept=False, max_iter=1000).fit(both, labels).coef_[0])

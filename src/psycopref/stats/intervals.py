@@ -91,6 +91,12 @@ def mean_interval(values: ArrayLike, clusters: Sequence[str], draws: int = 2000,
     return percentile(value, bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], draws, seed), data.size)
 
 
+def mean_by_cluster(values: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> tuple[float, float | None, float | None]:
+    """`mean_interval` as plain (value, low, high)."""
+    value, low, high, _ = mean_interval(values, clusters, draws, seed)
+    return value, low, high
+
+
 def paired_difference(ours: ArrayLike, theirs: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
     """The mean of ours - theirs over the same observations, with an interval by clusters."""
     return mean_interval(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), clusters, draws, seed)

@@ -1,0 +1,54 @@
+"""CounselChat through the whole dataset flow against a loopback server with slow, failing and refusing models; prints the counts.
+
+    python benchmarks/counselchat.py CSV [--work DIR] [--speeches N]
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from counselchat_flow import MODELS, recipe, server  # noqa: E402
+
+from psycopref import runs  # noqa: E402
+from psycopref.progress import Progress  # noqa: E402
+
+
+def tally(work: Path, run: Path) -> dict[str, object]:
+    """The counts of a run, each from the tables themselves."""
+    table = {}
+    for entry in runs.taken(run):
+        for name in entry["rows"]:
+            table[f"{entry['stage']}.{name}"] = pl.read_parquet(work / "steps" / entry["step"] / f"{name}.parquet")
+    failures = pl.concat([table["respond.failures"], table["rate.failures"]])
+    return {
+        "speeches kept": table["topics.speeches"].height,
+        "dropped": dict(pl.concat([table[f"{s}.dropped"] for s in ("collect", "clean", "dedup")]).group_by("reason").len().sort("reason").iter_rows()),
+        "responses": table["respond.responses"].height, "respond failures": table["respond.failures"].height,
+        "ratings": table["rate.ratings"].height, "rate failures": table["rate.failures"].height,
+        "failures by reason": dict(failures.group_by("reason").len().sort("reason").iter_rows()),
+        "pairs": dict(table["pair.preferences"].group_by("split").len().sort("split").iter_rows()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("csv", type=Path)
+    parser.add_argument("--work", type=Path)
+    args = parser.parse_args()
+    work = args.work or Path(tempfile.mkdtemp(prefix="counselchat-"))
+    with server() as loopback:
+        path = work / "counselchat.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(recipe(args.csv, loopback.url), encoding="utf-8")
+        run = runs.run(str(path), work / "work", Progress(quiet=False))
+        print(json.dumps({"models": MODELS, "requests": loopback.requests, **tally(work / "work", run)}, indent=1))
+    print(run / "report.html")
+
+
+if __name__ == "__main__":
+    main()

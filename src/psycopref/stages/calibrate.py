@@ -1,0 +1,154 @@
+"""Reward scores against test pairs: accuracy, AUC, calibration and Brier score, beside two models that know no counseling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from psycopref.errors import TableError
+from psycopref.lab import Lab
+from psycopref.settings import Stage
+from psycopref.stats import calibration
+from psycopref.stats.baselines import length_fit, tfidf_fit, tfidf_scores
+from psycopref.stats.intervals import Floats, Interval, paired_difference
+from psycopref.stats.length import correlation, longer_wins
+from psycopref.store.parquet import Table, table
+from psycopref.tables import Metric, Preference, Rating, Response, Speech, content_id, metric
+
+BASELINES = ("tfidf", "longer")
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bin of a reliability diagram of a slice: stated confidence, the share that was right with its 95 % interval, the pairs."""
+
+    bin_id: str
+    slice: str
+    number: int
+    low: float
+    high: float
+    confidence: float
+    right: float
+    right_low: float
+    right_high: float
+    count: int
+
+
+class Calibrated(NamedTuple):
+    """The figures of the reward model and the baselines, and the bins of their reliability diagrams."""
+
+    metrics: Sequence[Metric]
+    bins: Sequence[Bin]
+
+
+class Calibrate(Stage):
+    """The reward model's figures on pairs that it never saw, with intervals over speeches.
+
+    Slice `test` is best against worst (the paper's test), `test_all` every test pair with a gap. `test:tfidf` is a TF-IDF
+    Bradley-Terry model and `test:longer` a logistic model of the word difference, both fitted on the train pairs.
+    """
+
+    bins: int = Field(default=10, ge=1)
+    draws: int = Field(default=2000, ge=100)
+    seed: int = 0
+
+    def run(
+        self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference],
+        measure: Sequence[Preference], scores: Sequence[Rating],
+    ) -> Calibrated:
+        """Test pairs and reward scores (item 'reward', one per response) to figures; TableError where a response has no score."""
+        rewards = reward_of(scores)
+        texts = table(Response, responses).frame.select("response_id", "text")
+        all_pairs = _with_texts(table(Preference, preferences).frame, texts)
+        train, test = (all_pairs.filter(pl.col("split") == split) for split in ("train", "test"))
+        models = _baselines(train)
+        metrics: list[Metric] = []
+        bins: list[Bin] = []
+        for name, pairs in (("test", test), ("test_all", _with_texts(table(Preference, measure).frame, texts))):
+            if pairs.height:
+                margins = {"": _reward_margins(pairs, rewards)} | {one: fitted(pairs) for one, fitted in models.items()}
+                self._figures(name, pairs, margins, metrics, bins)
+        return Calibrated(metrics, bins)
+
+    def _figures(self, name: str, pairs: pl.DataFrame, margins: dict[str, Floats], metrics: list[Metric], bins: list[Bin]) -> None:
+        clusters, ids = pairs["speech_id"].to_list(), pairs["preference_id"].to_list()
+        for model, margin in margins.items():
+            place = f"{name}:{model}" if model else name
+            figures = calibration.pair_figures(margin, clusters, ids, self.bins, self.draws, self.seed)
+            metrics += [metric(f"reward.{field}", place, *one) for field, one in figures._asdict().items() if np.isfinite(one.value)]
+            rows = calibration.reliability(margin, clusters, self.bins)
+            bins += [Bin(content_id("bin", place, number), place, number, *row) for number, row in enumerate(rows)]
+        right = {model: calibration.correct(margin) for model, margin in margins.items()}
+        for model in [one for one in margins if one]:
+            ahead = paired_difference(right[""], right[model], clusters, self.draws, self.seed)
+            metrics.append(metric("reward.accuracy_over", f"{name}:{model}", *ahead))
+        metrics += self._length(name, pairs, margins[""], clusters)
+
+    def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> list[Metric]:
+        words = [pairs[side].to_numpy() for side in ("chosen_words", "rejected_words")]
+        found: dict[str, Interval] = {
+            "pairs.longer_chosen": longer_wins(*words, clusters, self.draws, self.seed),
+            "reward.length_correlation": correlation(margin, words[0] - words[1], clusters, self.draws, self.seed),
+        }
+        return [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
+
+
+def reward_of(scores: Sequence[Rating]) -> pl.DataFrame:
+    """The reward of each response (response_id, reward, judge); TableError where one has two, since then which is meant is unknown."""
+    frame = table(Rating, scores).frame.filter(pl.col("item") == "reward").select(response_id="subject_id", reward="score", judge="judge")
+    twice = frame.filter(pl.col("response_id").is_duplicated())
+    if twice.height:
+        raise TableError(f"scores: {twice['response_id'][0]!r} has more than one reward; give the scores of one reward model")
+    return frame
+
+
+def _with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Preferences with both texts and their words; TableError where a response is not there."""
+    for side in ("chosen", "rejected"):
+        pairs = pairs.join(texts.select(pl.col("response_id").alias(f"{side}_id"), pl.col("text").alias(f"{side}_text")), on=f"{side}_id", how="left")
+        lost = pairs.filter(pl.col(f"{side}_text").is_null())
+        if lost.height:
+            raise TableError(f"calibrate: the {side} response {lost[f'{side}_id'][0]!r} of a preference is not among the responses; give the table that the pairs were made of")
+    return pairs.with_columns(pl.col(f"{side}_text").str.count_matches(r"\S+").cast(pl.Float64).alias(f"{side}_words") for side in ("chosen", "rejected"))
+
+
+def _reward_margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
+    known = rewards.select("response_id", "reward")
+    both = pairs.select("chosen_id", "rejected_id").join(known, left_on="chosen_id", right_on="response_id", how="left", maintain_order="left")
+    both = both.join(known.rename({"reward": "other"}), left_on="rejected_id", right_on="response_id", how="left", maintain_order="left")
+    lost = both.filter(pl.col("reward").is_null() | pl.col("other").is_null())
+    if lost.height:
+        raise TableError(f"calibrate: {lost.height} test pairs lack a reward, the first with chosen response {lost['chosen_id'][0]!r}; score all responses first")
+    return (both["reward"] - both["other"]).to_numpy()
+
+
+class _Words(NamedTuple):
+    """The TF-IDF baseline: margins of pairs from their texts."""
+
+    model: object
+
+    def __call__(self, pairs: pl.DataFrame) -> Floats:
+        return tfidf_scores(self.model, pairs["chosen_text"].to_list()) - tfidf_scores(self.model, pairs["rejected_text"].to_list())  # type: ignore[arg-type]
+
+
+class _Length(NamedTuple):
+    """The length baseline: margins of pairs from their words."""
+
+    per_word: float
+
+    def __call__(self, pairs: pl.DataFrame) -> Floats:
+        return self.per_word * (pairs["chosen_words"] - pairs["rejected_words"]).to_numpy()
+
+
+def _baselines(train: pl.DataFrame) -> dict[str, "_Words | _Length"]:
+    """Both baselines fitted on the train pairs; none where there are no train pairs (scores of a model from elsewhere)."""
+    if not train.height:
+        return {}
+    sides = pl.concat([train.select(id=f"{side}_id", text=f"{side}_text") for side in ("chosen", "rejected")]).unique("id").sort("id")
+    index = {one: number for number, one in enumerate(sides["id"])}
+    where = [np.array([index[one] for one in train[side]]) for side in ("chosen_id", "rejected_id")]
+    words = tfidf_fit(sides["text"].to_list(), *where)
+    return dict(zip(BASELINES, (_Words(words), _Length(length_fit(train["chosen_words"].to_numpy(), train["rejected_words"].to_numpy()))), strict=True))

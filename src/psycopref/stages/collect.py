@@ -1,0 +1,162 @@
+"""Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from psycopref.errors import SourceError
+from psycopref.lab import Lab
+from psycopref.settings import Settings, Stage
+from psycopref.sources import SOURCES, Found
+from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Turn, content_id
+from psycopref.text.normal import folded, repair
+from psycopref.text.pii import mask
+from psycopref.toml_files import did_you_mean
+
+
+class Collected(NamedTuple):
+    """Every row of every source as a speech or a dropped row, and what the sources brought along."""
+
+    speeches: Sequence[Speech]
+    dropped: Sequence[Dropped]
+    responses: Sequence[Response]
+    ratings: Sequence[Rating]
+    preferences: Sequence[Preference]
+
+
+class SourceSetting(Settings):
+    """One corpus: `name` is how it is read, `label` what its speeches are said to come from (the name if empty).
+
+    `path` is relative to the folder one runs in and is no part of a step's key; the bytes of its files are.
+    """
+
+    name: str
+    label: str = ""
+    path: Path | None = Field(default=None, exclude=True)
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in SOURCES:
+            raise ValueError(f"no source {name!r}{did_you_mean(name, list(SOURCES))}; there are {list(SOURCES)}")
+        return name
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _none(cls, path: Any) -> Any:
+        return path or None
+
+    @model_validator(mode="after")
+    def _mapped(self) -> "SourceSetting":
+        if self.columns and not SOURCES[self.name].mapped:
+            raise ValueError(f"source {self.name!r} knows its columns; remove `columns`, or read the file as 'csv' or 'jsonl'")
+        return self
+
+    @property
+    def called(self) -> str:
+        """The label, or the name where there is none."""
+        return self.label or self.name
+
+
+def prepared(text: str, masked: bool) -> str:
+    """A source's text as it is stored: repaired and, where `masked`, with personal data as placeholders."""
+    return mask(repair(text)) if masked else repair(text)
+
+
+def speech_id(text: str, history: Sequence[Turn] = ()) -> str:
+    """The id of a prepared text after the turns before it."""
+    return content_id("speech", text, *(part for turn in history for part in (turn.role, turn.text)))
+
+
+class Collect(Stage):
+    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept.
+
+    What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
+    so that nothing of a train speech reaches a test speech.
+    """
+
+    sources: tuple[SourceSetting, ...] = Field(min_length=1)
+    mask: bool = True
+
+    @model_validator(mode="after")
+    def _labels(self) -> "Collect":
+        names = [source.called for source in self.sources]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two sources are called {twice[0]!r}; give each a label of its own")
+        return self
+
+    def reads(self) -> Sequence[Path]:
+        """The files of all sources; SourceError where one is missing."""
+        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)]
+
+    def run(self, lab: Lab) -> Collected:
+        """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
+        shelf = _Shelf(self.mask)
+        for source in self.sources:
+            for found in lab.progress.over(_unique(source), f"collect {source.called}"):
+                shelf.take(source.called, found)
+        return shelf.collected()
+
+
+def _unique(source: SourceSetting) -> Iterator[Found]:
+    seen: set[str] = set()
+    for found in SOURCES[source.name].read(source.path, source.columns):
+        if found.origin in seen:
+            raise SourceError(f"source {source.called!r}: the id {found.origin!r} stands twice; ids must be unique")
+        seen.add(found.origin)
+        yield found
+
+
+class _Shelf:
+    """Collects rows by id, so that each stands once."""
+
+    def __init__(self, masked: bool) -> None:
+        self._mask = masked
+        self._speeches: dict[str, Speech] = {}
+        self._by_sound: dict[str, str] = {}
+        self._dropped: list[Dropped] = []
+        self._responses: dict[str, Response] = {}
+        self._ratings: dict[str, Rating] = {}
+        self._preferences: dict[str, Preference] = {}
+
+    def take(self, source: str, found: Found) -> None:
+        text = prepared(found.text, self._mask)
+        history = tuple(Turn(turn.role, prepared(turn.text, self._mask)) for turn in found.history)
+        own, origin = speech_id(text, history), f"{source}:{found.origin}"
+        if not folded(text):
+            self._drop(own, origin, "empty", "")
+            return
+        first = self._by_sound.setdefault(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]), own)
+        if first in self._speeches:
+            self._drop(own, origin, "duplicate", first)
+        else:
+            self._speeches[own] = Speech(own, source, text, history, found.topic, found.split)
+        if self._speeches[first].split == found.split:
+            self._bring(first, source, found)
+
+    def _drop(self, own: str, origin: str, reason: str, near: str) -> None:
+        self._dropped.append(Dropped(content_id("dropped", "collect", origin), own, origin, reason, near))
+
+    def _bring(self, subject: str, judge: str, found: Found) -> None:
+        ids, means = [], []
+        for answer in found.answers:
+            text = prepared(answer.text, self._mask)
+            key = content_id("response", subject, answer.model, text)
+            self._responses.setdefault(key, Response(key, subject, answer.model, text))
+            for item, score, rationale in answer.ratings:
+                rating = content_id("rating", key, item, judge)
+                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, prepared(rationale, self._mask)))
+            ids.append(key)
+            means.append(sum(score for _, score, _ in answer.ratings) / len(answer.ratings) if answer.ratings else 0.0)
+        for one, other in found.pairs:
+            if ids[one] != ids[other]:
+                key = content_id("preference", ids[one], ids[other])
+                self._preferences.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
+
+    def collected(self) -> Collected:
+        tables = (self._speeches.values(), self._dropped, self._responses.values(), self._ratings.values(), self._preferences.values())
+        return Collected(*map(list, tables))  # type: ignore[arg-type]
