@@ -46,7 +46,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(recipe(args.csv, loopback.url), encoding="utf-8")
         run = runs.run(str(path), work / "work", Progress(quiet=False))
-        print(json.dumps({"models": MODELS, "requests": loopback.requests, **tally(work / "work", run)}, indent=1))
+        print(json.dumps({"models": sorted(MODELS), "requests": sum(loopback.book.requests.values()), "answered twice": len(loopback.book.repeats()), "statuses": dict(loopback.book.statuses), **tally(work / "work", run)}, indent=1))
     print(run / "report.html")
 
 

@@ -33,10 +33,10 @@ def main() -> None:
     by_text = {row["id"]: row for row in read_responses()}
     from psycopref.sources.sample import read as read_sample
 
-    origin = {found.origin.split(":")[-1]: number for number, found in enumerate(read_sample(None))}
+    origin = {found.origin.split(":")[-1]: number for number, found in enumerate(read_sample(None, {}))}
     assert len(origin) == len(speeches), "the sample holds duplicates"
     named = {key: speeches[number] for key, number in origin.items()}
-    respond, rate = Respond(pool="sample"), Rate(instrument="psychocounsel", judge="sample-judge/sample-judge")
+    respond, rate = Respond(pool="sample"), Rate(instrument="psychocounsel", judge="sample/sample-judge")
     ledger = Ledger(OUT)
     rows, responses, source_id = [], [], {}
     for row in by_text.values():

@@ -43,11 +43,11 @@ class Dataset(Settings):
 class Training(Settings):
     """From preferences to a reward model, a policy and figures (paper, sections 4 and 5)."""
 
-    sft: Policy | None = None
+    start: Policy | None = None
     reward: Reward
     score: Score
     calibrate: Calibrate
-    gold_sft: Policy | None = None
+    gold_start: Policy | None = None
     gold: Reward | None = None
     policy: Policy
     rounds: int = Field(default=3, ge=0)

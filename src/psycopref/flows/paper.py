@@ -51,7 +51,7 @@ def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
 def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     """Reward models, the policy and its rounds, and the figures."""
     curves: dict[str, Sequence[Point]] = {}
-    start = _sft(recipe, lab, built, curves)
+    start = _start(recipe, lab, built, curves)
     reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, start)
     curves["reward"] = reward.curve
     scores = lab.do(recipe.score, built.speeches, built.responses, reward.weights).ratings
@@ -64,11 +64,11 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     return Trained(reward.weights, gold, rounds, calibrated, verdicts, metrics, failures, curves, opponent)
 
 
-def _sft(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[Point]]) -> Path | None:
-    if recipe.sft is None:
+def _start(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[Point]]) -> Path | None:
+    if recipe.start is None:
         return None
-    made = lab.do(recipe.sft, built.speeches, built.responses, NONE, None)
-    curves["sft"] = made.curve
+    made = lab.do(recipe.start, built.speeches, built.responses, NONE, None)
+    curves["start"] = made.curve
     return made.weights
 
 
@@ -76,9 +76,9 @@ def _gold(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[P
     """The gold reward model: trained on the speeches of split 'gold', which nothing else uses."""
     if recipe.gold is None:
         return None
-    if recipe.gold.split != "gold" or (recipe.gold_sft is not None and recipe.gold_sft.split != "gold"):
-        raise RecipeError("[training.gold] and [training.gold_sft]: split must be 'gold', so that the judge shares no speech with what it judges")
-    base = lab.do(recipe.gold_sft, built.speeches, built.responses, NONE, None).weights if recipe.gold_sft else None
+    if recipe.gold.split != "gold" or (recipe.gold_start is not None and recipe.gold_start.split != "gold"):
+        raise RecipeError("[training.gold] and [training.gold_start]: split must be 'gold', so that the judge shares no speech with what it judges")
+    base = lab.do(recipe.gold_start, built.speeches, built.responses, NONE, None).weights if recipe.gold_start else None
     made = lab.do(recipe.gold, built.speeches, built.responses, built.preferences, base)
     curves["gold"] = made.curve
     return made.weights

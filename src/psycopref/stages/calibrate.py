@@ -10,12 +10,13 @@ from pydantic import Field
 
 from psycopref.errors import TableError
 from psycopref.lab import Lab
+from psycopref.rewards import reward_of
 from psycopref.settings import Stage
 from psycopref.stats import calibration
-from psycopref.stats.baselines import length_fit, tfidf_fit, tfidf_scores
+from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores
 from psycopref.stats.intervals import Floats, Interval, paired_difference
 from psycopref.stats.length import correlation, longer_wins
-from psycopref.store.parquet import Table, table
+from psycopref.store.parquet import table
 from psycopref.tables import Metric, Preference, Rating, Response, Speech, content_id, metric
 
 BASELINES = ("tfidf", "longer")
@@ -96,15 +97,6 @@ class Calibrate(Stage):
         return [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
 
 
-def reward_of(scores: Sequence[Rating]) -> pl.DataFrame:
-    """The reward of each response (response_id, reward, judge); TableError where one has two, since then which is meant is unknown."""
-    frame = table(Rating, scores).frame.filter(pl.col("item") == "reward").select(response_id="subject_id", reward="score", judge="judge")
-    twice = frame.filter(pl.col("response_id").is_duplicated())
-    if twice.height:
-        raise TableError(f"scores: {twice['response_id'][0]!r} has more than one reward; give the scores of one reward model")
-    return frame
-
-
 def _with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """Preferences with both texts and their words; TableError where a response is not there."""
     for side in ("chosen", "rejected"):
@@ -128,10 +120,10 @@ def _reward_margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
 class _Words(NamedTuple):
     """The TF-IDF baseline: margins of pairs from their texts."""
 
-    model: object
+    model: Tfidf
 
     def __call__(self, pairs: pl.DataFrame) -> Floats:
-        return tfidf_scores(self.model, pairs["chosen_text"].to_list()) - tfidf_scores(self.model, pairs["rejected_text"].to_list())  # type: ignore[arg-type]
+        return tfidf_scores(self.model, pairs["chosen_text"].to_list()) - tfidf_scores(self.model, pairs["rejected_text"].to_list())
 
 
 class _Length(NamedTuple):

@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Trainin
         values = torch.load(kept, weights_only=True).tolist()
     else:
         values = [0.0] * len(rows)
+        model.to(device())
         with _autocast(plan, model.device):
             for group, got in measure_all(model, measure, rows, plan.batch_tokens):
                 for index, value in zip(group, got, strict=True):
@@ -119,10 +120,11 @@ class _Loop:
         for group in micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows)):
             outcome = self.outcome([items[i] for i in group])
             part = outcome.losses_B.sum() / total
-            if not torch.isfinite(part):
-                raise TrainError(f"{self.task.name}: the loss is {float(part)} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
+            value = float(part.detach())
+            if not math.isfinite(value):
+                raise TrainError(f"{self.task.name}: the loss is {value} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
             self.accelerator.backward(part)
-            loss += float(part.detach())
+            loss += value
             if outcome.margins_B is not None:
                 pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
         return Means(loss, hits / len(items) if pairs else None)
@@ -240,14 +242,3 @@ def _replace(path: Path, state: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's random state set to a seed inside, and as it was outside."""
-    before = torch.get_rng_state()
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)

@@ -1,7 +1,8 @@
 """Weights folders: ordinary Hugging Face folders with tokenizer, chat template and a model card beside them."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,16 +101,24 @@ def load_reward(source: Path | str, seed: int = 0) -> Loaded:
 
 def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
+
+    with _quiet():
+        try:
+            return kind.from_pretrained(str(source), dtype=torch.float32, **more), AutoTokenizer.from_pretrained(str(source))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise TrainError(f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give a Hugging Face folder or hub id") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers without its bars and its remarks about a head that starts fresh."""
     from transformers.utils import logging
 
-    level = logging.get_verbosity()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
-    bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(str(source), dtype=torch.float32, **more), AutoTokenizer.from_pretrained(str(source))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TrainError(f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give a Hugging Face folder or hub id") from error
+        yield
     finally:
         logging.set_verbosity(level)
         if bars:
@@ -148,8 +157,9 @@ def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[st
     model, tokenizer = loaded
     if kind == "policy":
         _say_how_to_generate(model, tokenizer)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with _quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     lines = [f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()]
     (folder / "README.md").write_text(CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8")
     return folder

@@ -1,0 +1,132 @@
+"""The endpoint provider against a real server on loopback: every kind of answer, and errors that tell no secret."""
+
+import asyncio
+import json
+import traceback
+
+import pytest
+from loopback import Behaviour, Loopback
+
+from psycopref.errors import ModelError
+from psycopref.models.chat import Ask, Busy, Message, Reply
+from psycopref.models.openai import OpenAI
+from psycopref.models.pool import ModelEntry
+
+SPEECH = "I cannot sleep since my sister left"
+SCHEMA = '{"properties":{"ratings":{"type":"array"}},"type":"object"}'
+
+
+def ask(model: str = "m", **more: object) -> Ask:
+    return Ask(model, (Message("system", "be kind"), Message("user", SPEECH)), **more)  # type: ignore[arg-type]
+
+
+def sent(entry: ModelEntry, one: Ask) -> Reply:
+    async def go() -> Reply:
+        provider = OpenAI(entry)
+        try:
+            return await provider.ask(one)
+        finally:
+            await provider.close()
+
+    return asyncio.run(go())
+
+
+def entry(server: Loopback, **more: object) -> ModelEntry:
+    return ModelEntry(name="m", kind="openai", url=server.url, **more)  # type: ignore[arg-type]
+
+
+def test_an_answer_with_its_tokens_and_version() -> None:
+    with Loopback() as server:
+        reply = sent(entry(server), ask(temperature=0.7, max_tokens=90))
+        body = server.book.bodies[0]
+    assert reply.outcome == "ok" and 60 <= len(reply.text.split()) <= 200
+    assert reply.tokens_in == 9 and reply.tokens_out == len(reply.text.split()) and reply.seconds > 0
+    assert reply.version == "m fp_loopback" and reply.call_id == ask(temperature=0.7, max_tokens=90).call_id
+    assert body == {"model": "m", "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": SPEECH}], "temperature": 0.7, "max_tokens": 90}
+
+
+def test_a_draw_or_an_attempt_has_its_own_seed_and_a_first_call_none() -> None:
+    with Loopback() as server:
+        texts = {sent(entry(server), ask(draw=draw, attempt=attempt)).text for draw, attempt in ((0, 0), (1, 0), (0, 1))}
+        seeds = [body.get("seed") for body in server.book.bodies]
+    assert len(texts) == 3
+    assert seeds[0] is None and None not in seeds[1:] and seeds[1] != seeds[2] and all(0 <= seed < 2**31 for seed in seeds[1:])
+
+
+def test_the_schema_is_sent_only_where_the_endpoint_takes_one() -> None:
+    with Loopback() as server:
+        sent(entry(server, json_schema=True), ask(json_schema=SCHEMA))
+        sent(entry(server), ask(json_schema=SCHEMA))
+        with_schema, without = server.book.bodies
+    assert with_schema["response_format"]["json_schema"] == {"name": "answer", "strict": True, "schema": json.loads(SCHEMA)}
+    assert "response_format" not in without
+
+
+def test_the_endpoints_own_name_of_a_model() -> None:
+    with Loopback() as server:
+        reply = sent(entry(server, model="deployment-7"), ask())
+    assert list(server.book.models) == ["deployment-7"] and reply.call_id == ask().call_id
+
+
+@pytest.mark.parametrize(("how", "outcome", "text"), [
+    (Behaviour(cut=1.0), "truncated", "Thank you"), (Behaviour(refused=1.0), "refused", "I am sorry"), (Behaviour(filtered=1.0), "filtered", ""),
+])
+def test_outcomes_that_are_answers(how: Behaviour, outcome: str, text: str) -> None:
+    with Loopback(default=how) as server:
+        reply = sent(entry(server), ask())
+    assert reply.outcome == outcome and reply.text.startswith(text)
+
+
+@pytest.mark.parametrize(("how", "wait"), [(Behaviour(busy=1.0, retry_after=7.0), 7.0), (Behaviour(busy=1.0, retry_after=None), None), (Behaviour(broken=1.0), None)])
+def test_what_may_pass_is_busy(how: Behaviour, wait: float | None) -> None:
+    with Loopback(default=how) as server, pytest.raises(Busy) as caught:
+        sent(entry(server), ask())
+    assert caught.value.wait == wait and "127.0.0.1" in str(caught.value)
+    assert sum(server.book.requests.values()) == 1, "the SDK must not try again by itself"
+    silent(caught.value)
+
+
+def test_slow_and_gone_are_busy() -> None:
+    with Loopback(default=Behaviour(latency=0.5)) as server, pytest.raises(Busy, match="no answer within 0.1 s"):
+        sent(entry(server, timeout=0.1), ask())
+    with pytest.raises(Busy, match="APIConnectionError"):
+        sent(entry(server), ask())
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "set the environment variable SOME_KEY"), (403, "SOME_KEY"), (404, "no model 'm'"), (400, "not accepted"), (422, "SOME_KEY")])
+def test_what_will_not_pass_is_an_error_without_key_or_request(monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+    with Loopback(default=Behaviour(status=status)) as server, pytest.raises(ModelError, match=words) as caught:
+        sent(entry(server, key_env="SOME_KEY"), ask())
+    assert f"127.0.0.1:{server.port} {status}" in str(caught.value)
+    silent(caught.value)
+
+
+def test_a_wrong_key_and_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+    with Loopback(key="sk-very-secret") as server:
+        assert sent(entry(server, key_env="SOME_KEY"), ask()).outcome == "ok"
+        monkeypatch.setenv("SOME_KEY", "sk-wrong-one")
+        with pytest.raises(ModelError, match="401") as caught:
+            sent(entry(server, key_env="SOME_KEY"), ask())
+    silent(caught.value)
+
+
+def test_the_users_openai_key_goes_to_no_other_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    with Loopback() as server:
+        sent(entry(server), ask())
+    assert server.book.keys == {"Bearer none"}
+
+
+def test_half_a_surrogate_pair_can_be_kept() -> None:
+    with Loopback() as server:
+        server.counsel = lambda body: "ok \ud83d then"
+        assert sent(entry(server), ask()).text == "ok ? then"
+
+
+def silent(error: BaseException) -> None:
+    """Neither the message nor anything chained to it tells the key or the request."""
+    told = str(error) + "".join(traceback.format_exception(error))
+    assert error.__context__ is None and error.__cause__ is None
+    assert "sister" not in told and "very-secret" not in told and "wrong-one" not in told

@@ -1,0 +1,110 @@
+"""Pools: what ships loads, what is wrong says so, and where a model is reached is not part of what it answers."""
+
+from pathlib import Path
+
+import pytest
+
+from psycopref.errors import ModelError, RecipeError
+from psycopref.models.chat import Ask, Message
+from psycopref.models.pool import ModelEntry, Pool, check, connect, load_entry, load_pool, recorded_ids
+from psycopref.store.keys import digest
+from psycopref.store.ledger import Ledger
+from psycopref.toml_files import shipped
+
+
+def test_every_shipped_pool_loads() -> None:
+    sizes = {name: len(load_pool(name).models) for name in shipped("pools")}
+    assert sizes.items() >= {"judges": 1, "open": 8, "paper": 20, "sample": 8}.items()
+    assert all(load_pool(name).judges for name in ("judges", "open", "paper", "sample"))
+
+
+def test_the_papers_pool_is_pinned_and_says_whose_each_model_is() -> None:
+    for entry in load_pool("paper").models:
+        assert entry.organisation and (entry.size or entry.organisation in {"OpenAI", "Anthropic"})
+        assert "/" in entry.name or entry.name[-4:].isdigit() or entry.name[-2:].isdigit(), f"{entry.name} is not a pinned name"
+        assert entry.price_in is None and entry.price_out is None
+    assert load_pool("paper").judges[0].name == "gpt-4o-2024-08-06"
+
+
+def test_the_open_pool_needs_one_address_and_no_key() -> None:
+    pool = load_pool("open")
+    assert {entry.url for entry in (*pool.models, *pool.judges)} == {"http://localhost:8000/v1"}
+    assert not any(entry.key_env for entry in pool.models)
+
+
+def test_the_sample_pool_keeps_its_judge_out_of_the_draw() -> None:
+    pool = load_pool("sample")
+    assert [entry.name for entry in pool.models] == ["aspen", "fir", "hazel", "birch", "dogwood", "cedar", "elm", "ginkgo"]
+    assert load_entry("sample/sample-judge") == load_entry("judges/sample-judge") == pool.judges[0]
+
+
+def test_an_entry_is_named_by_pool_and_name(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text('models = [{ name = "org/one", kind = "local" }]')
+    assert load_entry(f"{tmp_path}/my.toml/org/one").name == "org/one"
+    assert load_pool(f"{tmp_path}/my.toml").name == "my"
+    assert load_entry("open/Qwen/Qwen2.5-7B-Instruct").size == "7B"
+    with pytest.raises(RecipeError, match="did you mean 'sample-judge'"):
+        load_entry("sample/sample-juge")
+    with pytest.raises(RecipeError, match="POOL/NAME"):
+        load_entry("gpt-4o")
+
+
+def test_where_and_at_what_price_are_not_in_the_key() -> None:
+    one = ModelEntry(name="m", kind="openai", url="http://a/v1", key_env="A", model="x", price_in=1.0, concurrency=2, timeout=5.0, context=9, organisation="o", size="1B")
+    assert digest(one) == digest(ModelEntry(name="m", kind="openai"))
+    assert digest(one) != digest(ModelEntry(name="m", kind="openai", temperature=0.5))
+
+
+@pytest.mark.parametrize(("values", "word"), [
+    ({"kind": "recorded"}, "ledger"), ({"kind": "openai", "url": "localhost:8000"}, "http://"), ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
+])
+def test_an_entry_that_cannot_work_is_refused(values: dict[str, str], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        ModelEntry(name="m", **values)  # type: ignore[arg-type]
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    entry = ModelEntry(name="m", kind="local")
+    with pytest.raises(ValueError, match="more than once: \\['m'\\]"):
+        Pool(name="p", models=(entry, entry))
+
+
+def test_what_is_missing_is_said_before_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(ModelError, match="no url"):
+        check(ModelEntry(name="m", kind="openai"))
+    with pytest.raises(ModelError, match="environment variable SOME_KEY is not set"):
+        check(ModelEntry(name="m", kind="openai", url="http://h/v1", key_env="SOME_KEY"))
+    with pytest.raises(ModelError, match="no recording 'nowhere'"):
+        check(ModelEntry(name="m", kind="recorded", ledger="nowhere"))
+
+
+def test_a_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+    entry = ModelEntry(name="m", kind="openai", url="http://h/v1", key_env="SOME_KEY")
+    provider = connect(entry)
+    assert "very-secret" not in repr(provider) + repr(entry) + repr(vars(provider))
+
+
+def test_a_model_without_system_role_gets_it_in_the_first_user_message() -> None:
+    ask = Ask("m", (Message("system", "be kind"), Message("user", "hello"), Message("assistant", "hi"), Message("user", "more")))
+    plain, folded = ModelEntry(name="m", kind="local"), ModelEntry(name="m", kind="local", system_role=False)
+    assert [one["role"] for one in plain.messages(ask)] == ["system", "user", "assistant", "user"]
+    assert folded.messages(ask)[0] == {"role": "user", "content": "be kind\n\nhello"} and len(folded.messages(ask)) == 3
+
+
+def test_recorded_ids_follow_the_file(tmp_path: Path) -> None:
+    from psycopref.models.chat import Reply
+
+    def write(path: Path, *asks: Ask) -> None:
+        path.unlink(missing_ok=True)
+        ledger = Ledger(path)
+        ledger.add([(ask, Reply(ask.call_id, "ok", "text")) for ask in asks], "s")
+        ledger.close()
+
+    one, two, other = (Ask(model, (Message("user", text),)) for model, text in (("m", "1"), ("m", "2"), ("n", "1")))
+    entry = ModelEntry(name="m", kind="recorded", ledger=str(tmp_path / "r.sqlite"))
+    write(tmp_path / "r.sqlite", one, other)
+    assert recorded_ids(entry) == {one.call_id}
+    write(tmp_path / "r.sqlite", one, two, other)
+    assert recorded_ids(entry) == {one.call_id, two.call_id}

@@ -1,0 +1,76 @@
+"""The policy stage: supervised, then DPO, both to folders that plain transformers loads."""
+
+import pytest
+import torch
+from tiny import TINY, World
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from psycopref.errors import TrainError
+from psycopref.lab import Lab
+from psycopref.stages.policy import Policy
+from psycopref.train import examples, forward
+from psycopref.train.weights import load_policy
+
+SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)
+
+
+def last(curve, name):  # type: ignore[no-untyped-def]
+    return [point.value for point in curve if point.name == name][-1]
+
+
+def test_sft_then_dpo(lab: Lab, world: World) -> None:
+    start = lab.do(SFT, world.speeches, world.responses, [], None)
+    assert last(start.curve, "dev_loss") < 3.0
+    tuned = lab.do(Policy(lr=1e-3, epochs=4, batch_size=4, size=TINY), *world, start.weights)
+    assert last(tuned.curve, "accuracy") == 1.0 and last(tuned.curve, "dev_accuracy") == 1.0
+    assert next(point.value for point in tuned.curve if point.name == "loss") == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_plain_transformers_loads_it_and_generates(lab: Lab, world: World) -> None:
+    folder = lab.do(SFT, world.speeches, world.responses, [], None).weights
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    row = next(iter(examples.encoded(tokenizer, world.speeches, world.responses).values()))
+    inside = load_policy(folder).model
+    assert torch.equal(model(input_ids=torch.tensor([row.ids])).logits, inside(input_ids=torch.tensor([row.ids])).logits)
+    ids = tokenizer.apply_chat_template([{"role": "user", "content": world.speeches[0].text}], add_generation_prompt=True, return_tensors="pt")
+    out = model.generate(**ids, max_new_tokens=40, do_sample=False)
+    assert out[0, -1] == tokenizer.eos_token_id and model.generation_config.pad_token_id == tokenizer.pad_token_id
+
+
+def test_sft_reads_its_split_only(lab: Lab, world: World) -> None:
+    quick = SFT.model_copy(update={"steps": 3, "dev": ""})
+    whole = lab.do(quick, world.speeches, world.responses, [], None).weights
+    part = lab.do(quick, world.speeches[:12], world.responses[:24], [], None).weights
+    assert (whole / "model.safetensors").read_bytes() == (part / "model.safetensors").read_bytes()
+
+
+def test_dpo_needs_a_start(lab: Lab, world: World) -> None:
+    with pytest.raises(TrainError, match="nothing to start from"):
+        Policy(size=TINY).run(lab, *world, None)
+
+
+def test_a_killed_dpo_goes_on_with_its_reference(lab: Lab, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = lab.do(SFT.model_copy(update={"steps": 3}), world.speeches, world.responses, [], None).weights
+    dpo = Policy(lr=1e-3, epochs=4, batch_size=4, size=TINY, keep_every=2)
+    whole = dpo.model_copy(update={"max_length": 1000}).run(_at(lab, "whole"), *world, start).weights
+    real, calls = forward.logps, 0
+
+    def dying(model, rows):  # type: ignore[no-untyped-def]
+        nonlocal calls
+        calls += 1
+        if calls == 14:
+            raise KeyboardInterrupt
+        return real(model, rows)
+
+    monkeypatch.setattr(forward, "logps", dying)
+    with pytest.raises(KeyboardInterrupt):
+        dpo.run(_at(lab, "cut"), *world, start)
+    monkeypatch.setattr(forward, "logps", real)
+    assert (lab.place / "checkpoint" / "state.pt").exists() and (lab.place / "reference" / "train.pt").exists()
+    again = dpo.run(lab, *world, start).weights
+    assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+
+def _at(lab: Lab, name: str) -> Lab:
+    lab.place = lab.work / name
+    return lab
