@@ -62,7 +62,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
     row = 0
     try:
-        header = next(lines, [])
+        header: list[str] = next(lines, [])
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise SourceError(f"{path}: column {twice!r} stands twice in the header; rename one")

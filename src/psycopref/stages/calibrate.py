@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from psycopref.columns import reward_of, words
 from psycopref.errors import TableError
 from psycopref.lab import Lab
-from psycopref.rewards import reward_of
 from psycopref.settings import Stage
 from psycopref.stats import calibration
 from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores
@@ -89,10 +89,10 @@ class Calibrate(Stage):
         metrics += self._length(name, pairs, margins[""], clusters)
 
     def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> list[Metric]:
-        words = [pairs[side].to_numpy() for side in ("chosen_words", "rejected_words")]
+        chosen, rejected = pairs["chosen_words"].to_numpy(), pairs["rejected_words"].to_numpy()
         found: dict[str, Interval] = {
-            "pairs.longer_chosen": longer_wins(*words, clusters, self.draws, self.seed),
-            "reward.length_correlation": correlation(margin, words[0] - words[1], clusters, self.draws, self.seed),
+            "pairs.longer_chosen": longer_wins(chosen, rejected, clusters, self.draws, self.seed),
+            "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.draws, self.seed),
         }
         return [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
 
@@ -103,8 +103,9 @@ def _with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
         pairs = pairs.join(texts.select(pl.col("response_id").alias(f"{side}_id"), pl.col("text").alias(f"{side}_text")), on=f"{side}_id", how="left")
         lost = pairs.filter(pl.col(f"{side}_text").is_null())
         if lost.height:
-            raise TableError(f"calibrate: the {side} response {lost[f'{side}_id'][0]!r} of a preference is not among the responses; give the table that the pairs were made of")
-    return pairs.with_columns(pl.col(f"{side}_text").str.count_matches(r"\S+").cast(pl.Float64).alias(f"{side}_words") for side in ("chosen", "rejected"))
+            first = lost[f"{side}_id"][0]
+            raise TableError(f"calibrate: the {side} response {first!r} of a preference is not among the responses; give those that the pairs were made of")
+    return pairs.with_columns(words(f"{side}_text").cast(pl.Float64).alias(f"{side}_words") for side in ("chosen", "rejected"))
 
 
 def _reward_margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
@@ -113,7 +114,8 @@ def _reward_margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
     both = both.join(known.rename({"reward": "other"}), left_on="rejected_id", right_on="response_id", how="left", maintain_order="left")
     lost = both.filter(pl.col("reward").is_null() | pl.col("other").is_null())
     if lost.height:
-        raise TableError(f"calibrate: {lost.height} test pairs lack a reward, the first with chosen response {lost['chosen_id'][0]!r}; score all responses first")
+        first = lost["chosen_id"][0]
+        raise TableError(f"calibrate: {lost.height} test pairs lack a reward, the first with chosen response {first!r}; score all responses first")
     return (both["reward"] - both["other"]).to_numpy()
 
 

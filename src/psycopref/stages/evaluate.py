@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from psycopref.columns import coarse, reward_of
 from psycopref.errors import TableError
 from psycopref.judging import history_text, last_object
 from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import EntrySetting
 from psycopref.prompts import PromptSetting, fence, load_prompt
-from psycopref.rewards import reward_of
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Floats, mean_interval
 from psycopref.stats.length import correlation, within
@@ -21,7 +21,6 @@ from psycopref.stats.winrate import WinRate, prompt_scores, win_rate
 from psycopref.store.keys import canonical
 from psycopref.store.parquet import table
 from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, content_id, metric
-from psycopref.topic_list import coarse_of
 
 SLACK = 0.2
 SCHEMA = canonical({
@@ -86,12 +85,14 @@ class Evaluate(Stage):
     seed: int = 0
 
     def run(
-        self, lab: Lab, speeches: Sequence[Speech], ours: Sequence[Response], theirs: Sequence[Response], scores: Sequence[Rating], targets: Sequence[Response] = ()
+        self, lab: Lab, speeches: Sequence[Speech], ours: Sequence[Response], theirs: Sequence[Response],
+        scores: Sequence[Rating], targets: Sequence[Response] = (),
     ) -> Evaluated:
         """Answers to verdicts and figures. `targets` are the responses whose lengths were asked for in the constrained arm (default: theirs)."""
         matches, alone = _matched(speeches, ours, theirs)
+        failures: list[Failure] = []
         if self.judge is None:
-            verdicts, failures = _by_reward(matches, reward_of(scores)), []
+            verdicts = _by_reward(matches, reward_of(scores))
         else:
             verdicts, failures = self._by_judge(lab, matches)
         return Evaluated(verdicts, failures, self._figures(matches, alone, verdicts, targets))
@@ -200,7 +201,7 @@ def _by_reward(matches: Sequence[_Match], rewards: pl.DataFrame) -> list[Verdict
             raise TableError(f"evaluate: {lost[0]!r} has no reward; score the answers of both systems first")
         (first, judge), (second, other) = score[ours.response_id], score[theirs.response_id]
         if judge != other:
-            raise TableError(f"evaluate: {ours.response_id!r} and {theirs.response_id!r} were scored by different reward models; scores of two scales do not compare")
+            raise TableError(f"evaluate: {ours.response_id!r} and {theirs.response_id!r} were scored by two reward models, whose scales do not compare")
         winner: Winner = "first" if first > second else "second" if second > first else "tie"
         key = content_id("verdict", ours.response_id, theirs.response_id, "overall", judge)
         verdicts.append(Verdict(key, speech.speech_id, ours.response_id, theirs.response_id, "overall", judge, winner))
@@ -235,5 +236,5 @@ def _by_topic(matches: Sequence[_Match]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for at, match in enumerate(matches):
         if match.speech.topic:
-            found.setdefault(coarse_of(match.speech.topic), []).append(at)
+            found.setdefault(coarse(match.speech.topic), []).append(at)
     return dict(sorted(found.items()))

@@ -17,7 +17,7 @@ def weighting(kind: Weighting, categories: Floats) -> Floats:
     if kind == "none" or len(categories) < 2:
         return np.eye(len(categories))
     distance = np.abs(categories[:, None] - categories[None, :]) / (categories.max() - categories.min())
-    return 1 - (distance if kind == "linear" else distance**2)
+    return np.asarray(1 - (distance if kind == "linear" else distance**2), dtype=np.float64)
 
 
 def tabulate(ratings: ArrayLike, categories: ArrayLike | None = None) -> tuple[Floats, Floats]:

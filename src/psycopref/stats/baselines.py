@@ -47,6 +47,7 @@ def _bradley_terry(difference: Any) -> Floats:
 
     scikit-learn wants two classes: every pair is given in both directions at half the weight, which has the same optimum.
     """
-    both = sparse.vstack([difference, -difference]).tocsr() if sparse.issparse(difference) else np.vstack([difference, -difference])
+    stack: Any = np.vstack if isinstance(difference, np.ndarray) else sparse.vstack
+    both = stack([difference, -difference])
     labels = np.arange(both.shape[0]) < difference.shape[0]
     return np.asarray(LogisticRegression(C=0.5, fit_intercept=False, max_iter=1000).fit(both, labels).coef_[0])

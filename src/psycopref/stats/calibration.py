@@ -7,7 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from psycopref.stats.intervals import Floats, Interval, Ints, bootstrap_rows, bootstrap_sums, cluster_sums, codes, effective_count, mean_interval, percentile, wilson
+from psycopref.stats.intervals import (
+    Floats,
+    Interval,
+    Ints,
+    bootstrap_rows,
+    bootstrap_sums,
+    cluster_sums,
+    codes,
+    effective_count,
+    mean_interval,
+    percentile,
+    wilson,
+)
 
 
 class Reliability(NamedTuple):
@@ -19,7 +31,7 @@ class Reliability(NamedTuple):
     right: float
     right_low: float
     right_high: float
-    count: int
+    n: int
 
 
 class PairFigures(NamedTuple):
@@ -70,7 +82,7 @@ def auc(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], draws: 
     No interval where the classes are fully apart: there the bootstrap never varies.
     """
     side = orientation(ids)
-    oriented, positive = side * np.asarray(margins, dtype=np.float64), side > 0
+    oriented, positive = side * np.asarray(margins, dtype=np.float64), (side > 0).astype(np.float64)
     code, many = codes(clusters)
     value = float(weighted_auc(oriented, positive, np.ones((1, len(oriented))))[0]) if len(oriented) else float("nan")
     if not np.isfinite(value):
@@ -79,9 +91,9 @@ def auc(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], draws: 
 
 
 def weighted_auc(scores: Floats, positive: Floats, weight: Floats) -> Floats:
-    """AUC for each row of weights (d, n); NaN where one class has no weight."""
+    """AUC for each row of weights (d, n), `positive` 1.0 or 0.0; NaN where one class has no weight."""
     order = np.argsort(scores, kind="stable")
-    ordered, label, weight = scores[order], positive[order].astype(np.float64), weight[:, order]
+    ordered, label, weight = scores[order], positive[order], weight[:, order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     above = np.add.reduceat(weight * label, starts, axis=1)
     below = np.add.reduceat(weight * (1 - label), starts, axis=1)

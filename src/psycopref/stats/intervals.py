@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     value: float
     low: float | None
     high: float | None
-    count: int
+    n: int
 
 
 def codes(clusters: Sequence[str]) -> tuple[Ints, int]:

@@ -32,6 +32,11 @@ BIRTHDAY = re.compile(rf"(?P<lead>\b{_BORN})(?P<what>{_DATE}|{_MONTH} {_DAY}(?:s
 LONG_ID = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])|(?<![\w.$€£-])\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}(?![\w-])|(?<![\w.,$€£-])\d{9,19}(?![\w,%-])|\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){3,7}(?: ?[A-Z\d]{1,3})?\b")
 NAMED_ID = re.compile(r"(?P<lead>\b(?:member|policy|case|account|student|patient|client|employee|passport|licen[cs]e|insurance|medical record|mrn|ssn|social security|badge|file)(?: (?:number|no\.?|id|#|card|record))*(?: is|:| #)? ?)(?P<what>#?(?=[A-Z-]*\d)[A-Z\d][A-Z\d-]{4,24})\b", re.IGNORECASE)
 
+_WORDED = ((EMAIL, "EMAIL"), (URL, "URL"), (NAMED_HANDLE, "HANDLE"), (HANDLE, "HANDLE"))
+_NUMBERED = (
+    (BIRTHDAY, "DATE"), (NAMED_ID, "ID"), (PHONE, "PHONE"), (NEAR_PHONE, "PHONE"),
+    (ADDRESS, "ADDRESS"), (ZIP, "ADDRESS"), (DATE, "DATE"), (LONG_ID, "ID"),
+)
 _TOLL_FREE = re.compile(r"^\D*1?\D*8(?:00|33|44|55|66|77|88)\D")
 _CRISIS_HOSTS = ("988lifeline.org", "suicidepreventionlifeline.org", "thehotline.org", "rainn.org", "crisistextline.org", "thetrevorproject.org", "nami.org", "samhsa.gov", "nimh.nih.gov", "samaritans.org", "childhelp.org", "loveisrespect.org", "aa.org", "na.org", "al-anon.org")
 
@@ -46,7 +51,7 @@ TITLED = re.compile(rf"(?P<lead>\b(?:Dr|Mr|Mrs|Ms|Prof|Rev|Fr)\b\.? ?|\b(?:Miss|
 SIGNED = re.compile(
     rf"(?P<lead>(?:^|[\n.!?,;:)] ?|(?<=[a-z])(?=[A-Z]))(?:[Ss]incerely|(?:[Ww]arm(?:est|ly)?|[Kk]ind(?:est)?|[Bb]est|[Mm]any|[Mm]y (?:very )?(?:best|warmest)) ?(?:[Rr]egards|[Ww]ishes|[Tt]hanks)?(?: to you)?|[Rr]egards|[Tt]hank(?:s| you)(?: (?:so much|again|in advance))?|[Tt]ake care|[Bb]e well|[Yy]ours(?: truly)?|[Cc]heers|[Bb]lessings|[Rr]espectfully|[Nn]amaste|[Ll]ove|[Gg]ood luck|[Ss]igned),? ?(?:[.!,\n-]|-{{1,2}}) ?\n{{0,2}})(?P<name>{_WORD}(?: (?:[A-Z]\.? ?)?{_WORD})?(?: [A-Z]\.?)?)(?=,? ?(?:{_CREDENTIAL}|\(|$)|\.?\s*$)"
 )
-DASH_SIGNED = re.compile(rf"(?P<lead>(?:\n|[.!?] ?)(?:-|--|~|—|–) ?)(?P<name>{_FULL})(?=[.,!]?\s*$)")
+DASH_SIGNED = re.compile(rf"(?P<lead>(?:\n|[.!?] ?)(?:-|--|~|—|–) ?)(?P<name>{_FULL})(?=[.,!]?\s*$| ?\()")
 CREDENTIALED = re.compile(rf"(?P<lead>(?:^|(?<=\W)|(?<=[a-z.!])))(?P<name>{_WORD} (?:[A-Z]\.? ?)?{_WORD})(?=, ?{_CREDENTIAL})")
 
 _NOT_NAMES = frozenset(
@@ -61,15 +66,20 @@ _NOT_NAMES = frozenset(
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october november december
     right wrong perfect universe america mud ruined gone known mentioned dragged written listed hurt""".split()
 )
-_SHARED = frozenset("will faith hope grace joy mark rose may april june summer autumn dawn chance art bill frank grant jack rich rob sue pat drew angel destiny christian virginia georgia carolina jordan austin charlotte paris sky star hunter mason chase ray gene guy miles skip dick victor melody harmony patience charity mercy heaven brook ivy lily violet ruby pearl jade amber crystal robin jay norm tad van my".split())
+_SHARED = frozenset(
+    """will faith hope grace joy mark rose may april june summer autumn dawn chance art bill frank grant jack rich rob sue pat drew angel destiny christian
+    virginia georgia carolina jordan austin charlotte paris sky star hunter mason chase ray gene guy miles skip dick victor melody harmony patience
+    charity mercy heaven brook ivy lily violet ruby pearl jade amber crystal robin jay norm tad van my""".split()
+)
 
 
 def mask(text: str) -> str:
     """The text with personal data replaced; masking twice changes nothing more."""
-    for pattern, kind in ((EMAIL, "EMAIL"), (URL, "URL"), (NAMED_HANDLE, "HANDLE"), (HANDLE, "HANDLE"), (BIRTHDAY, "DATE"), (NAMED_ID, "ID"), (PHONE, "PHONE"), (NEAR_PHONE, "PHONE")):
+    for pattern, kind in _WORDED:
         text = pattern.sub(_as(kind), text)
-    for pattern, kind in ((ADDRESS, "ADDRESS"), (ZIP, "ADDRESS"), (DATE, "DATE"), (LONG_ID, "ID")):
-        text = pattern.sub(_as(kind), text)
+    if any(map(str.isdigit, text)):
+        for pattern, kind in _NUMBERED:
+            text = pattern.sub(_as(kind), text)
     return _mask_names(text)
 
 
