@@ -1,6 +1,6 @@
 """CounselChat through the whole dataset flow against a loopback server with slow, failing and refusing models; prints the counts.
 
-    python benchmarks/counselchat.py CSV [--work DIR] [--speeches N]
+python benchmarks/counselchat.py CSV [--work DIR] [--speeches N]
 """
 
 import argparse
@@ -28,8 +28,10 @@ def tally(work: Path, run: Path) -> dict[str, object]:
     return {
         "speeches kept": table["topics.speeches"].height,
         "dropped": dict(pl.concat([table[f"{s}.dropped"] for s in ("collect", "clean", "dedup")]).group_by("reason").len().sort("reason").iter_rows()),
-        "responses": table["respond.responses"].height, "respond failures": table["respond.failures"].height,
-        "ratings": table["rate.ratings"].height, "rate failures": table["rate.failures"].height,
+        "responses": table["respond.responses"].height,
+        "respond failures": table["respond.failures"].height,
+        "ratings": table["rate.ratings"].height,
+        "rate failures": table["rate.failures"].height,
         "failures by reason": dict(failures.group_by("reason").len().sort("reason").iter_rows()),
         "pairs": dict(table["pair.preferences"].group_by("split").len().sort("split").iter_rows()),
     }
@@ -46,7 +48,18 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(recipe(args.csv, loopback.url), encoding="utf-8")
         run = runs.run(str(path), work / "work", Progress(quiet=False))
-        print(json.dumps({"models": sorted(MODELS), "requests": sum(loopback.book.requests.values()), "answered twice": len(loopback.book.repeats()), "statuses": dict(loopback.book.statuses), **tally(work / "work", run)}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "models": sorted(MODELS),
+                    "requests": sum(loopback.book.requests.values()),
+                    "answered twice": len(loopback.book.repeats()),
+                    "statuses": dict(loopback.book.statuses),
+                    **tally(work / "work", run),
+                },
+                indent=1,
+            )
+        )
     print(run / "report.html")
 
 

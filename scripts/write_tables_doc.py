@@ -15,7 +15,13 @@ def hint_text(hint: object) -> str:
 
 def page() -> str:
     """The whole page."""
-    lines = ["# Tables", "", "Written from `src/psycopref/tables.py` by `scripts/write_tables_doc.py`; a test checks that it is up to date.", "The first column of a table is its key.", ""]
+    lines = [
+        "# Tables",
+        "",
+        "Written from `src/psycopref/tables.py` by `scripts/write_tables_doc.py`; a test checks that it is up to date.",
+        "The first column of a table is its key.",
+        "",
+    ]
     for name, row in inspect.getmembers(tables, dataclasses.is_dataclass):
         hints = typing.get_type_hints(row)
         lines += [f"## {name}", "", inspect.cleandoc(row.__doc__ or ""), "", "| column | type |", "|---|---|"]

@@ -50,6 +50,7 @@ class Behaviour:
     bad_tries: int = 1
     retry_after: float | None = 0.01
     status: int = 0  # every request gets this status
+    drip: float = 0.0  # seconds between the bytes of an answer
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Book:
     statuses: Counter[int] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)  # the latest 1,000
     keys: set[str] = field(default_factory=set)
+    headers: dict[str, str] = field(default_factory=dict)  # of the latest request
     in_flight: Counter[str] = field(default_factory=Counter)
     most_in_flight: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -138,7 +140,7 @@ class Loopback:
             return other
         return self.judge(body["messages"]) if is_judging(body) else self.counsel(body)
 
-    def respond(self, body: dict[str, Any], auth: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    def respond(self, body: dict[str, Any], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, Any], dict[str, str]]:
         """Status, JSON and headers for a request; waits the model's latency."""
         model, content = str(body["model"]), json.dumps(body, sort_keys=True)
         how = self.behaviours.get(model, self.default)
@@ -147,6 +149,7 @@ class Loopback:
             self.book.requests[content] += 1
             self.book.models[model] += 1
             self.book.keys.add(auth)
+            self.book.headers = headers
             self.book.bodies = [*self.book.bodies[-999:], body]
             self.book.in_flight[model] += 1
             self.book.most_in_flight[model] = max(self.book.most_in_flight[model], self.book.in_flight[model])
@@ -189,7 +192,11 @@ def _completion(body: dict[str, Any], text: str | None, reason: str, refusal: st
     words = sum(len(one["content"].split()) for one in body["messages"])
     more = len((text or refusal or "").split())
     return {
-        "id": "chatcmpl-loopback", "object": "chat.completion", "created": 0, "model": body["model"], "system_fingerprint": "fp_loopback",
+        "id": "chatcmpl-loopback",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "system_fingerprint": "fp_loopback",
         "choices": [{"index": 0, "finish_reason": reason, "logprobs": None, "message": {"role": "assistant", "content": text, "refusal": refusal}}],
         "usage": {"prompt_tokens": words, "completion_tokens": more, "total_tokens": words + more},
     }
@@ -217,23 +224,33 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.endswith("/chat/completions"):
             self._send(404, _error("no such address", "not_found"), {})
             return
-        self._send(*self.server.owner.respond(json.loads(raw), self.headers.get("Authorization", "")))
+        body, owner = json.loads(raw), self.server.owner
+        drip = owner.behaviours.get(body["model"], owner.default).drip
+        self._send(*owner.respond(body, self.headers.get("Authorization", ""), dict(self.headers)), drip)
 
     def do_GET(self) -> None:
         """`/counts`: what came in, for a test in another process."""
         book = self.server.owner.book
         with book.lock:
-            counts = {"requests": sum(book.requests.values()), "distinct": len(book.requests), "answers": sum(book.answers.values()),
-                      "repeats": sum(n - 1 for n in book.answers.values() if n > 1), "models": dict(book.models), "statuses": dict(book.statuses)}
+            counts = {
+                "requests": sum(book.requests.values()),
+                "distinct": len(book.requests),
+                "answers": sum(book.answers.values()),
+                "repeats": sum(n - 1 for n in book.answers.values() if n > 1),
+                "models": dict(book.models),
+                "statuses": dict(book.statuses),
+            }
         self._send(200, counts, {})
 
-    def _send(self, status: int, value: dict[str, Any], headers: dict[str, str]) -> None:
+    def _send(self, status: int, value: dict[str, Any], headers: dict[str, str], drip: float = 0.0) -> None:
         data = json.dumps(value).encode()
         self.send_response(status)
         for name, text in {**headers, "Content-Type": "application/json", "Content-Length": str(len(data))}.items():
             self.send_header(name, text)
         self.end_headers()
-        self.wfile.write(data)
+        for start in range(0, len(data), 1 if drip else len(data)):
+            self.wfile.write(data[start : start + (1 if drip else len(data))])
+            time.sleep(drip)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Silence."""

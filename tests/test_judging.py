@@ -24,10 +24,25 @@ def test_good_answers() -> None:
         assert found is not None and [one.score for one in found] == [1, 5]
 
 
-@pytest.mark.parametrize("text", [
-    "", "The first reply is warm, I give it a four.", answer(6, 1), answer(0, 1), answer(3), answer(3, 3, 3), answer("3", 3), answer(3.5, 3), answer(True, 3),
-    answer(3, 3)[:-10], '{"ratings": [{"response": 1, "score": 3}, {"response": 1, "score": 3}]}', '{"ratings": [3, 3]}', '{"ratings": "3, 3"}', "[" * 100_000,
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The first reply is warm, I give it a four.",
+        answer(6, 1),
+        answer(0, 1),
+        answer(3),
+        answer(3, 3, 3),
+        answer("3", 3),
+        answer(3.5, 3),
+        answer(True, 3),
+        answer(3, 3)[:-10],
+        '{"ratings": [{"response": 1, "score": 3}, {"response": 1, "score": 3}]}',
+        '{"ratings": [3, 3]}',
+        '{"ratings": "3, 3"}',
+        "[" * 100_000,
+    ],
+)
 def test_bad_answers_are_none(text: str) -> None:
     assert read_ratings(text, 2, SCALE) is None
 

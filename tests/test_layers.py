@@ -10,16 +10,30 @@ FILES = sorted(SRC.rglob("*.py"))
 LOW = {"tables", "errors", "settings"}
 # room -> rooms it may import from (besides LOW); a file of the top folder is a room of its own
 ALLOWED: dict[str, set[str]] = {
-    "toml_files": set(), "instruments": {"toml_files"}, "topic_list": {"toml_files"}, "progress": set(),
-    "prompts": {"toml_files", "models"}, "judging": {"instruments", "prompts", "models", "store"},
-    "store": {"models"}, "models": {"store", "toml_files", "progress", "train"}, "lab": {"store", "models", "progress"},
-    "text": set(), "sources": {"toml_files", "text"}, "stats": set(), "train": {"store", "progress"},
+    "toml_files": set(),
+    "instruments": {"toml_files"},
+    "topic_list": {"toml_files"},
+    "progress": set(),
+    "prompts": {"toml_files", "models"},
+    "judging": {"instruments", "prompts", "models", "store"},
+    "store": {"models"},
+    "models": {"store", "toml_files", "progress", "train"},
+    "lab": {"store", "models", "progress"},
+    "text": set(),
+    "sources": {"toml_files", "text"},
+    "stats": set(),
+    "train": {"store", "progress"},
     "report": {"stats", "toml_files", "topic_list", "store", "train"},
     "stages": {"lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts", "topic_list", "toml_files", "report"},
-    "recipes": {"stages", "toml_files"}, "flows": {"stages", "lab", "recipes", "store", "stats"},
-    "missing": {"lab", "models", "store", "recipes", "runs"}, "runs": {"flows", "lab", "recipes", "progress", "store", "report"},
-    "export": {"runs", "store", "toml_files"}, "inspecting": {"runs", "lab", "store", "missing"}, "cli": {"runs", "inspecting", "export", "progress"},
-    "__main__": {"cli"}, "__init__": set(),
+    "recipes": {"stages", "toml_files"},
+    "flows": {"stages", "lab", "recipes", "store", "stats"},
+    "missing": {"lab", "models", "store", "recipes", "runs"},
+    "runs": {"flows", "lab", "recipes", "progress", "store", "report"},
+    "export": {"runs", "store", "toml_files"},
+    "inspecting": {"runs", "lab", "store", "missing"},
+    "cli": {"runs", "inspecting", "export", "progress"},
+    "__main__": {"cli"},
+    "__init__": set(),
 }
 TORCH = {"torch", "transformers", "accelerate", "tokenizers", "safetensors"}
 

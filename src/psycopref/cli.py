@@ -12,7 +12,9 @@ from psycopref.progress import Progress
 
 def parser() -> argparse.ArgumentParser:
     """The five commands."""
-    top = argparse.ArgumentParser(prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold.")
+    top = argparse.ArgumentParser(
+        prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold."
+    )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run a recipe; what was done before is found, not done again")

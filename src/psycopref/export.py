@@ -38,7 +38,7 @@ def _weights(work: Path, taken: list[dict[str, Any]], what: str) -> Path:
     folders = [work / "steps" / str(entry["step"]) for entry in taken if entry["stage"] == what]
     kept = [folder for folder in folders if steps.load_manifest(folder)["settings"].get("split", "train") == "train"]
     if not kept:
-        raise StoreError(f"{work}: the run trained no {what}; run a recipe with flow = \"paper\"")
+        raise StoreError(f'{work}: the run trained no {what}; run a recipe with flow = "paper"')
     return (kept[0] if what == "reward" else kept[-1]) / "weights"
 
 
@@ -51,8 +51,10 @@ def _table(work: Path, taken: list[dict[str, Any]], table: str, *stages: str) ->
 
 def _preferences(folder: Path, work: Path, taken: list[dict[str, Any]]) -> None:
     frame = flat(
-        _table(work, taken, "speeches", "topics"), _table(work, taken, "responses", "respond", "collect"),
-        _table(work, taken, "ratings", "rate", "collect"), _table(work, taken, "preferences", "pair", "collect"),
+        _table(work, taken, "speeches", "topics"),
+        _table(work, taken, "responses", "respond", "collect"),
+        _table(work, taken, "ratings", "rate", "collect"),
+        _table(work, taken, "preferences", "pair", "collect"),
     )
     (folder / "data").mkdir()
     for name in ("train", "test"):
@@ -76,10 +78,15 @@ def flat(speeches: pl.DataFrame, responses: pl.DataFrame, ratings: pl.DataFrame,
     side = responses.select("response_id", "text", "model").join(wide.select("subject_id", *ITEMS), left_on="response_id", right_on="subject_id", how="left")
     joined = preferences.join(speeches.select("speech_id", question="text"), on="speech_id")
     for name in ("chosen", "rejected"):
-        named = side.select(pl.col("response_id").alias(f"{name}_id"), pl.col("text").alias(name), pl.col("model").alias(f"{name}_model"),
-                            *[pl.col(item).cast(pl.Int64).alias(f"{name}_{item}_rating") for item in ITEMS])
+        named = side.select(
+            pl.col("response_id").alias(f"{name}_id"),
+            pl.col("text").alias(name),
+            pl.col("model").alias(f"{name}_model"),
+            *[pl.col(item).cast(pl.Int64).alias(f"{name}_{item}_rating") for item in ITEMS],
+        )
         joined = joined.join(named, on=f"{name}_id")
     numbered = joined.sort("speech_id", "preference_id").with_columns(
-        ID=pl.col("speech_id").rank("dense").cast(pl.Int64) - 1, prefID=pl.int_range(pl.len()).over("speech_id"))
+        ID=pl.col("speech_id").rank("dense").cast(pl.Int64) - 1, prefID=pl.int_range(pl.len()).over("speech_id")
+    )
     rated = [f"{name}_{item}_rating" for name in ("chosen", "rejected") for item in ITEMS]
     return numbered.select("ID", "prefID", "question", "chosen", "rejected", "chosen_model", "rejected_model", *rated, "split")

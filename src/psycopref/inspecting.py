@@ -14,7 +14,20 @@ from psycopref.lab import Lab
 from psycopref.store import steps
 from psycopref.store.ledger import Ledger
 
-_HEAD = ("pairs", "reward.accuracy", "reward.auc", "reward.ece", "reward.brier", "policy.gold_reward", "policy.words", "winrate", "winrate.start", "calls.made", "calls.failed", "seconds")
+_HEAD = (
+    "pairs",
+    "reward.accuracy",
+    "reward.auc",
+    "reward.ece",
+    "reward.brier",
+    "policy.gold_reward",
+    "policy.words",
+    "winrate",
+    "winrate.start",
+    "calls.made",
+    "calls.failed",
+    "seconds",
+)
 
 
 def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
@@ -56,7 +69,9 @@ def show(work: Path, what: str, rows: int) -> None:
 
 def _show_run(place: Path) -> None:
     entries = runs.taken(place)
-    rows = [[str(e["step"]), "found" if e["found"] else "made", f"{e['made_seconds']:.1f}", ", ".join(f"{v} {k}" for k, v in e["rows"].items())] for e in entries]
+    rows = [
+        [str(e["step"]), "found" if e["found"] else "made", f"{e['made_seconds']:.1f}", ", ".join(f"{v} {k}" for k, v in e["rows"].items())] for e in entries
+    ]
     _view(place.name, ["step", "", "seconds", "rows"], rows)
     print(headline(place))
 

@@ -30,8 +30,14 @@ def rating_ask(prompt: Prompt, instrument: Instrument, item: Item, judge: ModelE
     """One call that rates several replies to one speech on one item; the item comes last, so that prefixes are shared."""
     responses = "\n\n".join(f'<response id="{n}">\n{fence(text)}\n</response>' for n, text in enumerate(texts, 1))
     messages = prompt.fill(
-        history=history_text(speech), speech=fence(speech.text), responses=responses, low=instrument.low, high=instrument.high,
-        title=item.title, definition=item.definition, criteria="\n".join(f"- {line}" for line in item.criteria),
+        history=history_text(speech),
+        speech=fence(speech.text),
+        responses=responses,
+        low=instrument.low,
+        high=instrument.high,
+        title=item.title,
+        definition=item.definition,
+        criteria="\n".join(f"- {line}" for line in item.criteria),
     )
     return _ask(judge, messages, rating_schema(instrument), attempt)
 
@@ -43,8 +49,14 @@ def _ask(judge: ModelEntry, messages: tuple[Message, ...], schema: str, attempt:
 def rating_schema(instrument: Instrument) -> str:
     """The JSON schema of a rating reply, canonical."""
     one = {
-        "type": "object", "additionalProperties": False, "required": ["response", "rationale", "score"],
-        "properties": {"response": {"type": "integer"}, "rationale": {"type": "string"}, "score": {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))}},
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["response", "rationale", "score"],
+        "properties": {
+            "response": {"type": "integer"},
+            "rationale": {"type": "string"},
+            "score": {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))},
+        },
     }
     return canonical({"type": "object", "additionalProperties": False, "required": ["ratings"], "properties": {"ratings": {"type": "array", "items": one}}})
 

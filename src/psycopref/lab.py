@@ -5,13 +5,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
 
 from psycopref import __version__
 from psycopref.errors import StoreError
 from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import ModelEntry
 from psycopref.models.limits import answer_all
+from psycopref.models.pool import ModelEntry
 from psycopref.progress import Progress
 from psycopref.store import keys, parquet, steps
 from psycopref.store.ledger import Ledger
@@ -68,7 +68,7 @@ class Lab:
         self.ledger.close()
         self._lock.close()
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +89,15 @@ class Lab:
         else:
             found = True
         out, manifest = steps.load(folder, out_type)
-        entry = {"stage": name, "step": folder.name, "found": found, "seconds": round(time.monotonic() - began, 3), "made_seconds": manifest["seconds"], "calls": manifest["calls"], "rows": {k: v["rows"] for k, v in manifest["outputs"].items() if v["row"]}}
+        entry = {
+            "stage": name,
+            "step": folder.name,
+            "found": found,
+            "seconds": round(time.monotonic() - began, 3),
+            "made_seconds": manifest["seconds"],
+            "calls": manifest["calls"],
+            "rows": {k: v["rows"] for k, v in manifest["outputs"].items() if v["row"]},
+        }
         self.taken.append(entry)
         self.progress.step(entry)
         return out  # type: ignore[no-any-return]

@@ -94,7 +94,9 @@ def _replies(path: Path, asked: dict[str, Ask]) -> Iterator[tuple[Ask, Reply]]:
             row = json.loads(line)
             call_id, response = row["custom_id"], row.get("response") or {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} line {number}: not a batch answer ({type(error).__name__}); each line needs custom_id and response; nothing was added") from error
+            raise StoreError(
+                f"{path} line {number}: not a batch answer ({type(error).__name__}); each line needs custom_id and response; nothing was added"
+            ) from error
         if call_id not in asked:
             raise ModelError(f"{path} line {number}: {call_id!r} was not asked for by the last `psycopref calls missing`; nothing was added")
         if response.get("status_code", 200) == 200 and "body" in response:

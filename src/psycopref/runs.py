@@ -64,7 +64,8 @@ def new_run(work: Path, recipe: str) -> Path:
 def _run_metrics(lab: Lab, built: Built, trained: Trained | None, seconds: float) -> list[Metric]:
     failed = len(built.failures) + (len(trained.failures) if trained else 0)
     rows = [
-        metric("calls.made", "run", lab.calls_made, count=lab.calls_made), metric("calls.failed", "run", failed, count=failed),
+        metric("calls.made", "run", lab.calls_made, count=lab.calls_made),
+        metric("calls.failed", "run", failed, count=failed),
         metric("seconds", "run", round(seconds, 2), count=1),
     ]
     for stage in dict.fromkeys(str(entry["stage"]) for entry in lab.taken):
@@ -92,9 +93,21 @@ def taken(run_folder: Path) -> list[dict[str, Any]]:
     return list(loaded["steps"])
 
 
-def _content(name: str, text: str, recipe: Recipe, lab: Lab, built: Built, trained: Trained | None, metrics: Sequence[Metric], calls: Sequence[dict[str, Any]]) -> ReportData:
+def _content(
+    name: str, text: str, recipe: Recipe, lab: Lab, built: Built, trained: Trained | None, metrics: Sequence[Metric], calls: Sequence[dict[str, Any]]
+) -> ReportData:
     return ReportData(
-        title=name, speeches=built.speeches, dropped=built.dropped, responses=built.responses, ratings=built.ratings, failures=built.failures,
-        preferences=built.preferences, metrics=metrics, bins=trained.calibrated.bins if trained else (), curves=trained.curves if trained else {},
-        steps=lab.taken, calls=list(calls), recipe=text,
+        title=name,
+        speeches=built.speeches,
+        dropped=built.dropped,
+        responses=built.responses,
+        ratings=built.ratings,
+        failures=built.failures,
+        preferences=built.preferences,
+        metrics=metrics,
+        bins=trained.calibrated.bins if trained else (),
+        curves=trained.curves if trained else {},
+        steps=lab.taken,
+        calls=list(calls),
+        recipe=text,
     )

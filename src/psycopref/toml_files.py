@@ -30,7 +30,8 @@ def locate(folder: str, name: str, suffix: str = ".toml") -> Path:
     path = DATA / folder / f"{name}{suffix}"
     if path.is_file():
         return path
-    raise RecipeError(f"{folder}: nothing is named {name!r}{did_you_mean(name, shipped(folder, suffix))}; there are {shipped(folder, suffix)}, or give the path of a {suffix} file")
+    known = shipped(folder, suffix)
+    raise RecipeError(f"{folder}: nothing is named {name!r}{did_you_mean(name, known)}; there are {known}, or give the path of a {suffix} file")
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

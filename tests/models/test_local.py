@@ -1,5 +1,6 @@
 """A model on this machine: batches answer as single asks do, seeds come from the ask, and a prompt that does not fit says so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from psycopref.errors import ModelError  # noqa: E402
-from psycopref.models.chat import Ask, Message  # noqa: E402
+from psycopref.models.chat import Ask, Message, Reply  # noqa: E402
 from psycopref.models.local import Local, _Gumbel  # noqa: E402
 from psycopref.models.pool import ModelEntry  # noqa: E402
 
@@ -16,7 +17,8 @@ TEMPLATE = (
     "{% for m in messages %}{% if m.role == 'system' and no_system %}{{ raise_exception('no system') }}{% endif %}"
     "<{{ m.role }}> {{ m.content }} </s> {% endfor %}{% if add_generation_prompt %}<assistant> {% endif %}"
 )
-WORDS = "I cannot sleep since my sister left and feel tired of all this what would help you most today be kind".split()
+SENTENCE = "I cannot sleep since my sister left and feel tired of all this what would help you most today be kind"
+WORDS = SENTENCE.split()
 
 
 def save(folder: Path, template: str | None = TEMPLATE) -> Path:
@@ -59,7 +61,7 @@ def test_a_batch_answers_as_single_asks_do(folder: Path, temperature: float | No
     alone = {reply.call_id: reply for ask in reversed(asked) for reply in provider.answer([ask])}
     assert len(together) == 7
     for call_id, reply in together.items():
-        assert (reply.text, reply.outcome, reply.tokens_in, reply.tokens_out) == (alone[call_id].text, alone[call_id].outcome, alone[call_id].tokens_in, alone[call_id].tokens_out)
+        assert replace(reply, seconds=0.0) == replace(alone[call_id], seconds=0.0)
 
 
 def test_greedy_is_what_transformers_gives(folder: Path) -> None:
@@ -81,12 +83,13 @@ def test_draws_differ_and_repeat(folder: Path) -> None:
 
 
 def test_an_answer_without_an_end_is_truncated(folder: Path) -> None:
-    replies = list(Local(entry(folder)).answer([Ask("tiny", (Message("user", "I feel"),), temperature=2.0, max_tokens=limit, draw=n) for limit in (1, 30) for n in range(20)]))
+    asked = [Ask("tiny", (Message("user", "I feel"),), temperature=2.0, max_tokens=limit, draw=n) for limit in (1, 30) for n in range(20)]
+    replies = list(Local(entry(folder)).answer(asked))
     ended = [reply for reply in replies if reply.outcome == "ok"]
     cut = [reply for reply in replies if reply.outcome == "truncated"]
     assert len(ended) + len(cut) == 40 and ended and cut
     assert {reply.tokens_out for reply in cut} <= {1, 30}
-    assert all(len(reply.text.split()) == reply.tokens_out - 1 for reply in ended if "<pad>" not in reply.text) or ended
+    assert all(len(reply.text.split()) <= reply.tokens_out - 1 for reply in ended), "the end counts as a token and is no word"
 
 
 def test_noise_samples_the_softmax() -> None:
@@ -98,10 +101,9 @@ def test_noise_samples_the_softmax() -> None:
 
 def test_a_prompt_that_does_not_fit_leaves_the_others_answered(folder: Path) -> None:
     long = Ask("tiny", (Message("user", "tired " * 60),), max_tokens=12)
-    given = []
+    given: list[Reply] = []
     with pytest.raises(ModelError, match="need up to 7[0-9] tokens and the model holds 64") as caught:
-        for reply in Local(entry(folder)).answer([*asks(3), long]):
-            given.append(reply)
+        given.extend(Local(entry(folder)).answer([*asks(3), long]))
     assert len(given) == 3 and "tired" not in str(caught.value)
 
 

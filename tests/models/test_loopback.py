@@ -10,7 +10,19 @@ from pathlib import Path
 
 from loopback import Behaviour, Loopback, is_judging, judge
 
-PROMPT = '<client>\nhi\n</client>\n\n<response id="1">\nAnd then? What now?\n</response>\n\n<response id="2">\nCheer up.\n</response>\n\nAnswer {"ratings": [...]}'
+PROMPT = """<client>
+hi
+</client>
+
+<response id="1">
+And then? What now?
+</response>
+
+<response id="2">
+Cheer up.
+</response>
+
+Answer {"ratings": [...]}"""
 
 
 def post(url: str, body: dict[str, object]) -> dict[str, object]:

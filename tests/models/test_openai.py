@@ -42,7 +42,8 @@ def test_an_answer_with_its_tokens_and_version() -> None:
     assert reply.outcome == "ok" and 60 <= len(reply.text.split()) <= 200
     assert reply.tokens_in == 9 and reply.tokens_out == len(reply.text.split()) and reply.seconds > 0
     assert reply.version == "m fp_loopback" and reply.call_id == ask(temperature=0.7, max_tokens=90).call_id
-    assert body == {"model": "m", "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": SPEECH}], "temperature": 0.7, "max_tokens": 90}
+    messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": SPEECH}]
+    assert body == {"model": "m", "messages": messages, "temperature": 0.7, "max_tokens": 90}
 
 
 def test_a_draw_or_an_attempt_has_its_own_seed_and_a_first_call_none() -> None:
@@ -77,7 +78,9 @@ def test_outcomes_that_are_answers(how: Behaviour, outcome: str, text: str) -> N
     assert reply.outcome == outcome and reply.text.startswith(text)
 
 
-@pytest.mark.parametrize(("how", "wait"), [(Behaviour(busy=1.0, retry_after=7.0), 7.0), (Behaviour(busy=1.0, retry_after=None), None), (Behaviour(broken=1.0), None)])
+@pytest.mark.parametrize(("how", "wait"), [
+    (Behaviour(busy=1.0, retry_after=7.0), 7.0), (Behaviour(busy=1.0, retry_after=None), None), (Behaviour(broken=1.0), None),
+])
 def test_what_may_pass_is_busy(how: Behaviour, wait: float | None) -> None:
     with Loopback(default=how) as server, pytest.raises(Busy) as caught:
         sent(entry(server), ask())
@@ -89,11 +92,15 @@ def test_what_may_pass_is_busy(how: Behaviour, wait: float | None) -> None:
 def test_slow_and_gone_are_busy() -> None:
     with Loopback(default=Behaviour(latency=0.5)) as server, pytest.raises(Busy, match="no answer within 0.1 s"):
         sent(entry(server, timeout=0.1), ask())
+    with Loopback(default=Behaviour(drip=0.05)) as server, pytest.raises(Busy, match="no answer within 0.3 s"):
+        sent(entry(server, timeout=0.3), ask())
     with pytest.raises(Busy, match="APIConnectionError"):
         sent(entry(server), ask())
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "set the environment variable SOME_KEY"), (403, "SOME_KEY"), (404, "no model 'm'"), (400, "not accepted"), (422, "SOME_KEY")])
+@pytest.mark.parametrize(("status", "words"), [
+    (401, "set the environment variable SOME_KEY"), (403, "SOME_KEY"), (404, "no model 'm'.*SOME_KEY"), (400, "not accepted.*SOME_KEY"), (422, "SOME_KEY"),
+])
 def test_what_will_not_pass_is_an_error_without_key_or_request(monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-very-secret")
     with Loopback(default=Behaviour(status=status)) as server, pytest.raises(ModelError, match=words) as caught:
@@ -114,9 +121,12 @@ def test_a_wrong_key_and_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_users_openai_key_goes_to_no_other_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-secret")
     with Loopback() as server:
         sent(entry(server), ask())
-    assert server.book.keys == {"Bearer none"}
+    assert server.book.keys == {"Bearer none"} and server.book.headers["Authorization"] == "Bearer none"
+    assert not [name for name, value in server.book.headers.items() if "secret" in value]
 
 
 def test_half_a_surrogate_pair_can_be_kept() -> None:

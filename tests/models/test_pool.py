@@ -50,13 +50,17 @@ def test_an_entry_is_named_by_pool_and_name(tmp_path: Path) -> None:
 
 
 def test_where_and_at_what_price_are_not_in_the_key() -> None:
-    one = ModelEntry(name="m", kind="openai", url="http://a/v1", key_env="A", model="x", price_in=1.0, concurrency=2, timeout=5.0, context=9, organisation="o", size="1B")
+    where = {"url": "http://a/v1", "key_env": "A", "model": "x", "price_in": 1.0, "concurrency": 2, "timeout": 5.0, "context": 9}
+    about = {"organisation": "o", "size": "1B", "system_role": False}
+    one = ModelEntry.model_validate({"name": "m", "kind": "openai", **where, **about})
     assert digest(one) == digest(ModelEntry(name="m", kind="openai"))
     assert digest(one) != digest(ModelEntry(name="m", kind="openai", temperature=0.5))
 
 
 @pytest.mark.parametrize(("values", "word"), [
-    ({"kind": "recorded"}, "ledger"), ({"kind": "openai", "url": "localhost:8000"}, "http://"), ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
+    ({"kind": "recorded"}, "ledger"),
+    ({"kind": "openai", "url": "localhost:8000"}, "http://"),
+    ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
 ])
 def test_an_entry_that_cannot_work_is_refused(values: dict[str, str], word: str) -> None:
     with pytest.raises(ValueError, match=word):

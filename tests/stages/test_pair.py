@@ -13,7 +13,9 @@ def rows(scores: dict[str, dict[str, float]], split: str) -> tuple[list[Speech],
     responses = [Response(f"response-{name}{who}", f"speech-{name}", who, f"{name} {who}") for name, by in scores.items() for who in by]
     ratings = [
         Rating(f"rating-{name}{who}{item}", f"response-{name}{who}", item, "judge", score)
-        for name, by in scores.items() for who, score in by.items() for item in ITEMS
+        for name, by in scores.items()
+        for who, score in by.items()
+        for item in ITEMS
     ]
     return speeches, responses, ratings
 

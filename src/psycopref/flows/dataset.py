@@ -55,10 +55,21 @@ def _with_split(row: Preference, split: str) -> Preference:
     return Preference(row.preference_id, row.speech_id, row.chosen_id, row.rejected_id, row.gap, split)  # type: ignore[arg-type]
 
 
-def _counts(found: Sequence[Speech], early: Sequence[Dropped], kept: Sequence[Speech], dropped: Sequence[Dropped], responses: Sequence[Response], ratings: Sequence[Rating], failures: Sequence[Failure]) -> list[Metric]:
+def _counts(
+    found: Sequence[Speech],
+    early: Sequence[Dropped],
+    kept: Sequence[Speech],
+    dropped: Sequence[Dropped],
+    responses: Sequence[Response],
+    ratings: Sequence[Rating],
+    failures: Sequence[Failure],
+) -> list[Metric]:
     figures = {
-        "speeches.read": len(found) + len(early), "speeches.kept": len(kept), "speeches.dropped": len(dropped),
-        "responses": len(responses), "ratings": len(ratings), "failures": len(failures),
+        "speeches.read": len(found) + len(early),
+        "speeches.kept": len(kept),
+        "speeches.dropped": len(dropped),
+        "responses": len(responses),
+        "ratings": len(ratings),
+        "failures": len(failures),
     }
     return [metric(name, "all", value, count=value) for name, value in figures.items()]
-

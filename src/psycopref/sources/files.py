@@ -68,7 +68,8 @@ def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
             raise SourceError(f"{path}: column {twice!r} stands twice in the header; rename one")
         for row, cells in enumerate((cells for cells in lines if cells), 1):
             if len(cells) != len(header):
-                raise SourceError(f"{path}: row {row} (it ends at line {lines.line_num}) has {len(cells)} cells, the header has {len(header)}; quote cells that hold commas or line breaks")
+                where = f"{path}: row {row} (it ends at line {lines.line_num})"
+                raise SourceError(f"{where} has {len(cells)} cells, the header has {len(header)}; quote cells that hold commas or line breaks")
             yield row, dict(zip(header, cells, strict=True))
     except csv.Error as error:
         raise SourceError(f"{path}: not readable as CSV after row {row} (near line {lines.line_num}): {error}; check the quotes there") from None
@@ -83,8 +84,8 @@ def _wrong_encoding(path: Path) -> SourceError:
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                at = offset + error.start
-                return SourceError(f"{path}: not UTF-8: byte 0x{line[error.start]:02x} at offset {at} (line {number}); save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8")
+                what = f"byte 0x{line[error.start]:02x} at offset {offset + error.start} (line {number})"
+                return SourceError(f"{path}: not UTF-8: {what}; save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8")
             offset += len(line)
     return SourceError(f"{path}: not UTF-8 near the end of the file; save the file as UTF-8")
 
@@ -133,18 +134,20 @@ def _found(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, dic
     seen: dict[str, int] = {}
     chosen: dict[str, str] | None = None
     for number, row in rows:
-        chosen = chosen or columns_in(path, columns, list(row))
+        if chosen is None:
+            chosen = columns_in(path, columns, list(row))
         where = f"{path}: row {number}"
         origin = _string(where, row, chosen.get("id", "")) or f"row {number}"
         if origin in seen:
             raise SourceError(f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique: remove or renumber one")
         seen[origin] = number
         text = _string(where, row, chosen["text"], required=True)
-        yield Found(origin, text, _string(where, row, chosen.get("topic", "")), _split(where, row, chosen.get("split", "")), _history(where, row.get(chosen.get("history", ""))))
+        topic, split = _string(where, row, chosen.get("topic", "")), _split(where, row, chosen.get("split", ""))
+        yield Found(origin, text, topic, split, _history(where, row.get(chosen["history"]) if "history" in chosen else None))
 
 
 def _string(where: str, row: Mapping[str, Any], column: str, required: bool = False) -> str:
-    value = row.get(column)
+    value = row.get(column) if column else None
     if required and column not in row:
         raise SourceError(f"{where} has no {column!r}; every row needs one")
     if value is None:
@@ -166,7 +169,12 @@ def _split(where: str, row: Mapping[str, Any], column: str) -> Split:
 def _history(where: str, value: Any) -> tuple[Turn, ...]:
     if value in (None, ""):
         return ()
-    turns = value if isinstance(value, list) else [None]
-    if not all(isinstance(turn, dict) and turn.get("role") in ("client", "counselor") and isinstance(turn.get("text"), str) for turn in turns):
+    turns: list[Any] = value if isinstance(value, list) else [None]
+    read = [Turn(turn["role"], turn["text"]) for turn in turns if _is_turn(turn)]
+    if len(read) != len(turns):
         raise SourceError(f'{where}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
-    return tuple(Turn(turn["role"], turn["text"]) for turn in turns)
+    return tuple(read)
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("role") in ("client", "counselor") and isinstance(value.get("text"), str)

@@ -21,7 +21,8 @@ _HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w.-]+
 def files(path: Path | None) -> Sequence[Path]:
     """The Parquet files of a folder or a Hub dataset ('owner/name' or 'owner/name@revision'), test before train."""
     if path is None:
-        raise SourceError("source 'published': no path given; set path to a folder with data/train-*.parquet, or to a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'")
+        hub = "a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'"
+        raise SourceError(f"source 'published': no path given; set path to a folder with data/train-*.parquet, or to {hub}")
     folder = path if path.is_dir() else _fetch(path)
     found = [file for split in SPLITS for file in sorted((folder / "data").glob(f"{split}-*.parquet"))]
     if not any(file.name.startswith("train-") for file in found):
@@ -41,7 +42,8 @@ def _fetch(path: Path) -> Path:
     try:
         return Path(snapshot_download(match["id"], repo_type="dataset", revision=match["revision"], allow_patterns="data/*.parquet"))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise SourceError(f"{path}: no such folder, and the Hub dataset of that name could not be fetched ({type(error).__name__}); check the name, or download it and give its folder") from error
+        why = f"no such folder, and the Hub dataset of that name could not be fetched ({type(error).__name__})"
+        raise SourceError(f"{path}: {why}; check the name, or download it and give its folder") from error
 
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:

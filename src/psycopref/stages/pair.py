@@ -56,20 +56,32 @@ class Pair(Stage):
     def _overall(self, responses: Sequence[Response], ratings: Sequence[Rating]) -> tuple[pl.DataFrame, Sequence[Failure]]:
         names = [(self.item, 1.0)] if self.instrument is None else [(item.name, item.weight) for item in self.instrument.items]
         weights = pl.DataFrame(names, schema={"item": pl.String, "weight": pl.Float64}, orient="row")
-        scores = table(Rating, ratings).frame.join(weights, on="item", how="inner").group_by("subject_id").agg(
-            overall=(pl.col("score") * pl.col("weight")).sum() / pl.col("weight").sum(), items=pl.col("item").n_unique())
+        scores = (
+            table(Rating, ratings)
+            .frame.join(weights, on="item", how="inner")
+            .group_by("subject_id")
+            .agg(overall=(pl.col("score") * pl.col("weight")).sum() / pl.col("weight").sum(), items=pl.col("item").n_unique())
+        )
         joined = table(Response, responses).frame.join(scores, left_on="response_id", right_on="subject_id", how="left")
         whole = pl.col("items").fill_null(0) == len(names)
-        lacking = joined.filter(~whole).select(
-            failure_id=pl.format("failure-unrated-{}", "response_id"), subject_id=pl.col("response_id"),
-            reason=pl.lit("unrated: pair"), call_id=pl.lit("")).sort("failure_id")
+        lacking = (
+            joined.filter(~whole)
+            .select(
+                failure_id=pl.format("failure-unrated-{}", "response_id"), subject_id=pl.col("response_id"), reason=pl.lit("unrated: pair"), call_id=pl.lit("")
+            )
+            .sort("failure_id")
+        )
         return joined.filter(whole).select("response_id", "speech_id", "overall"), Table(Failure, lacking)
 
 
 def _ends(scored: pl.DataFrame) -> pl.DataFrame:
     """The best and the worst response of each speech; equal scores are settled by id."""
     ranked = scored.sort("speech_id", "overall", "response_id")
-    return pl.concat([ranked.group_by("speech_id", maintain_order=True).first(), ranked.group_by("speech_id", maintain_order=True).last()]).unique("response_id").select(scored.columns)
+    return (
+        pl.concat([ranked.group_by("speech_id", maintain_order=True).first(), ranked.group_by("speech_id", maintain_order=True).last()])
+        .unique("response_id")
+        .select(scored.columns)
+    )
 
 
 def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
@@ -80,8 +92,13 @@ def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
 
 def _rows(pairs: pl.DataFrame) -> Table[Preference]:
     made = pairs.select(
-        preference_id=pl.format("preference-{}-{}", pl.col("response_id").str.slice(9), pl.col("other").str.slice(9)), speech_id="speech_id",
-        chosen_id="response_id", rejected_id="other", gap="gap", split="split")
+        preference_id=pl.format("preference-{}-{}", pl.col("response_id").str.slice(9), pl.col("other").str.slice(9)),
+        speech_id="speech_id",
+        chosen_id="response_id",
+        rejected_id="other",
+        gap="gap",
+        split="split",
+    )
     return Table(Preference, made.sort("preference_id"))
 
 

@@ -61,7 +61,9 @@ class Respond(Stage):
         for speech in speeches:
             offered: list[Ask | Response] = [*self._offered(speech), *own.get(speech.speech_id, [])]
             if not offered:
-                raise ModelError(f"respond: no model of pool {self.pool.name!r} can answer speech {speech.speech_id}: nothing was recorded for it; use a live pool, or the corpus the recording was made from")
+                raise ModelError(
+                    f"respond: no model of pool {self.pool.name!r} can answer speech {speech.speech_id}: nothing was recorded for it; use a live pool"
+                )
             offered.sort(key=lambda one: digest([self.seed, speech.speech_id, one.model]))
             for one in offered[: self.per_speech]:
                 if isinstance(one, Response):

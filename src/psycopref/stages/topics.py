@@ -40,7 +40,7 @@ class Topics(Stage):
 
     labeller: Literal["given", "classifier", "judge"] = "given"
     topics: TopicsSetting = Field(default_factory=load_topics)
-    threshold: float = Field(default=0.15, ge=0, le=1)
+    threshold: float = Field(default=0.2, ge=0, le=1)
     judge: EntrySetting | None = None
     prompt: PromptSetting = Field(default_factory=lambda: load_prompt("topics"))
     attempts: int = Field(default=2, ge=1)
@@ -70,7 +70,8 @@ class Topics(Stage):
         unknown = [topic for topic, name in names.items() if topic and not name]
         if unknown:
             shown = sorted(topic for topic in unknown if len(topic) <= 30)[:5]
-            raise RecipeError(f"[topics]: {len(unknown)} topics of the sources are not in the list of topics, such as {shown}; rename them in the source, leave its topic column unmapped, or give a topics file that has them")
+            what = f"[topics]: {len(unknown)} topics of the sources are not in the list of topics, such as {shown}"
+            raise RecipeError(f"{what}; rename them in the source, map `topic` to another column, or give a topics file that has them")
         return [names[topic] for topic in given]
 
     def placed(self, speech_id: str, given: Split) -> Split:
@@ -167,15 +168,18 @@ def classified(texts: Sequence[str], topics: TopicList, threshold: float) -> lis
 def classifier(topics: TopicList, speeches: Sequence[tuple[str, str]] | None = None) -> Any:
     """TF-IDF of words and characters with a logistic regression (scikit-learn), fitted on (text, topic) rows.
 
-    Without rows it is fitted on the sample's speeches; the list's descriptions and keywords join in either case.
+    Without rows it is fitted on the sample's speeches; the list's names, descriptions and keywords join in either case,
+    each a row of its own.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
 
     rows = list(speeches) if speeches is not None else [(found.text, topics.find(found.topic)) for found in sample.read(None, {})]
-    rows = [row for row in rows if row[1]] + [(f"{topic.description} {' '.join(topic.keywords)}", topic.name) for topic in topics.fine()]
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english", max_features=50_000)
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=100_000)
+    for topic in topics.fine():
+        rows.extend((hint, topic.name) for hint in (topic.name.replace("-", " "), topic.description, *topic.keywords))
+    rows = [row for row in rows if row[1]]
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english")
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=20_000)
     model = make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, max_iter=1000))
     return model.fit([text for text, _ in rows], [topic for _, topic in rows])

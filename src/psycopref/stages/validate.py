@@ -46,10 +46,10 @@ class Validated(NamedTuple):
 
 
 class Validate(Stage):
-    """`pairs` preference pairs drawn for experts (paper, section 3.3: 200 pairs, two experts), even over topics and gaps.
+    """`pairs` preference pairs drawn for experts (paper, section 3.3: 200 pairs, two experts), in proportion over topics and gaps.
 
-    Strata are coarse topic x gap band (under 1, 2, 3 points, above), each with its share of the sheet; within a stratum the draw
-    is a hash of the pair's id. Annotations come from people by `read_annotations`; none is ever made here.
+    Strata are coarse topic x gap band (under 1, 2, 3 points, above); within a stratum the draw is a
+    hash of the pair's id. Annotations come from people by `read_annotations`; none is ever made here.
     """
 
     pairs: int = Field(default=200, ge=1)
@@ -106,8 +106,8 @@ def drawn(pairs: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
     """A stratified sample of pairs (with columns preference_id, topic, gap): strata take turns by largest remainder."""
     if pairs.height <= size:
         return pairs
-    band = pl.col("gap").map_batches(lambda gap: pl.Series(np.searchsorted(_BANDS, gap.to_numpy(), side="right")), return_dtype=pl.Int64)
-    lot = pl.col("preference_id").map_elements(lambda one: sha256(f"{seed}:{one}".encode()).hexdigest(), return_dtype=pl.String)
+    band = pl.Series(np.searchsorted(_BANDS, pairs["gap"].to_numpy(), side="right"))
+    lot = pl.Series([sha256(f"{seed}:{one}".encode()).hexdigest() for one in pairs["preference_id"]])
     marked = pairs.with_columns(stratum=pl.format("{}|{}", coarse_column(), band), lot=lot).sort("lot")
     counts = dict(marked.group_by("stratum").len().iter_rows())
     quota = shares(counts, size)

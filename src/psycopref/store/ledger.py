@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,17 +54,16 @@ class Ledger:
     def add(self, rows: Iterable[tuple[Ask, Reply]], stage: str) -> int:
         """Keep finished calls in one commit; a call that is there already stays as it is. Gives how many were new."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        values = [
-            (r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now)
-            for a, r in rows
-        ]
+        values = [(r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now) for a, r in rows]
         try:
             with self._db:
                 before = self._db.total_changes
                 self._db.executemany("INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?)", values)
                 return self._db.total_changes - before
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {len(values)} finished calls could not be kept ({error}); free some space or end the other program, and run again") from error
+            raise StoreError(
+                f"{self.path}: {len(values)} finished calls could not be kept ({error}); free some space or end the other program, and run again"
+            ) from error
 
     def summary(self) -> list[dict[str, Any]]:
         """Calls, outcomes and tokens by stage and model."""

@@ -133,7 +133,7 @@ def read(row_type: type[Row], path: Path) -> Table[Row]:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: not a readable Parquet file ({type(error).__name__}); delete its step folder and run again to remake it") from error
-    columns = schema(row_type)
+    columns: Any = schema(row_type)
     if frame.columns != list(columns):
         raise StoreError(f"{path}: columns {frame.columns} are not those of {row_type.__name__} {list(columns)}; delete its step folder and run again")
     return Table(row_type, frame.cast(columns))

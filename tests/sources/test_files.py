@@ -1,0 +1,77 @@
+"""CSV and JSON Lines: what is read, and what a wrong file says."""
+
+from pathlib import Path
+
+import pytest
+from psycopref.errors import SourceError
+from psycopref.sources.files import read_csv, read_jsonl
+
+SECRET = "I never told anyone"
+
+
+def put(tmp_path: Path, name: str, raw: str | bytes) -> Path:
+    path = tmp_path / name
+    path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return path
+
+
+def test_csv_with_a_column_map(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", '\ufeff,nr,said,about\n0,7,"one, ""two""\nthree",Anxiety\n1,8,four,\n')
+    found = list(read_csv(path, {"text": "said", "id": "nr", "topic": "about"}))
+    assert [(row.origin, row.text, row.topic, row.split) for row in found] == [("7", 'one, "two"\nthree', "Anxiety", ""), ("8", "four", "", "")]
+
+
+def test_columns_of_the_fields_own_names_need_no_map(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", "text,split\none,test\ntwo,\n")
+    assert [(row.origin, row.split) for row in read_csv(path, {})] == [("row 1", "test"), ("row 2", "")]
+
+
+def test_jsonl_with_history_and_an_index_that_is_a_number(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.jsonl", '{"id": 3, "text": "hi", "history": [{"role": "counselor", "text": "hello"}]}\n\n{"id": 4, "text": "ho"}\n')
+    first, second = read_jsonl(path, {})
+    assert (first.origin, first.history[0].role, first.history[0].text, second.history) == ("3", "counselor", "hello", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "columns", "says"),
+    [
+        ("a.csv", "", {}, ["empty"]),
+        ("a.csv", "text\n", {}, ["no rows"]),
+        ("a.csv", f"texts,id\n{SECRET},1\n", {}, ["'text'", "did you mean 'texts'", "['texts', 'id']"]),
+        ("a.csv", f"text,id\n{SECRET},1\n", {"topic": "abuot"}, ["'abuot'"]),
+        ("a.csv", f"text,id\n{SECRET},1\n", {"txet": "text"}, ["'txet'", "did you mean 'text'"]),
+        ("a.csv", f"text,id\n{SECRET},1\nb,2\n{SECRET},1\n", {}, ["row 3", "row 1", "unique"]),
+        ("a.csv", f"text,id\n{SECRET},1,2\n", {}, ["row 1", "3 cells", "2"]),
+        ("a.csv", f'text,id\n"{SECRET}" x,1\n', {}, ["CSV", "line 2"]),
+        ("a.csv", f'text,id\n"{SECRET},1\n', {}, ["CSV"]),
+        ("a.csv", "text,text\na,b\n", {}, ["'text'", "twice"]),
+        ("a.csv", f"text,split\n{SECRET},tset\n", {}, ["row 1", "'split'"]),
+        ("a.csv", b"text\nabc\ncaf\xe9 x\n", {}, ["byte 0xe9", "offset 12", "line 3"]),
+        ("a.csv", "text\nabc\n".encode("utf-16"), {}, ["byte 0xff", "offset 0", "line 1"]),
+        ("a.jsonl", "\n\n", {}, ["no rows"]),
+        ("a.jsonl", f'{{"text": "{SECRET}"}}\n{{"text": "{SECRET}"\n', {}, ["row 2", "not JSON"]),
+        ("a.jsonl", f'["{SECRET}"]\n', {}, ["row 1", "list"]),
+        ("a.jsonl", f'{{"text": ["{SECRET}"]}}\n', {}, ["row 1", "'text'", "list"]),
+        ("a.jsonl", f'{{"text": "{SECRET}"}}\n{{"body": "{SECRET}"}}\n', {}, ["row 2", "'text'"]),
+        ("a.jsonl", f'{{"text": "{SECRET}", "history": "{SECRET}"}}\n', {}, ["row 1", "history"]),
+        ("a.jsonl", f'{{"text": "{SECRET}", "history": [{{"role": "me", "text": "{SECRET}"}}]}}\n', {}, ["row 1", "history"]),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', {}, ["byte 0xff", "offset 24", "line 2"]),
+    ],
+)
+def test_a_wrong_file_says_where_and_never_what_a_client_said(tmp_path: Path, name: str, raw: str | bytes, columns: dict[str, str], says: list[str]) -> None:
+    path = put(tmp_path, name, raw)
+    with pytest.raises(SourceError) as caught:
+        list((read_csv if name.endswith("csv") else read_jsonl)(path, columns))
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert all(part in message for part in says), message
+    assert SECRET not in message
+
+
+def test_a_missing_file_and_no_path(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        list(read_csv(tmp_path / "none.csv", {}))
+    with pytest.raises(SourceError, match="a folder"):
+        list(read_csv(tmp_path, {}))
+    with pytest.raises(SourceError, match="no path"):
+        list(read_jsonl(None, {}))

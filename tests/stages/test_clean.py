@@ -1,0 +1,37 @@
+"""Clean keeps 100 to 1,000 characters and gives a reason for the rest."""
+
+from pathlib import Path
+
+import pytest
+from psycopref.lab import Lab
+from psycopref.stages.clean import Clean
+from psycopref.tables import Speech
+from pydantic import ValidationError
+
+
+def speech(key: str, text: str) -> Speech:
+    return Speech(key, "test", text)
+
+
+def test_each_speech_stands_in_one_table(lab: Lab) -> None:
+    speeches = [speech("a", "x" * 99), speech("b", "x" * 100), speech("c", "1 " * 60), speech("d", "x" * 1000), speech("e", "x" * 1001)]
+    out = lab.do(Clean(), speeches)
+    assert [one.speech_id for one in out.speeches] == ["b", "d"]
+    assert [(one.speech_id, one.reason, one.near) for one in out.dropped] == [("a", "short", ""), ("c", "wordless", ""), ("e", "long", "")]
+
+
+def test_bounds_are_settings_in_order(lab: Lab) -> None:
+    assert len(lab.do(Clean(low=1, high=5), [speech("a", "hello")]).speeches) == 1
+    assert len(lab.do(Clean(), []).speeches) == 0
+    with pytest.raises(ValidationError, match="above"):
+        Clean(low=10, high=5)
+
+
+@pytest.mark.real
+def test_counsel_chat(lab: Lab, real_data: Path) -> None:
+    from psycopref.sources import counsel_chat
+    from psycopref.stages.collect import prepared
+
+    texts = {prepared(one.text, True) for one in counsel_chat.read(real_data / "counsel-chat" / "20200325_counsel_chat.csv", {})}
+    out = lab.do(Clean(), [speech(f"s{at}", text) for at, text in enumerate(sorted(texts))])
+    assert (len(out.speeches), len(out.dropped)) == (759, 65)

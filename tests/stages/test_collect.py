@@ -1,0 +1,121 @@
+"""Collect: every row ends in speeches or dropped, masked before it has an id; what came along comes with it."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from psycopref.errors import SourceError
+from psycopref.lab import Lab
+from psycopref.stages.collect import Collect, Collected, prepared, speech_id
+from psycopref.tables import content_id
+from pydantic import ValidationError
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def collect(lab: Lab, *sources: dict[str, Any], mask: bool = True) -> Collected:
+    return lab.do(Collect(sources=sources, mask=mask))  # type: ignore[arg-type]
+
+
+def test_every_row_is_a_speech_or_dropped(lab: Lab, tmp_path: Path) -> None:
+    texts = ["I am lost.", "i am LOST!", " ", "I am lost. ", "My name is Sarah.", "My name is Paula.", "Another."]
+    path = write(tmp_path / "a.csv", [{"id": f"r{at}", "text": text} for at, text in enumerate(texts)])
+    out = collect(lab, {"name": "csv", "path": path})
+    assert [(one.source, one.text) for one in out.speeches] == [("csv", "I am lost."), ("csv", "My name is <NAME>."), ("csv", "Another.")]
+    first = out.speeches[0].speech_id
+    assert [(one.origin, one.reason, one.near) for one in out.dropped] == [
+        ("csv:r1", "duplicate", first), ("csv:r2", "empty", ""), ("csv:r3", "duplicate", first), ("csv:r5", "duplicate", out.speeches[1].speech_id),
+    ]
+    assert len(out.speeches) + len(out.dropped) == len(texts)
+    assert first == content_id("speech", "I am lost.") == speech_id("I am lost.")
+    assert out.dropped[0].dropped_id == content_id("dropped", "collect", "csv:r1")
+
+
+def test_unmasked_text_is_nowhere_on_disk(lab: Lab, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [{"id": "1", "text": "My name is Zebulon and I live at 12 Oak Street."}])
+    collect(lab, {"name": "csv", "path": path})
+    kept = [file for file in lab.work.rglob("*") if file.is_file() and file.suffix != ".sqlite-shm"]
+    assert kept and not any(word in file.read_bytes() for file in kept for word in (b"Zebulon", b"Oak Street"))
+    everything = "".join(str(pl.read_parquet(file).to_dicts()) for file in kept if file.suffix == ".parquet")
+    assert "<NAME>" in everything and "Zebulon" not in everything
+
+
+def test_masking_is_a_choice() -> None:
+    assert prepared("I'm&nbsp;Tom, 34.", True) == "I'm <NAME>, 34."
+    assert prepared("I'm&nbsp;Tom, 34.", False) == "I'm Tom, 34."
+
+
+def test_what_came_along_is_masked_and_keyed(lab: Lab, tmp_path: Path) -> None:
+    fields = {"questionTitle": "", "topic": "anxiety", "upvotes": "1"}
+    path = write(tmp_path / "a.csv", [{"questionID": "9", "questionText": "Why me?", "answerText": "Be well,\nRobin Roe, LPC", **fields}])
+    out = collect(lab, {"name": "counsel-chat", "path": path})
+    (speech,), (response,) = out.speeches, out.responses
+    assert (speech.topic, response.model, response.text) == ("Anxiety", "therapist", "Be well,\n<NAME>, LPC")
+    assert response.response_id == content_id("response", speech.speech_id, "therapist", response.text)
+
+
+def published(tmp_path: Path, train: list[tuple[str, str, str, int, int]], test: list[tuple[str, str, str, int, int]]) -> Path:
+    (tmp_path / "hf" / "data").mkdir(parents=True)
+    for split, rows in (("train", train), ("test", test)):
+        values = [
+            {"ID": at, "question": q, "chosen": c, "rejected": r, "chosen_model": "m", "rejected_model": "n", "chosen_empathy_rating": high, "rejected_empathy_rating": low}
+            | {"chosen_safety_rating": high, "rejected_safety_rating": low + 1}
+            for at, (q, c, r, high, low) in enumerate(rows)
+        ]
+        pl.DataFrame(values).write_parquet(tmp_path / "hf" / "data" / f"{split}-00000-of-00001.parquet")
+    return tmp_path / "hf"
+
+
+def test_published_pairs_with_their_gaps_and_no_train_pair_under_a_test_speech(lab: Lab, tmp_path: Path) -> None:
+    place = published(tmp_path, [("one", "a", "b", 5, 2), ("Two!", "c", "d", 4, 2), ("one", "a", "e", 5, 3)], [("two", "f", "g", 4, 1)])
+    out = collect(lab, {"name": "published", "path": place})
+    assert [(one.text, one.split) for one in out.speeches] == [("two", "test"), ("one", "train")]
+    assert [(one.reason, one.near) for one in out.dropped] == [("duplicate", out.speeches[0].speech_id)]
+    texts = {one.response_id: one.text for one in out.responses}
+    assert sorted(texts.values()) == ["a", "b", "e", "f", "g"]
+    assert {(texts[one.chosen_id], texts[one.rejected_id], one.gap, one.split) for one in out.preferences} == {
+        ("f", "g", 2.5, "test"), ("a", "b", 2.5, "train"), ("a", "e", 1.5, "train"),
+    }
+    assert len(out.ratings) == 10 and {one.judge for one in out.ratings} == {"published"}
+
+
+def test_the_key_follows_the_bytes_not_the_path(lab: Lab, tmp_path: Path) -> None:
+    for name, text in (("a", "same"), ("b", "same"), ("c", "other")):
+        write(tmp_path / f"{name}.csv", [{"text": text}])
+        collect(lab, {"name": "csv", "path": tmp_path / f"{name}.csv"})
+    assert [entry["found"] for entry in lab.taken] == [False, True, False]
+
+
+def test_missing_file_unknown_source_and_repeated_labels(lab: Lab, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        collect(lab, {"name": "csv", "path": tmp_path / "none.csv"})
+    with pytest.raises(ValidationError, match="did you mean 'counsel-chat'"):
+        Collect(sources=({"name": "counselchat"},))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="two sources are called 'sample'"):
+        Collect(sources=({"name": "sample"}, {"name": "sample"}))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="knows its columns"):
+        Collect(sources=({"name": "sample", "columns": {"text": "x"}},))  # type: ignore[arg-type]
+    path = write(tmp_path / "a.csv", [{"text": "one"}])
+    two = collect(lab, {"name": "csv", "path": path}, {"name": "csv", "path": path, "label": "again"})
+    assert [one.origin for one in two.dropped] == ["again:row 1"]
+
+
+def test_the_sample(lab: Lab) -> None:
+    out = collect(lab, {"name": "sample"})
+    assert (len(out.speeches), len(out.dropped), len(out.responses)) == (222, 0, 0)
+
+
+@pytest.mark.real
+def test_counsel_chat_adds_up(lab: Lab, real_data: Path) -> None:
+    out = collect(lab, {"name": "counsel-chat", "path": real_data / "counsel-chat" / "20200325_counsel_chat.csv"})
+    assert (len(out.speeches), len(out.dropped), len(out.responses)) == (824, 9, 824)
+    assert {one.reason for one in out.dropped} == {"duplicate"}
+    assert all(one.topic for one in out.speeches)

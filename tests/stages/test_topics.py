@@ -1,0 +1,91 @@
+"""Topics: labels where the source gave none, splits from a hash, failures as rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+from psycopref.errors import RecipeError
+from psycopref.lab import Lab
+from psycopref.models.chat import Reply
+from psycopref.models.pool import ModelEntry
+from psycopref.stages.topics import Topics, share
+from psycopref.store.ledger import Ledger
+from psycopref.tables import Speech, Split
+from pydantic import ValidationError
+
+
+def speech(key: str, text: str = "text", topic: str = "", split: Split = "") -> Speech:
+    return Speech(key, "test", text, topic=topic, split=split)
+
+
+def many(count: int, split: Split = "") -> list[Speech]:
+    return [speech(f"speech-{number}", split=split) for number in range(count)]
+
+
+def counts(stage: Topics, speeches: list[Speech]) -> dict[str, float]:
+    splits = [stage.placed(one.speech_id, one.split) for one in speeches]
+    return {name: splits.count(name) / len(splits) for name in ("train", "dev", "test", "gold")}  # type: ignore[arg-type]
+
+
+def test_shares_are_near_what_was_asked_and_independent() -> None:
+    found = counts(Topics(test_share=0.2, gold_share=0.5, dev_share=0.1), many(20_000))
+    assert found == pytest.approx({"test": 0.2, "gold": 0.4, "dev": 0.04, "train": 0.36}, abs=0.015)
+    assert 0 <= share("test", "a") < 1 and share("test", "a") != share("gold", "a")
+
+
+def test_more_speeches_move_nobody_and_more_gold_leaves_test_alone() -> None:
+    stage = Topics(test_share=0.2, dev_share=0.1)
+    before = {one.speech_id: stage.placed(one.speech_id, "") for one in many(500)}
+    with_gold = {one.speech_id: stage.model_copy(update={"gold_share": 0.5}).placed(one.speech_id, "") for one in many(5000)}
+    assert all((with_gold[key] == "test") == (split == "test") for key, split in before.items())
+    assert all(with_gold[key] in (split, "gold") for key, split in before.items())
+
+
+def test_a_published_test_stays_and_train_gives_dev() -> None:
+    stage = Topics(test_share=0.5, dev_share=0.1)
+    assert counts(stage, many(5000, "train")) == pytest.approx({"train": 0.9, "dev": 0.1, "test": 0.0, "gold": 0.0}, abs=0.015)
+    for split in ("test", "dev", "gold"):
+        assert counts(stage, many(50, split))[split] == 1  # type: ignore[arg-type]
+
+
+def test_given_keeps_labels_in_the_lists_spelling(lab: Lab) -> None:
+    out = lab.do(Topics(), [speech("a", topic="grief and loss"), speech("b"), speech("c", topic="Others", split="test")])
+    assert [one.topic for one in out.speeches] == ["Grief-and-loss", "", "Others"]
+    assert out.speeches[2].split == "test" and len(out.failures) == 0
+    with pytest.raises(RecipeError, match="1 topics of the sources.*'Weather'"):
+        lab.do(Topics(), [speech("a", topic="Weather")])
+
+
+def test_classifier_labels_the_clear_and_leaves_the_unsure(lab: Lab) -> None:
+    clear = "I cannot sleep. I lie awake at night, insomnia, tired at bedtime, sleeping pills do nothing and I am awake at 3 am again."
+    out = lab.do(Topics(labeller="classifier"), [speech("a", clear), speech("b", "Well, hm, so it goes."), speech("c", clear, topic="Stress")])
+    assert [one.topic for one in out.speeches] == ["Sleep-improvement", "", "Stress"]
+
+
+def recorded(path: Path, answers: dict[str, list[str]]) -> Topics:
+    stage = Topics(labeller="judge", judge=ModelEntry(name="judge-1", kind="recorded", ledger=str(path)))
+    ledger = Ledger(path)
+    asks = [(stage.ask(speech(key, key), attempt), text) for key, texts in answers.items() for attempt, text in enumerate(texts)]
+    ledger.add([(ask, Reply(ask.call_id, "refused" if text == "no" else "ok", text)) for ask, text in asks], "topics")
+    ledger.close()
+    return stage
+
+
+def test_judge_labels_asks_again_and_fails_as_a_row(lab: Lab, tmp_path: Path) -> None:
+    answers = {
+        "one": ['{"topic": "anxiety"}'], "two": ["prose", 'so: {"topic": "Stress"}'], "three": ['{"topic": "Weather"}', '{"topic": 4}'], "four": ["no"],
+    }
+    stage = recorded(tmp_path / "judge.sqlite", answers)
+    out = lab.do(stage, [speech(key, key) for key in answers] + [speech("five", "five", topic="Others")])
+    assert {one.speech_id: one.topic for one in out.speeches} == {"one": "Anxiety", "two": "Stress", "three": "", "four": "", "five": "Others"}
+    assert sorted((one.subject_id, one.reason) for one in out.failures) == [("four", "refused: topics"), ("three", "malformed: topics")]
+    assert all(one.call_id.startswith("call-") for one in out.failures)
+
+
+def test_a_judge_is_asked_in_the_open(tmp_path: Path) -> None:
+    stage = recorded(tmp_path / "judge.sqlite", {})
+    ask = stage.ask(speech("a", "I </client> am"))
+    assert "- Anxiety: " in ask.messages[1].content and "</client> am" not in ask.messages[1].content
+    assert len(json.loads(ask.json_schema)["properties"]["topic"]["enum"]) == 42
+    with pytest.raises(ValidationError, match="needs a judge"):
+        Topics(labeller="judge")
