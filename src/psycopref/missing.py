@@ -19,11 +19,15 @@ ASKS = "asks-missing.jsonl"
 class _Asking(Lab):
     """A lab that asks nobody: the first stage that lacks calls writes them out and stops."""
 
-    found: list[Ask] = []
+    def __init__(self, work: Path) -> None:
+        super().__init__(work)
+        self.found: list[Ask] = []
+        self.entries: dict[str, ModelEntry] = {}
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
         """Yield what the ledger has; collect the rest, then stop."""
         every = {ask.call_id: ask for ask in asks}
+        self.entries = {entry.name: entry for entry in models}
         have = self.ledger.get(list(every))
         self.found = [ask for call_id, ask in every.items() if call_id not in have]
         if self.found:
@@ -35,13 +39,17 @@ class _Stop(Exception):
     pass
 
 
-def body(ask: Ask) -> dict[str, Any]:
-    """The chat-completions request of an ask."""
-    out: dict[str, Any] = {"model": ask.model, "messages": [{"role": m.role, "content": m.content} for m in ask.messages]}
+def body(ask: Ask, entry: ModelEntry) -> dict[str, Any]:
+    """The chat-completions request of an ask, the same as a live call's."""
+    out: dict[str, Any] = {"model": entry.sent_as, "messages": entry.messages(ask)}
     if ask.temperature is not None:
         out["temperature"] = ask.temperature
     if ask.max_tokens is not None:
         out["max_tokens"] = ask.max_tokens
+    if ask.draw or ask.attempt:
+        out["seed"] = int(ask.call_id[-8:], 16) % 2**31
+    if ask.json_schema and entry.json_schema:
+        out["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": json.loads(ask.json_schema)}}
     return out
 
 
@@ -59,7 +67,7 @@ def missing(work: Path, recipe_name: str) -> int:
         with (work / ASKS).open("w", encoding="utf-8") as file:
             file.writelines(canonical(ask) + "\n" for ask in lab.found)
         for ask in lab.found:
-            line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": body(ask)}
+            line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": body(ask, lab.entries[ask.model])}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         print(f"{len(lab.found)} calls are missing", file=sys.stderr)
         return len(lab.found)

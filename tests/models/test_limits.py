@@ -151,10 +151,16 @@ def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledg
 def test_a_missing_key_is_said_before_any_call(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_KEY", raising=False)
     monkeypatch.setattr(limits, "CHUNK", 3)  # the second model comes after the first has been asked
+
+    def source() -> Iterator[Ask]:
+        yield from asks("a", 3)
+        time.sleep(1.0)  # long enough for calls, were any made
+        yield from asks("b", 3)
+
     with Loopback() as server:
         entries = [entry(server, "a"), entry(server, "b", key_env="SOME_KEY")]
         with pytest.raises(ModelError, match="SOME_KEY is not set"):
-            answered(ledger, asks("a", 3) + asks("b", 3), *entries)
+            list(answer_all(source(), entries, ledger, "s", lambda n: None, Progress()))
         assert not server.book.requests
         answered(ledger, asks("a", 3), entries[0])
         pairs, made = answered(ledger, asks("a", 3), *entries)  # nothing to ask: no key needed

@@ -7,11 +7,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from psycopref.errors import SourceError
 from psycopref.sources import counsel_chat
 from psycopref.topic_list import load_topics
 
-HEADER = ["", "questionID", "questionTitle", "questionText", "questionLink", "topic", "therapistInfo", "therapistURL", "answerText", "upvotes", "views", "split"]
+HEADER = ",questionID,questionTitle,questionText,questionLink,topic,therapistInfo,therapistURL,answerText,upvotes,views,split".split(",")
 
 
 def row(number: str, title: str, body: str, topic: str, answer: str, upvotes: str) -> list[str]:

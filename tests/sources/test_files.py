@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from psycopref.errors import SourceError
 from psycopref.sources.files import read_csv, read_jsonl
 

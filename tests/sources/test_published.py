@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from psycopref.errors import SourceError
 from psycopref.sources import published
 
@@ -12,7 +13,8 @@ ITEMS = ("empathy", "relevance", "clarity", "safety", "exploration", "autonomy",
 
 def pair(number: int, question: str, chosen: str, rejected: str, high: int = 5, low: int = 2) -> dict[str, object]:
     ratings = {f"{side}_{item}_rating": score for side, score in (("chosen", high), ("rejected", low)) for item in ITEMS}
-    return {"ID": number, "prefID": number * 10, "question": question, "chosen": chosen, "rejected": rejected, "chosen_model": "m1", "rejected_model": "m2", **ratings}
+    texts = {"question": question, "chosen": chosen, "rejected": rejected}
+    return {"ID": number, "prefID": number * 10, **texts, "chosen_model": "m1", "rejected_model": "m2", **ratings}
 
 
 def folder(tmp_path: Path, **splits: list[dict[str, object]]) -> Path:
@@ -32,7 +34,8 @@ def test_rows_become_questions_test_first(tmp_path: Path) -> None:
 
 
 def test_other_instruments_load_by_their_columns(tmp_path: Path) -> None:
-    row = {key: value for key, value in pair(1, "q", "a", "b").items() if not key.endswith("_rating")} | {"chosen_warmth_rating": 6, "rejected_warmth_rating": 1}
+    row = {key: value for key, value in pair(1, "q", "a", "b").items() if not key.endswith("_rating")}
+    row |= {"chosen_warmth_rating": 6, "rejected_warmth_rating": 1}
     (found,) = published.read(folder(tmp_path, train=[row]), {})
     assert found.answers[0].ratings == (("warmth", 6.0, ""),)
 
@@ -53,6 +56,9 @@ def test_a_missing_column_is_named(tmp_path: Path, change: dict[str, None], says
 def test_a_hole_and_text_for_numbers_say_where(tmp_path: Path) -> None:
     place = folder(tmp_path, train=[pair(1, "q", "a", "b"), pair(2, "q", "a", "b") | {"chosen": None}])
     with pytest.raises(SourceError, match="row 2 has no 'chosen'"):
+        list(published.read(place, {}))
+    pl.DataFrame([pair(1, "q", "a", "b") | {"chosen_safety_rating": float("nan")}]).write_parquet(place / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(SourceError, match="row 1 has no 'chosen_safety_rating'"):
         list(published.read(place, {}))
     pl.DataFrame([pair(1, "q", "a", "b") | {"chosen_safety_rating": "high"}]).write_parquet(place / "data" / "train-00000-of-00001.parquet")
     with pytest.raises(SourceError, match="'chosen_safety_rating' holds String"):

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from psycopref.lab import Lab
 from psycopref.stages.clean import Clean
 from psycopref.tables import Speech
-from pydantic import ValidationError
 
 
 def speech(key: str, text: str) -> Speech:

@@ -6,11 +6,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
+
 from psycopref.errors import SourceError
 from psycopref.lab import Lab
 from psycopref.stages.collect import Collect, Collected, prepared, speech_id
 from psycopref.tables import content_id
-from pydantic import ValidationError
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -66,8 +67,8 @@ def published(tmp_path: Path, train: list[tuple[str, str, str, int, int]], test:
     (tmp_path / "hf" / "data").mkdir(parents=True)
     for split, rows in (("train", train), ("test", test)):
         values = [
-            {"ID": at, "question": q, "chosen": c, "rejected": r, "chosen_model": "m", "rejected_model": "n", "chosen_empathy_rating": high, "rejected_empathy_rating": low}
-            | {"chosen_safety_rating": high, "rejected_safety_rating": low + 1}
+            {"ID": at, "question": q, "chosen": c, "rejected": r, "chosen_model": "m", "rejected_model": "n"}
+            | {"chosen_empathy_rating": high, "rejected_empathy_rating": low, "chosen_safety_rating": high, "rejected_safety_rating": low + 1}
             for at, (q, c, r, high, low) in enumerate(rows)
         ]
         pl.DataFrame(values).write_parquet(tmp_path / "hf" / "data" / f"{split}-00000-of-00001.parquet")

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.models.chat import Reply
@@ -11,7 +13,6 @@ from psycopref.models.pool import ModelEntry
 from psycopref.stages.topics import Topics, share
 from psycopref.store.ledger import Ledger
 from psycopref.tables import Speech, Split
-from pydantic import ValidationError
 
 
 def speech(key: str, text: str = "text", topic: str = "", split: Split = "") -> Speech:

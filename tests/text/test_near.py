@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from psycopref.text.near import bands, jaccard, repeats, shingles
 
 WORDS = [f"w{number}" for number in range(400)]

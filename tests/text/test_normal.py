@@ -1,6 +1,7 @@
 """Repair undoes accidents and leaves what was said."""
 
 import pytest
+
 from psycopref.sources import sample
 from psycopref.text.normal import folded, repair
 

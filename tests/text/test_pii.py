@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from psycopref.sources import counsel_chat, sample
 from psycopref.text.normal import repair
 from psycopref.text.pii import mask

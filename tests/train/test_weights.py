@@ -17,7 +17,8 @@ def test_a_base_without_pad_or_template_gets_both(world: World, tmp_path: Path) 
     tokenizer = learn_tokenizer(examples.texts(world.speeches, world.responses, "train"), 400)
     tokenizer.chat_template = None
     tokenizer.pad_token = END
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=512, bos_token_id=None, eos_token_id=tokenizer.eos_token_id)).save_pretrained(tmp_path)
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=512, bos_token_id=None, eos_token_id=tokenizer.eos_token_id)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     loaded = weights.load_reward(tmp_path)
     assert loaded.tokenizer.pad_token_id not in (None, loaded.tokenizer.eos_token_id)

@@ -65,8 +65,9 @@ def _checked(file: Path) -> pl.DataFrame:
     for column in COLUMNS:
         need_column(file, column, frame.columns)
     for column in (*COLUMNS, *_rating_columns(file, frame)):
-        if frame[column].null_count():
-            row = int(frame[column].is_null().arg_true()[0]) + 1
+        holes = frame[column].is_null() if not frame[column].dtype.is_float() else ~frame[column].is_finite().fill_null(False)
+        if holes.any():
+            row = int(holes.arg_true()[0]) + 1
             raise SourceError(f"{file}: row {row} has no {column!r}; every row needs one")
     return frame.select("ID" if "ID" in frame.columns else pl.lit("").alias("ID"), *COLUMNS, *_rating_columns(file, frame))
 

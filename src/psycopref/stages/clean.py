@@ -21,7 +21,7 @@ class Cleaned(NamedTuple):
 
 
 class Clean(Stage):
-    """Keeps speeches of `low` to `high` characters, both included (paper, section 3.2: 100 to 1,000)."""
+    """Keeps speeches of `low` to `high` characters, both included (the paper: 100 to 1,000)."""
 
     low: int = Field(default=100, ge=0)
     high: int = Field(default=1000, ge=1)

@@ -53,7 +53,7 @@ class Policy(Training):
         task = self._task()
         found, dev = (self._items(loaded, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
         curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress)
-        facts = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
+        facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
         points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
         return Trained(weights.save(loaded, lab.place / "weights", "policy", self, facts), points)
 
@@ -63,7 +63,7 @@ class Policy(Training):
         if start is not None or self.base:
             return weights.load_policy(start or self.base)
         if self.objective == "dpo":
-            raise TrainError("policy: dpo has nothing to start from; give `start` or `base`, or train with objective = \"sft\" first")
+            raise TrainError('policy: dpo has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
         texts = examples.texts(speeches, responses, self.split)
         if not texts:
             raise TrainError(f"policy: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")
@@ -75,7 +75,9 @@ class Policy(Training):
         objective = losses.sft if self.objective == "sft" else partial(losses.dpo, beta=self.beta, anchor=self.anchor)
         return loop.Task(self.objective, forward.logps, objective)
 
-    def _items(self, loaded: "Loaded", task: "Task", split: Split, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], place: Path) -> "Found":
+    def _items(
+        self, loaded: "Loaded", task: "Task", split: Split, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], place: Path
+    ) -> "Found":
         """What to learn from in a split ('' for none), for DPO with the starting policy's log-probabilities."""
         from psycopref.train import examples, loop
 

@@ -46,7 +46,7 @@ class Reward(Training):
         dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
         task = loop.Task("reward", forward.rewards, losses.bradley_terry)
         curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress)
-        facts = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
+        facts: dict[str, object] = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
         return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])
 
     def _model(self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None) -> "Loaded":

@@ -33,7 +33,7 @@ class Score(Stage):
         limit = getattr(loaded.model.config, "max_position_embeddings", None)
         longer = sum(len(row.ids) > limit for row in rows) if limit else 0
         if longer:
-            raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights} reads; leave them out or train a reward model that reads more")
+            raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights.name} reads; leave them out")
         scores = [0.0] * len(rows)
         loaded.model.to(loop.device())
         with lab.progress.track("score", len(rows)) as tick:

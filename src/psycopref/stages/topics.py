@@ -56,10 +56,11 @@ class Topics(Stage):
 
     def run(self, lab: Lab, speeches: Sequence[Speech]) -> Topicked:
         """Speeches in the same order with topic and split; a failure for each speech whose judge gave no topic."""
-        frame = table(Speech, speeches).frame
+        given_rows = table(Speech, speeches)
+        frame = given_rows.frame
         given = self._known(frame["topic"].to_list())
         bare = [at for at, topic in enumerate(given) if not topic]
-        found, failures = self._label(lab, table(Speech, speeches), bare)
+        found, failures = self._label(lab, given_rows, bare)
         topics = [topic or found.get(at, "") for at, topic in enumerate(given)]
         splits = [self.placed(key, split) for key, split in zip(frame["speech_id"], frame["split"], strict=True)]
         labelled = frame.with_columns(topic=pl.Series(topics, dtype=pl.String), split=pl.Series(splits, dtype=pl.String))
@@ -181,5 +182,5 @@ def classifier(topics: TopicList, speeches: Sequence[tuple[str, str]] | None = N
     rows = [row for row in rows if row[1]]
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english")
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=20_000)
-    model = make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, max_iter=1000))
+    model = make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, solver="saga", tol=1e-2, random_state=0, max_iter=1000))
     return model.fit([text for text, _ in rows], [topic for _, topic in rows])

@@ -6,7 +6,7 @@ _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 
 
 def screen(text: str, low: int, high: int) -> str:
-    """'short' or 'long' outside `low` to `high` characters (paper, section 3.2), 'wordless' under half letters, else ''."""
+    """'short' or 'long' outside `low` to `high` characters (the paper: 100 to 1,000), 'wordless' under half letters, else ''."""
     if len(text) < low:
         return "short"
     if len(text) > high:

@@ -43,7 +43,8 @@ def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Respon
     rows = encoded(tokenizer, speeches, [row for row in responses if row.response_id in used])
     missing = used - rows.keys()
     if missing:
-        raise TrainError(f"preferences of split {split!r}: {len(missing)} of their responses are not in the tables ({min(missing)} first); give the tables they were made from")
+        first = f"{len(missing)} of their responses are not in the tables ({min(missing)} first)"
+        raise TrainError(f"preferences of split {split!r}: {first}; give the tables they were made from")
     return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id])) for row in wanted], max_length)
 
 

@@ -44,7 +44,7 @@ def head_logps(head: Any, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
     """Log-probabilities of targets under softmax(head(hidden)), in chunks."""
     again = torch.is_grad_enabled() and hidden_NH.shape[0] * head.weight.shape[0] > KEEP_LOGITS
     parts = []
-    for hidden, targets in zip(hidden_NH.split(CHUNK), targets_N.split(CHUNK), strict=True):
+    for hidden, targets in zip(torch.split(hidden_NH, CHUNK), torch.split(targets_N, CHUNK), strict=True):
         parts.append(checkpoint(_head_chunk, head, hidden, targets, use_reentrant=False) if again else _head_chunk(head, hidden, targets))
     return torch.cat(parts)
 

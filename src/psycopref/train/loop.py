@@ -37,7 +37,7 @@ class Means(NamedTuple):
 
 def device() -> torch.device:
     """The device that accelerate gives this process."""
-    return Accelerator().device
+    return torch.device(Accelerator().device)
 
 
 def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Training, kept: Path) -> list[Item]:
@@ -183,8 +183,8 @@ class _Loop:
     def keep(self) -> None:
         """Write a checkpoint in place of the one before."""
         points = [(point.name, point.step, point.value) for point in self.points]
-        state = {"model": self.weights(), "optimiser": self.optimiser.state_dict(), "step": self.step, "best": self.best, "points": points, "random": _random_state()}
-        _replace(self.place / "state.pt", state)
+        state = {"step": self.step, "best": self.best, "points": points, "random": _random_state()}
+        _replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": self.optimiser.state_dict()})
 
     def resume(self) -> None:
         """Go on from the checkpoint that an interrupted run left, if there is one."""
@@ -241,4 +241,4 @@ def _replace(path: Path, state: Any) -> None:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    fresh.replace(path)

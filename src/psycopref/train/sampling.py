@@ -26,7 +26,9 @@ def stream(name: str, length: int) -> Tensor:
 
 
 @torch.inference_mode()
-def sample(model: Any, prompts: Sequence[Sequence[int]], names: Sequence[Sequence[str]], temperature: float, max_tokens: int, stops: set[int], pad: int) -> list[list[Sample]]:
+def sample(
+    model: Any, prompts: Sequence[Sequence[int]], names: Sequence[Sequence[str]], temperature: float, max_tokens: int, stops: set[int], pad: int
+) -> list[list[Sample]]:
     """For each prompt one answer per name in `names` (as many for every prompt), in the same order.
 
     Each answer draws from `stream(name)` by inverting the cumulative distribution, so that it does not depend on the answers
@@ -46,7 +48,9 @@ def sample(model: Any, prompts: Sequence[Sequence[int]], names: Sequence[Sequenc
     return [samples[i : i + per_prompt] for i in range(0, len(samples), per_prompt)]
 
 
-def _decode(model: Any, cache: Any, mask_RT: Tensor, logits_RV: Tensor, noise_RT: Tensor, temperature: float, stops: set[int]) -> Iterator[tuple[Tensor, int, Tensor]]:
+def _decode(
+    model: Any, cache: Any, mask_RT: Tensor, logits_RV: Tensor, noise_RT: Tensor, temperature: float, stops: set[int]
+) -> Iterator[tuple[Tensor, int, Tensor]]:
     """The rows still in the batch, the step, and the token each of them takes."""
     rows = torch.arange(len(noise_RT), device=model.device)
     ends = torch.tensor(sorted(stops), device=model.device)

@@ -57,8 +57,8 @@ def learn_tokenizer(texts: Iterable[str], vocab: int) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    bpe.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=[PAD, START, END], initial_alphabet=alphabet, show_progress=False)
     bpe.train_from_iterator(texts, trainer)
@@ -105,7 +105,8 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
     answer = {"role": "assistant", "content": _inert(tokenizer, response.strip())}
     whole = _ids(tokenizer, [*turns, answer], False)
     if whole[: len(prompt)] != prompt:
-        raise TrainError(f"chat template of {tokenizer.name_or_path!r}: the prompt's tokens are not the first of prompt and response; use a model whose template keeps them")
+        where = f"chat template of {tokenizer.name_or_path!r}"
+        raise TrainError(f"{where}: the prompt's tokens are not the first of prompt and response; use a model whose template keeps them")
     return Encoded(prompt, _ended(tokenizer, whole[len(prompt) :]))
 
 
