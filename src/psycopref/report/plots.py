@@ -108,7 +108,8 @@ def _curve(axis: Any, name: str, series: Mapping[str, tuple[Sequence[int], Seque
     for field, colour, label in (("loss", FAINT, "train"), ("dev_loss", ACCENT, "dev")):
         if field in series:
             steps, values = series[field]
-            axis.plot(steps, values, color=colour, linewidth=1.6 if field == "dev_loss" else 1.1, label=label, marker="o" if len(steps) == 1 else None, markersize=4)
+            marker = "o" if len(steps) == 1 else None
+            axis.plot(steps, values, color=colour, linewidth=1.6 if field == "dev_loss" else 1.1, label=label, marker=marker, markersize=4)
     axis.set_xlabel("step", fontsize=8)
     axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
 
@@ -153,7 +154,8 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
                 axis.fill_between(*np.transpose(np.array(ends, dtype=float)), color=colour, alpha=0.16, linewidth=0)
             axis.plot(x, y, "o-", color=colour, markersize=5, linewidth=1.6)
             for at, value in zip(x, y, strict=True):
-                axis.annotate(f"{value:.0f}" if name == "words" else f"{value:.2f}", (at, value), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5)
+                text = f"{value:.0f}" if name == "words" else f"{value:.2f}"
+                axis.annotate(text, (at, value), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5)
             axis.set_title(name)
             axis.set_xticks(x, ["start", *(str(at) for at in x[1:])] if x and x[0] == 0 else [str(at) for at in x])
             axis.set_xlabel("round")

@@ -53,7 +53,8 @@ def inline(figure: Any, name: str, label: str) -> str:
         text = text.replace(colour, f"var(--{variable})")
     text = re.sub(r"font: ((?:\w+ )*)([\d.]+)px [^;\"]+", r"font: \1\2px var(--sans)", text)
     box = re.search(r'viewBox="([^"]+)"', text)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1] if box else ""}" role="img" aria-label="{escape(label)}">'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    head = f'<svg {spaces} viewBox="{box[1] if box else ""}" role="img" aria-label="{escape(label)}">'
     body = text[text.index(">") + 1 :]
     return re.sub(r"\n\s*", "\n", f"{head}<title>{escape(label)}</title>{body}")
 

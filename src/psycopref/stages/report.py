@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopref.errors import StoreError
 from psycopref.lab import Lab
 from psycopref.report.figures import draw
 from psycopref.settings import Stage
-from psycopref.stats.calibration import Reliability
 from psycopref.store.steps import write_synced
 from psycopref.tables import Metric, Point, Preference, Response, Speech, content_id
 
@@ -44,9 +43,9 @@ class Report(Stage):
 
     def run(
         self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference],
-        metrics: Sequence[Metric], bins: Sequence["Bin"], points: Sequence[CurvePoint],
+        metrics: Sequence[Metric], bins: Sequence[Any], points: Sequence[CurvePoint],
     ) -> Reported:
-        """Tables to figures. Give stage metrics only, not times: they would make every run a new step."""
+        """Tables to figures; `bins` are those of `calibrate`. Give stage metrics only, not times: they would make every run a new step."""
         curves: dict[str, list[Point]] = {}
         for row in points:
             curves.setdefault(row.run, []).append(Point(row.curve_id, row.name, row.step, row.value))

@@ -33,7 +33,10 @@ def repair(text: str) -> str:
 def _once(text: str) -> str:
     text = html.unescape(text)
     text = _TAG.sub("", _BREAK.sub("\n", _COMMENT.sub("", text)))
-    text = _INVISIBLE.sub("", ftfy.fix_text(text.replace("\u2028", "\n").replace("\u2029", "\n"), _CONFIG))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = ftfy.fix_text(text.replace("\u2028", "\n").replace("\u2029", "\n"), _CONFIG)
+    text = _INVISIBLE.sub("", text)
     lines = [line.strip() for line in _SPACES.sub(" ", text).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 

@@ -1,0 +1,196 @@
+"""What each section of the page says: tiles, tables, the accounts that add up, and limits in plain words."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from psycopref.report import frames
+from psycopref.report.figures import SERIES
+from psycopref.tables import Failure, Metric
+
+if TYPE_CHECKING:
+    from psycopref.report.page import ReportData
+
+Found = Mapping[tuple[str, str], Any]
+FIGURES = {"reward.accuracy": "Accuracy", "reward.auc": "AUC", "reward.ece": "ECE", "reward.brier": "Brier score", "reward.logloss": "Log-loss"}
+MODELS = {"": "Reward model", ":tfidf": "Word counts (TF-IDF Bradley-Terry)", ":longer": "Length alone"}
+SETS = {"test": "Best against worst, gap of at least the recipe's", "test_all": "Every test pair with a gap"}
+ARM = ("wins", "ties", "losses", "flips", "failed", "unmatched", "words_ours", "words_theirs", "compliance", "length_correlation", "worst", "best")
+EXPERTS = {
+    "expert.agreement": "Expert agrees with the pair",
+    "experts.raw": "Experts say the same",
+    "experts.kappa": "Cohen's kappa",
+    "experts.fleiss": "Fleiss' kappa",
+    "experts.alpha": "Krippendorff's alpha",
+    "experts.ac1": "Gwet's AC1",
+    "experts.prevalence": "Share of 'chosen'",
+}
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """A figure in print: fixed places, a true minus, a dash for none."""
+    return "–" if value is None else f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def seconds(value: float) -> str:
+    """A span of time: 0.4 s, 12 s, 3 min 05 s, 2 h 10 min."""
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def scale(ratings: Sequence[Any]) -> tuple[float, float]:
+    """The lowest and highest score on an instrument's items (1 to 5 where there are none)."""
+    scores = frames.judged(ratings)
+    return (float(scores["score"].min()), float(scores["score"].max())) if scores.height else (1.0, 5.0)  # type: ignore[arg-type]
+
+
+def tiles(content: "ReportData", found: Found) -> list[dict[str, str]]:
+    """The page's first figures, each with its interval or what it rests on."""
+    made: list[dict[str, str]] = []
+    if len(content.speeches):
+        made.append(_tile("Client speeches", f"{len(content.speeches):,}", f"{len(content.dropped):,} dropped, each with its reason"))
+    if len(content.preferences):
+        under = f"over {len(content.responses):,} responses, {len(frames.judged(content.ratings)):,} ratings"
+        made.append(_tile("Preference pairs", f"{len(content.preferences):,}", under))
+    row = found.get(("reward.accuracy", "test_all")) or found.get(("reward.accuracy", "test"))
+    if row:
+        beside = found.get(("reward.accuracy", f"{row.slice}:tfidf"))
+        note = f"; word counts alone {_percent(beside.value)}" if beside else ""
+        made.append(_tile("Reward model accuracy", _percent(row.value), _interval(row) + f"{row.count:,} test pairs{note}"))
+    made += [_match_tile(content, found[name, "overall:raw"]) for name in ("winrate", "winrate.start") if (name, "overall:raw") in found]
+    gold = _rounds(found, "policy.gold_reward")
+    if len(gold) > 1:
+        note = f"start to round {len(gold) - 1}; last {_interval(gold[-1])}n {gold[-1].count:,}"
+        made.append(_tile("Gold reward", f"{number(gold[0].value, 2)} → {number(gold[-1].value, 2)}", note))
+    return made
+
+
+def _tile(name: str, value: str, note: str) -> dict[str, str]:
+    return {"name": name, "value": value, "note": note}
+
+
+def _match_tile(content: "ReportData", row: Metric) -> dict[str, str]:
+    return _tile("Win rate", _percent(row.value), f"{content.titles.get(row.name, row.name)}; {_interval(row)}n {row.count:,}")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _interval(row: Metric) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    shares = row.name in ("reward.accuracy", "reward.auc") or row.name.startswith("winrate")
+    ends = [f"{100 * end:.1f}" if shares else number(end, 2) for end in (row.low, row.high)]
+    return f"95 % {ends[0]} to {ends[1]}; "
+
+
+def reward_tables(found: Found) -> list[dict[str, Any]]:
+    """Per set of test pairs the figures of the reward model and of the baselines."""
+    tables = []
+    for place, title in SETS.items():
+        rows = [{"name": name, "cells": [found.get((field, place + model)) for field in FIGURES]} for model, name in MODELS.items()]
+        kept = [row for row in rows if any(row["cells"])]
+        if kept:
+            count = next(cell.count for cell in kept[0]["cells"] if cell)
+            tables.append({"title": title, "count": count, "heads": list(FIGURES.values()), "rows": kept, "longer": found.get(("pairs.longer_chosen", place))})
+    return tables
+
+
+def reward_sentence(found: Found) -> str:
+    """What the paired comparison with word counts allows to be said, on the widest set of pairs."""
+    row = found.get(("reward.accuracy_over", "test_all:tfidf")) or found.get(("reward.accuracy_over", "test:tfidf"))
+    if row is None:
+        return ""
+    on, points = f"On the same {row.count:,} pairs", f"{number(100 * abs(row.value), 1)} points of accuracy"
+    if row.low is None or row.high is None:
+        return f"{on} the reward model and word counts are {points} apart; no interval can be given."
+    ends = f"reward model less word counts: {number(100 * row.value, 1)}, 95 % interval by speech {number(100 * row.low, 1)} to {number(100 * row.high, 1)}"
+    if row.low > 0:
+        return f"{on} the reward model is ahead of word counts by {points} ({ends})."
+    if row.high < 0:
+        return f"{on} the reward model is behind word counts by {points} ({ends}): it has learnt less than the words give away."
+    return f"{on} neither the reward model nor word counts is shown to be better ({ends})."
+
+
+def _rounds(found: Found, name: str) -> list[Metric]:
+    rows = [row for (field, place), row in found.items() if field == name and place.startswith("round:")]
+    return sorted(rows, key=lambda row: int(row.slice.removeprefix("round:")))
+
+
+def round_rows(found: Found) -> list[dict[str, Any]]:
+    """The policy's figures by round."""
+    series = {title: {row.slice: row for row in _rounds(found, name)} for name, title in SERIES.items()}
+    places = sorted({place for rows in series.values() for place in rows}, key=lambda place: int(place.removeprefix("round:")))
+    return [{"round": place.removeprefix("round:"), "cells": {title: rows.get(place) for title, rows in series.items() if rows}} for place in places]
+
+
+def match(content: "ReportData", found: Found, name: str) -> dict[str, Any]:
+    """One comparison of two systems: its title and per arm rate, counts, lengths and compliance."""
+    arms = []
+    for arm, title in (("raw", "As they answer"), ("constrained", "Length asked for")):
+        place = f"overall:{arm}"
+        if (f"{name}.wins", place) in found:
+            arms.append({"title": title, "rate": found.get((name, place)), **{field: found.get((f"{name}.{field}", place)) for field in ARM}})
+    return {"name": name, "title": content.titles.get(name, name), "arms": arms}
+
+
+def expert_rows(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """Agreement figures from annotations; none where there are none."""
+    return [{"name": EXPERTS[row.name], "slice": row.slice, "row": row} for row in metrics if row.name in EXPERTS]
+
+
+def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
+    """Every speech read, response asked for and rating asked for, once: kept, or left out with a reason."""
+    read = frames.by_slice(content.metrics).get(("speeches.read", "all"))
+    made = []
+    if len(content.speeches):
+        made.append(_account("Speeches", int(read.value) if read else None, ("kept", len(content.speeches)), frames.reasons(content.dropped)))
+    lost = frames.reasons(content.failures)
+    asked = {reason: count for reason, count in lost.items() if reason.endswith(": respond")}
+    if len(content.responses):
+        made.append(_account("Responses", None, ("answered", len(content.responses)), asked))
+    ratings, unread = frames.judged(content.ratings), _rating_failures(lost)
+    if ratings.height and len(content.responses):
+        kept = int(ratings.select(pl.struct("subject_id", "item").n_unique()).item())
+        made.append(_account("Ratings", len(content.responses) * items, ("scored", kept), unread))
+    return made
+
+
+def _rating_failures(lost: Mapping[str, int]) -> dict[str, int]:
+    """Failed ratings by outcome, summed over items."""
+    found: dict[str, int] = {}
+    for reason, count in lost.items():
+        outcome, _, stage = reason.partition(": ")
+        if stage.startswith("rate "):
+            found[f"{outcome}: rate"] = found.get(f"{outcome}: rate", 0) + count
+    return found
+
+
+def _account(name: str, total: int | None, kept: tuple[str, int], left: Mapping[str, int]) -> dict[str, Any]:
+    """`total` is what was counted at the start, apart from the parts; None where only the parts are known."""
+    parts = sum(left.values())
+    whole = kept[1] + parts if total is None else total
+    return {"name": name, "total": whole, "kept": kept, "left": list(left.items()), "missing": whole - kept[1] - parts}
+
+
+def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
+    """Failures outside `respond` and `rate`, by reason."""
+    stages = {reason: reason.partition(": ")[2].partition(" ")[0] for reason in (found := frames.reasons(failures))}
+    return [(reason, count) for reason, count in found.items() if stages[reason] not in ("respond", "rate")]
+
+
+def call_rows(content: "ReportData") -> list[dict[str, Any]]:
+    """Calls of the workspace's ledger with their price where one is known."""
+    rows = []
+    for call in content.calls:
+        price = content.prices.get(str(call["model"]), (None, None))
+        known = price[0] is not None and price[1] is not None
+        cost = (call["tokens_in"] * (price[0] or 0) + call["tokens_out"] * (price[1] or 0)) / 1e6 if known else None
+        rows.append({**call, "cost": cost})
+    return rows
