@@ -15,8 +15,9 @@ from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import DatasetRecipe, Recipe, load_recipe, resolved
+from psycopref.recipes import DatasetRecipe, PaperRecipe, Recipe, load_recipe, resolved
 from psycopref.report.page import ReportData, render
+from psycopref.stages.report import Report, curve_points, load_figures
 from psycopref.store.steps import write_synced
 from psycopref.tables import Metric, metric
 
@@ -29,12 +30,13 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     began = time.monotonic()
     with Lab(work, progress) as lab:
         built, trained = _flow(recipe, lab)
+        figures = lab.do(Report(), *_drawn(built, trained)).page
         place = new_run(work, short)
         text = resolved(recipe)
         write_synced(place / "recipe.toml", text)
-        calls = lab.ledger.summary()
-        metrics = [*built.metrics, *(trained.metrics if trained else []), *_run_metrics(lab, built, trained, time.monotonic() - began)]
-        page = render(_content(short, text, recipe, lab, built, trained, metrics, calls))
+        stage_metrics = [*built.metrics, *(trained.metrics if trained else [])]
+        metrics = [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        page = render(_content(short, text, recipe, lab, built, trained, metrics, load_figures(figures)))
         write_synced(place / "report.html", page)
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
         write_synced(place / "metrics.json", json.dumps([dataclasses.asdict(row) for row in metrics], indent=1))
@@ -93,21 +95,54 @@ def taken(run_folder: Path) -> list[dict[str, Any]]:
     return list(loaded["steps"])
 
 
+def _drawn(built: Built, trained: Trained | None) -> tuple[Any, ...]:
+    """What the figures are made of: tables and stage metrics, no times."""
+    metrics = [*built.metrics, *(trained.metrics if trained else [])]
+    points = curve_points(trained.curves if trained else {})
+    return built.speeches, built.responses, built.preferences, metrics, trained.calibrated.bins if trained else (), points
+
+
 def _content(
-    name: str, text: str, recipe: Recipe, lab: Lab, built: Built, trained: Trained | None, metrics: Sequence[Metric], calls: Sequence[dict[str, Any]]
+    name: str,
+    text: str,
+    recipe: Recipe,
+    lab: Lab,
+    built: Built,
+    trained: Trained | None,
+    metrics: Sequence[Metric],
+    figures: dict[str, str],
 ) -> ReportData:
+    judge = recipe.training.evaluate.judge if isinstance(recipe, PaperRecipe) else None
     return ReportData(
         title=name,
         speeches=built.speeches,
         dropped=built.dropped,
         responses=built.responses,
         ratings=built.ratings,
-        failures=built.failures,
+        failures=[*built.failures, *(trained.failures if trained else [])],
         preferences=built.preferences,
         metrics=metrics,
         bins=trained.calibrated.bins if trained else (),
         curves=trained.curves if trained else {},
         steps=lab.taken,
-        calls=list(calls),
+        calls=lab.ledger.summary(),
         recipe=text,
+        figures=figures,
+        titles=_titles(recipe),
+        judge=judge.name if judge else "",
+        prices=_prices(recipe),
     )
+
+
+def _titles(recipe: Recipe) -> dict[str, str]:
+    """What each win rate compares."""
+    if not isinstance(recipe, PaperRecipe):
+        return {}
+    return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}
+
+
+def _prices(recipe: Recipe) -> dict[str, tuple[float | None, float | None]]:
+    """Dollars per million tokens in and out of the models that a recipe names."""
+    respond, rate = recipe.dataset.respond, recipe.dataset.rate
+    entries = [*(respond.pool.models if respond else ()), *([rate.judge] if rate else [])]
+    return {entry.name: (entry.price_in, entry.price_out) for entry in entries}

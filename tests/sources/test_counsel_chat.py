@@ -12,7 +12,10 @@ from psycopref.errors import SourceError
 from psycopref.sources import counsel_chat
 from psycopref.topic_list import load_topics
 
-HEADER = ["", "questionID", "questionTitle", "questionText", "questionLink", "topic", "therapistInfo", "therapistURL", "answerText", "upvotes", "views", "split"]
+HEADER = [
+    "", "questionID", "questionTitle", "questionText", "questionLink", "topic", "therapistInfo", "therapistURL",
+    "answerText", "upvotes", "views", "split",
+]
 
 
 def row(number: str, title: str, body: str, topic: str, answer: str, upvotes: str) -> list[str]:

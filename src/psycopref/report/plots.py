@@ -64,7 +64,7 @@ def _topic_column(axis: Any, names: Sequence[str], groups: Mapping[str, Mapping[
             axis.text(count + 0.015 * most, y, f"{count:,}", va="center", color=MUTED, fontsize=8)
         y += 1.6
     axis.set_ylim(tall - 0.4, -0.8)
-    axis.set_xlim(-0.75 * most, 1.1 * most)
+    axis.set_xlim(-1.05 * most, 1.75 * most)
     axis.axis("off")
 
 
@@ -117,9 +117,11 @@ def _curve(axis: Any, name: str, series: Mapping[str, tuple[Sequence[int], Seque
 def reliability(models: Mapping[str, Sequence[Dots]]) -> str:
     """Stated confidence against the share that was right, with intervals, over the pairs per bin; one panel a model."""
     wide = len(models)
-    with canvas(3.3 * wide, 3.7, 2, wide, height_ratios=[4, 1], sharex="col") as (figure, axes):
+    with canvas(3.6 * wide, 4.1, 2, wide, height_ratios=[4, 1], sharey="row") as (figure, axes):
         for at, (name, dots) in enumerate(models.items()):
             _reliability(axes[0, at], axes[1, at], name, dots)
+        axes[0, 0].set_ylim(min(0.4, *(dot.low for dots in models.values() for dot in dots)) - 0.02, 1.02)
+        axes[1, 0].set_ylim(0, 1.5 * max(dot.n for dots in models.values() for dot in dots))
         axes[0, 0].set_ylabel("share that was right")
         axes[1, 0].set_ylabel("pairs")
         words = "; ".join(f"{name}: {', '.join(f'stated {d.confidence:.2f} right {d.right:.2f} of {d.n}' for d in dots)}" for name, dots in models.items())
@@ -132,14 +134,15 @@ def _reliability(upper: Any, lower: Any, name: str, dots: Sequence[Dots]) -> Non
     upper.vlines(x, [dot.low for dot in dots], [dot.high for dot in dots], color=ACCENT, linewidth=1.4, alpha=0.7)
     upper.plot(x, [dot.right for dot in dots], "o", color=ACCENT, markersize=5)
     upper.set_title(name)
-    upper.set_ylim(min(0.4, *(dot.low for dot in dots)) - 0.02, 1.02)
-    lower.bar(x, [dot.n for dot in dots], width=0.02, color=FAINT)
-    for dot in dots:
-        lower.text(dot.confidence, dot.n, str(dot.n), ha="center", va="bottom", fontsize=6.5, color=MUTED)
-    lower.set_ylim(0, 1.45 * max(dot.n for dot in dots))
+    upper.set_xlim(0.48, 1.02)
+    upper.set_xlabel("stated confidence", fontsize=8)
+    places = range(len(dots))
+    lower.bar(places, [dot.n for dot in dots], width=0.7, color=FAINT)
+    for at, dot in enumerate(dots):
+        lower.text(at, dot.n, f"{dot.n:,}", ha="center", va="bottom", fontsize=7, color=MUTED)
+    lower.set_xticks(places, [f"{value:.2f}".lstrip("0") for value in x], fontsize=7)
+    lower.set_xlabel("mean stated confidence of the bin", fontsize=8)
     lower.set_yticks([])
-    lower.set_xlabel("stated confidence")
-    lower.set_xlim(0.48, 1.02)
     lower.grid(False)
 
 
@@ -154,7 +157,7 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
                 axis.fill_between(*np.transpose(np.array(ends, dtype=float)), color=colour, alpha=0.16, linewidth=0)
             axis.plot(x, y, "o-", color=colour, markersize=5, linewidth=1.6)
             for at, value in zip(x, y, strict=True):
-                text = f"{value:.0f}" if name == "words" else f"{value:.2f}"
+                text = (f"{value:.0f}" if name == "words" else f"{value:.2f}").replace("-", "\N{MINUS SIGN}")
                 axis.annotate(text, (at, value), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5)
             axis.set_title(name)
             axis.set_xticks(x, ["start", *(str(at) for at in x[1:])] if x and x[0] == 0 else [str(at) for at in x])
@@ -175,7 +178,7 @@ def winrates(rows: Sequence[Estimate], name: str) -> str:
             if one.low is not None and one.high is not None:
                 axis.hlines(at, one.low, one.high, color=colour, linewidth=2.2)
             axis.plot([one.value], [at], "o", color=colour, markersize=7, markeredgecolor=CARD, markeredgewidth=1.2)
-            axis.text(1.03, at, f"{one.value:.0%}", va="center", fontsize=8.5, color=MUTED if one.n < FEW else INK)
+            axis.text(1.03, at, f"{100 * one.value:.0f} %", va="center", fontsize=8.5, color=MUTED if one.n < FEW else INK)
             axis.text(1.13, at, f"n {one.n:,}", va="center", fontsize=8, color=MUTED)
         axis.set_yticks(y, [one.name for one in rows], color=INK)
         axis.set_xlim(-0.02, 1.22)

@@ -79,7 +79,7 @@ def _match_tile(content: "ReportData", row: Metric) -> dict[str, str]:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _interval(row: Metric) -> str:
@@ -87,7 +87,7 @@ def _interval(row: Metric) -> str:
         return ""
     shares = row.name in ("reward.accuracy", "reward.auc") or row.name.startswith("winrate")
     ends = [f"{100 * end:.1f}" if shares else number(end, 2) for end in (row.low, row.high)]
-    return f"95 % {ends[0]} to {ends[1]}; "
+    return f"95\N{NO-BREAK SPACE}% interval {ends[0]} to {ends[1]}; "
 
 
 def reward_tables(found: Found) -> list[dict[str, Any]]:
@@ -181,8 +181,11 @@ def _account(name: str, total: int | None, kept: tuple[str, int], left: Mapping[
 
 def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
     """Failures outside `respond` and `rate`, by reason."""
-    stages = {reason: reason.partition(": ")[2].partition(" ")[0] for reason in (found := frames.reasons(failures))}
-    return [(reason, count) for reason, count in found.items() if stages[reason] not in ("respond", "rate")]
+
+    def stage(reason: str) -> str:
+        return reason.partition(": ")[2].partition(" ")[0]
+
+    return [(reason, count) for reason, count in frames.reasons(failures).items() if stage(reason) not in ("respond", "rate")]
 
 
 def call_rows(content: "ReportData") -> list[dict[str, Any]]:

@@ -28,12 +28,14 @@ class Trained(NamedTuple):
 class Policy(Training):
     """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with `beta` (and `anchor`, 0 in the paper).
 
+    `base` trains nothing: it writes the `base` model out as the starting point of what follows.
+
     Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh small Llama of `size` whose
     tokenizer is learnt from the speeches and responses of `split` alone. Supervised training shows half of the responses with a
     word target, so that a length can be asked for later.
     """
 
-    objective: Literal["sft", "dpo"] = "dpo"
+    objective: Literal["base", "sft", "dpo"] = "dpo"
     split: Split = "train"
     dev: Split = "dev"
     base: str = ""
@@ -49,6 +51,8 @@ class Policy(Training):
         from psycopref.train import examples, loop, weights
 
         loaded = self._model(speeches, responses, start)
+        if self.objective == "base":
+            return Trained(weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"}), [])
         weights.set_dropout(loaded.model, self.dropout)
         task = self._task()
         found, dev = (self._items(loaded, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
@@ -76,7 +80,14 @@ class Policy(Training):
         return loop.Task(self.objective, forward.logps, objective)
 
     def _items(
-        self, loaded: "Loaded", task: "Task", split: Split, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], place: Path
+        self,
+        loaded: "Loaded",
+        task: "Task",
+        split: Split,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        place: Path,
     ) -> "Found":
         """What to learn from in a split ('' for none), for DPO with the starting policy's log-probabilities."""
         from psycopref.train import examples, loop

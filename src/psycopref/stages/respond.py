@@ -52,8 +52,11 @@ class Respond(Stage):
         asks = self._asks(speeches, own, kept, asked)
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
             for ask, reply in lab.ask(asks, self.pool.models):
-                row = _row(asked[ask.call_id], ask, reply)
-                (kept if isinstance(row, Response) else failures).append(row)  # type: ignore[arg-type]
+                made = _row(asked[ask.call_id], ask, reply)
+                if isinstance(made, Response):
+                    kept.append(made)
+                else:
+                    failures.append(made)
                 tick()
         return Responded(sorted(kept, key=lambda r: r.response_id), sorted(failures, key=lambda f: f.failure_id))
 
