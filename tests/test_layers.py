@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources": {"toml_files", "text", "topic_list"},
     "stats": set(),
     "train": {"store", "progress", "models", "judging", "prompts"},
-    "report": {"stats", "toml_files", "topic_list", "store", "columns"},
+    "report": {"stats", "instruments", "toml_files", "topic_list", "store", "columns"},
     "stages": {
         *("lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts"),
         *("topic_list", "toml_files", "report", "columns", "progress"),

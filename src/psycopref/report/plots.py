@@ -56,7 +56,7 @@ def _halves(order: Sequence[str], groups: Mapping[str, Mapping[str, int]]) -> li
 def _topic_column(axis: Any, names: Sequence[str], groups: Mapping[str, Mapping[str, int]], tall: float, most: int) -> None:
     y = 0.0
     for name in names:
-        axis.text(0, y, f"{name}  ·  {sum(groups[name].values()):,}", fontweight="bold", va="center", color=INK, fontsize=9.5)
+        axis.text(-0.85 * most, y, f"{name}  ·  {sum(groups[name].values()):,}", fontweight="bold", va="center", color=INK, fontsize=9.5)
         for fine, count in sorted(groups[name].items(), key=lambda pair: (-pair[1], pair[0])):
             y += 1
             axis.barh(y, count, height=0.62, color=ACCENT)
@@ -64,7 +64,9 @@ def _topic_column(axis: Any, names: Sequence[str], groups: Mapping[str, Mapping[
             axis.text(count + 0.015 * most, y, f"{count:,}", va="center", color=MUTED, fontsize=8)
         y += 1.6
     axis.set_ylim(tall - 0.4, -0.8)
-    axis.set_xlim(-1.05 * most, 1.75 * most)
+    axis.set_xlim(-0.85 * most, 1.45 * most)
+    for label in axis.texts:
+        label.set_in_layout(False)  # else the layout shrinks the axes to make room, and the labels with them
     axis.axis("off")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Found = Mapping[tuple[str, str], Any]
 FIGURES = {"reward.accuracy": "Accuracy", "reward.auc": "AUC", "reward.ece": "ECE", "reward.brier": "Brier score", "reward.logloss": "Log-loss"}
 MODELS = {"": "Reward model", ":tfidf": "Word counts (TF-IDF Bradley-Terry)", ":longer": "Length alone"}
-SETS = {"test": "Best against worst, gap of at least the recipe's", "test_all": "Every test pair with a gap"}
+SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
 ARM = ("wins", "ties", "losses", "flips", "failed", "unmatched", "words_ours", "words_theirs", "compliance", "length_correlation", "worst", "best")
 EXPERTS = {
     "expert.agreement": "Expert agrees with the pair",
@@ -176,7 +176,7 @@ def _account(name: str, total: int | None, kept: tuple[str, int], left: Mapping[
     """`total` is what was counted at the start, apart from the parts; None where only the parts are known."""
     parts = sum(left.values())
     whole = kept[1] + parts if total is None else total
-    return {"name": name, "total": whole, "kept": kept, "left": list(left.items()), "missing": whole - kept[1] - parts}
+    return {"name": name, "total": whole, "kept": kept, "left": list(left.items()), "counted": total is not None, "missing": whole - kept[1] - parts}
 
 
 def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
