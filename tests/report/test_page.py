@@ -23,6 +23,7 @@ METRICS = [
     metric("winrate", "topic:Social Issues:raw", 1.0, 0.4, 1.0, 3),
     *[metric(f"winrate.{name}", "overall:raw", value, count=16) for name, value in (("wins", 9), ("ties", 2), ("losses", 5), ("flips", 1), ("failed", 0))],
 ]
+FIGURES = draw(W.speeches, W.responses, W.preferences, METRICS, [], {})
 
 
 def content(**more) -> ReportData:
@@ -31,7 +32,7 @@ def content(**more) -> ReportData:
     given = {
         "title": "a run", "speeches": W.speeches, "dropped": dropped, "responses": W.responses, "ratings": W.ratings, "failures": failures,
         "preferences": W.preferences, "metrics": METRICS, "recipe": 'flow = "paper"',
-        "figures": draw(W.speeches, W.responses, W.preferences, METRICS, [], {}),
+        "figures": FIGURES,
         "steps": [{"stage": "rate", "step": "rate-01", "found": True, "seconds": 0.1, "made_seconds": 75.0, "calls": 280, "rows": {"ratings": 1120}}],
         "calls": [{"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000}],
     }

@@ -52,7 +52,7 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     """Reward models, the policy and its rounds, and the figures."""
     curves: dict[str, Sequence[Point]] = {}
     start = _start(recipe, lab, built, curves)
-    reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, start)
+    reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
     curves["reward"] = reward.curve
     scores = lab.do(recipe.score, built.speeches, built.responses, reward.weights).ratings
     calibrated = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores)
