@@ -67,6 +67,7 @@ class DatasetRecipe(Settings):
     flow: Literal["dataset"]
     dataset: Dataset
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
+    annotations: Path | None = None
 
 
 class PaperRecipe(Settings):
@@ -76,6 +77,7 @@ class PaperRecipe(Settings):
     dataset: Dataset
     training: Training
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
+    annotations: Path | None = None
 
 
 Recipe = DatasetRecipe | PaperRecipe

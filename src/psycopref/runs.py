@@ -18,8 +18,9 @@ from psycopref.progress import Progress
 from psycopref.recipes import DatasetRecipe, PaperRecipe, Recipe, load_recipe, resolved
 from psycopref.report.page import ReportData, render
 from psycopref.stages.report import Report, curve_points, load_figures
+from psycopref.stages.validate import read_annotations, write_sheet
 from psycopref.store.steps import write_synced
-from psycopref.tables import Metric, metric
+from psycopref.tables import Annotation, Metric, metric
 
 FILES = ("recipe.toml", "steps.json", "metrics.json", "report.html")
 
@@ -30,12 +31,13 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     began = time.monotonic()
     with Lab(work, progress) as lab:
         built, trained = _flow(recipe, lab)
-        figures = lab.do(Report(), *_drawn(built, trained)).page
         place = new_run(work, short)
+        expert = _validated(recipe, lab, built, place)
+        figures = lab.do(Report(), *_drawn(built, trained)).page
         text = resolved(recipe)
         write_synced(place / "recipe.toml", text)
         stage_metrics = [*built.metrics, *(trained.metrics if trained else [])]
-        metrics = [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        metrics = [*stage_metrics, *expert, *_run_metrics(lab, built, trained, time.monotonic() - began)]
         page = render(_content(short, text, recipe, lab, built, trained, metrics, load_figures(figures)))
         write_synced(place / "report.html", page)
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
@@ -48,6 +50,19 @@ def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
     if isinstance(recipe, DatasetRecipe):
         return dataset.run(recipe.dataset, lab), None
     return paper.run(recipe, lab)
+
+
+def _validated(recipe: Recipe, lab: Lab, built: Built, place: Path) -> list[Metric]:
+    """The experts' sheet in the run's folder, and their agreement where `annotations` names a filled one. None is ever invented."""
+    if recipe.validate_ is None:
+        return []
+    given: Sequence[Annotation] = ()
+    made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
+    write_sheet(made.sheet, place / "experts.csv")
+    if recipe.annotations is not None:
+        given = read_annotations(recipe.annotations, made.sheet)
+        made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
+    return list(made.metrics)
 
 
 def new_run(work: Path, recipe: str) -> Path:
@@ -119,7 +134,7 @@ def _content(
         dropped=built.dropped,
         responses=built.responses,
         ratings=built.ratings,
-        failures=[*built.failures, *(trained.failures if trained else [])],
+        failures=built.failures,
         preferences=built.preferences,
         metrics=metrics,
         bins=trained.calibrated.bins if trained else (),
