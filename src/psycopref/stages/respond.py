@@ -1,7 +1,7 @@
 """Speeches and a pool to responses: for each speech some models are drawn and each answers once."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -32,13 +32,15 @@ class Respond(Stage):
     """`per_speech` models answer each speech, drawn by a hash of speech and model (paper, section 3.2: 4 of 20).
 
     A recorded model is offered only where an answer of it was recorded. With `include_given`, answers that came with
-    the source (a therapist's own) stand in the draw like any model.
+    the source (a therapist's own) stand in the draw like any model. A speech that no model was recorded for is an error,
+    or with `unrecorded = "skip"` has no response.
     """
 
     pool: PoolSetting
     per_speech: int = Field(default=4, ge=1)
     prompt: PromptSetting = Field(default_factory=lambda: load_prompt("respond"))
     include_given: bool = False
+    unrecorded: Literal["error", "skip"] = "error"
     seed: int = 0
 
     def run(self, lab: Lab, speeches: Sequence[Speech], given: Sequence[Response]) -> Responded:
@@ -63,6 +65,8 @@ class Respond(Stage):
     def _asks(self, speeches: Sequence[Speech], own: dict[str, list[Response]], kept: list[Response], asked: dict[str, str]) -> Iterator[Ask]:
         for speech in speeches:
             offered: list[Ask | Response] = [*self._offered(speech), *own.get(speech.speech_id, [])]
+            if not offered and self.unrecorded == "skip":
+                continue
             if not offered:
                 raise ModelError(
                     f"respond: no model of pool {self.pool.name!r} can answer speech {speech.speech_id}: nothing was recorded for it; use a live pool"
