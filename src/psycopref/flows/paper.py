@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from psycopref.errors import RecipeError
 from psycopref.flows import dataset
@@ -125,16 +125,16 @@ def _judged(
     short = lab.do(recipe.constrained, common, rounds[-1].weights, rival.responses)
     failures.extend([*rival.failures, *short.failures])
     verdicts: list[Verdict] = []
-    arms = [
-        ("winrate", "raw", common, rounds[-1].answers, rival.responses),
-        ("winrate", "constrained", common, short.responses, rival.responses),
-        ("winrate.start", "raw", test, rounds[-1].answers, rounds[0].answers),
+    asked: Sequence[Response] = rival.responses
+    arms: list[tuple[str, Literal["raw", "constrained"], Sequence[Response], Sequence[Response], Sequence[Response]]] = [
+        ("winrate", "raw", rounds[-1].answers, rival.responses, NO_RESPONSES),
+        ("winrate", "constrained", short.responses, rival.responses, asked),
+        ("winrate.start", "raw", rounds[-1].answers, rounds[0].answers, NO_RESPONSES),
     ]
-    for name, arm, speeches, ours, theirs in arms:
+    for name, arm, ours, theirs, targets in arms:
         stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
-        both = [*ours, *theirs]
-        scores = lab.do(recipe.score, speeches, both, judge).ratings if stage.judge is None else ()
-        made = lab.do(stage, speeches, ours, theirs, scores)
+        scores = lab.do(recipe.score, test, [*ours, *theirs], judge).ratings if stage.judge is None else ()
+        made = lab.do(stage, test, ours, theirs, scores, targets)
         metrics.extend(made.metrics)
         verdicts.extend(made.verdicts)
         failures.extend(made.failures)
