@@ -50,20 +50,22 @@ def _table(work: Path, taken: list[dict[str, Any]], table: str, *stages: str) ->
 
 
 def _preferences(folder: Path, work: Path, taken: list[dict[str, Any]]) -> None:
+    speeches = _table(work, taken, "speeches", "topics")
     frame = flat(
-        _table(work, taken, "speeches", "topics"),
+        speeches,
         _table(work, taken, "responses", "respond", "collect"),
         _table(work, taken, "ratings", "rate", "collect"),
         _table(work, taken, "preferences", "pair", "collect"),
     )
     (folder / "data").mkdir()
+    counts = {}
     for name in ("train", "test"):
         part = frame.filter((pl.col("split") == "test") == (name == "test")).drop("split")
         part.write_parquet(folder / "data" / f"{name}-00000-of-00001.parquet")
-    sources = sorted(set(_table(work, taken, "speeches", "topics")["source"]))
+        counts[name] = part.height
+    sources = ", ".join(sorted(set(speeches["source"])))
     text = (DATA / "cards" / "preferences.md").read_text(encoding="utf-8")
-    counts = {name: frame.filter((pl.col("split") == "test") == (name == "test")).height for name in ("train", "test")}
-    (folder / "README.md").write_text(text.format(sources=", ".join(sources), **counts), encoding="utf-8")
+    (folder / "README.md").write_text(text.format(sources=sources, **counts), encoding="utf-8")
 
 
 def flat(speeches: pl.DataFrame, responses: pl.DataFrame, ratings: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:

@@ -39,20 +39,6 @@ class _Stop(Exception):
     pass
 
 
-def body(ask: Ask, entry: ModelEntry) -> dict[str, Any]:
-    """The chat-completions request of an ask, the same as a live call's."""
-    out: dict[str, Any] = {"model": entry.sent_as, "messages": entry.messages(ask)}
-    if ask.temperature is not None:
-        out["temperature"] = ask.temperature
-    if ask.max_tokens is not None:
-        out["max_tokens"] = ask.max_tokens
-    if ask.draw or ask.attempt:
-        out["seed"] = int(ask.call_id[-8:], 16) % 2**31
-    if ask.json_schema and entry.json_schema:
-        out["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": json.loads(ask.json_schema)}}
-    return out
-
-
 def missing(work: Path, recipe_name: str) -> int:
     """Print, one JSON line each, the calls that the next unfinished stage of a recipe lacks; keeps them in the workspace too."""
     from psycopref.recipes import load_recipe
@@ -67,7 +53,7 @@ def missing(work: Path, recipe_name: str) -> int:
         with (work / ASKS).open("w", encoding="utf-8") as file:
             file.writelines(canonical(ask) + "\n" for ask in lab.found)
         for ask in lab.found:
-            line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": body(ask, lab.entries[ask.model])}
+            line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": lab.entries[ask.model].request(ask)}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         print(f"{len(lab.found)} calls are missing", file=sys.stderr)
         return len(lab.found)

@@ -40,25 +40,12 @@ class OpenAI:
     async def ask(self, ask: Ask) -> Reply:
         """One reply. Busy for what may pass (429, 5xx, time-out, a lost connection), ModelError for what will not."""
         began = time.monotonic()
-        answer = await self._sent(self._request(ask))
+        answer = await self._sent(self._entry.request(ask))
         if isinstance(answer, ChatCompletion):
             return _reply(ask, answer, time.monotonic() - began, self._entry.host)
         if isinstance(answer, Exception):
             raise answer  # raised outside the `except`: an exception with the request's text must not hang on to it
         return Reply(ask.call_id, answer, "", seconds=time.monotonic() - began)
-
-    def _request(self, ask: Ask) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self._entry.sent_as, "messages": self._entry.messages(ask)}
-        if ask.temperature is not None:
-            request["temperature"] = ask.temperature
-        if ask.max_tokens is not None:
-            request["max_tokens"] = ask.max_tokens
-        if ask.draw or ask.attempt:
-            request["seed"] = int(ask.call_id.removeprefix("call-")[:8], 16) >> 1
-        if ask.json_schema and self._entry.json_schema:
-            schema = {"name": "answer", "strict": True, "schema": json.loads(ask.json_schema)}
-            request["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return request
 
     async def _sent(self, request: dict[str, Any]) -> ChatCompletion | Outcome | Exception:
         """The answer, an outcome that came as an error status, or the exception that says why there is none."""

@@ -1,5 +1,6 @@
 """Pool entries: a model's pinned name and settings, where it is reached, and how it becomes a provider."""
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,20 @@ class ModelEntry(Settings):
     def messages(self, ask: Ask) -> list[dict[str, str]]:
         """The messages of an ask as the protocol writes them."""
         return [{"role": one.role, "content": one.content} for one in (ask.messages if self.system_role else _folded(ask.messages))]
+
+    def request(self, ask: Ask) -> dict[str, Any]:
+        """The body of a chat-completions request, live or in a batch file."""
+        request: dict[str, Any] = {"model": self.sent_as, "messages": self.messages(ask)}
+        if ask.temperature is not None:
+            request["temperature"] = ask.temperature
+        if ask.max_tokens is not None:
+            request["max_tokens"] = ask.max_tokens
+        if ask.draw or ask.attempt:
+            request["seed"] = int(ask.call_id.removeprefix("call-")[:8], 16) >> 1
+        if ask.json_schema and self.json_schema:
+            schema = {"name": "answer", "strict": True, "schema": json.loads(ask.json_schema)}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return request
 
 
 def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:

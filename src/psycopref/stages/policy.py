@@ -38,13 +38,8 @@ class Policy(Training):
     objective: Literal["base", "sft", "dpo"] = "dpo"
     split: Split = "train"
     dev: Split = "dev"
-    base: str = ""
     beta: float = Field(default=0.1, gt=0)
     anchor: float = Field(default=0.0, ge=0)
-
-    def reads(self) -> Sequence[Path]:
-        """The files of a `base` folder."""
-        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Trained:
         """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number."""

@@ -30,11 +30,6 @@ class Reward(Training):
 
     split: Split = "train"
     dev: Split = "dev"
-    base: str = ""
-
-    def reads(self) -> Sequence[Path]:
-        """The files of a `base` folder."""
-        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Rewarded:
         """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the loss is not a number."""

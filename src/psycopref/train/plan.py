@@ -1,5 +1,7 @@
 """How to train: the settings that every training stage shares; torch is not needed to read them."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -27,6 +29,7 @@ class Training(Stage):
     `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose.
     """
 
+    base: str = ""
     seed: int = 0
     epochs: float = Field(default=1.0, gt=0)
     steps: int = Field(default=0, ge=0)
@@ -45,3 +48,7 @@ class Training(Stage):
     recompute: bool = False
     size: Size = Size()
     keep_every: int = Field(default=100, ge=1, exclude=True)
+
+    def reads(self) -> Sequence[Path]:
+        """The files of a `base` folder."""
+        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
