@@ -14,6 +14,7 @@ test: $(VENV)/.installed
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check -q src tests benchmarks scripts
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed

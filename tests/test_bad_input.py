@@ -77,12 +77,15 @@ def source(path: Path) -> str:
     return f'{{ name = "csv", path = "{path}", columns = {{ text = "message", id = "id" }} }}'
 
 
-@pytest.mark.parametrize(("raw", "says"), [
-    (b"", ["intake.csv", "empty"]),
-    (f"id,note\n1,{SECRET}\n".encode(), ["intake.csv", "message"]),
-    ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
-    (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
-])
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", ["intake.csv", "empty"]),
+        (f"id,note\n1,{SECRET}\n".encode(), ["intake.csv", "message"]),
+        ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
+        (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
+    ],
+)
 def test_csv(tmp_path: Path, raw: bytes, says: list[str]) -> None:
     (tmp_path / "intake.csv").write_bytes(raw)
     refused(recipe(tmp_path, source(tmp_path / "intake.csv")), tmp_path / "w", *says)

@@ -42,28 +42,22 @@ def _weights(work: Path, taken: list[dict[str, Any]], what: str) -> Path:
     return (kept[0] if what == "reward" else kept[-1]) / "weights"
 
 
-def _table(work: Path, taken: list[dict[str, Any]], table: str, *stages: str) -> pl.DataFrame:
-    for stage in stages:
-        if any(entry["stage"] == stage and table in entry["rows"] for entry in taken):
-            return pl.read_parquet(_step(work, taken, stage) / f"{table}.parquet")
-    raise StoreError(f"{work}: the run has no table {table!r}")
+def _table(work: Path, taken: list[dict[str, Any]], stage: str, table: str) -> pl.DataFrame:
+    return pl.read_parquet(_step(work, taken, stage) / f"{table}.parquet")
 
 
 def _preferences(folder: Path, work: Path, taken: list[dict[str, Any]]) -> None:
-    speeches = _table(work, taken, "speeches", "topics")
-    frame = flat(
-        speeches,
-        _table(work, taken, "responses", "respond", "collect"),
-        _table(work, taken, "ratings", "rate", "collect"),
-        _table(work, taken, "preferences", "pair", "collect"),
-    )
+    rated = any(entry["stage"] == "rate" for entry in taken)  # else the source brought its own; later steps answer and pair too
+    names = ("topics", "respond", "rate", "pair") if rated else ("topics", "collect", "collect", "collect")
+    tables = [_table(work, taken, stage, table) for stage, table in zip(names, ("speeches", "responses", "ratings", "preferences"), strict=True)]
+    frame = flat(*tables)
     (folder / "data").mkdir()
     counts = {}
     for name in ("train", "test"):
         part = frame.filter((pl.col("split") == "test") == (name == "test")).drop("split")
         part.write_parquet(folder / "data" / f"{name}-00000-of-00001.parquet")
         counts[name] = part.height
-    sources = ", ".join(sorted(set(speeches["source"])))
+    sources = ", ".join(sorted(set(tables[0]["source"])))
     text = (DATA / "cards" / "preferences.md").read_text(encoding="utf-8")
     (folder / "README.md").write_text(text.format(sources=sources, **counts), encoding="utf-8")
 

@@ -33,8 +33,17 @@ def save(folder: Path, template: str | None = TEMPLATE) -> Path:
     tokenizer.save_pretrained(folder)
     torch.manual_seed(3)
     config = transformers.LlamaConfig(
-        vocab_size=len(vocab), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=64, pad_token_id=0, eos_token_id=1, bos_token_id=None, initializer_range=0.5,
+        vocab_size=len(vocab),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=None,
+        initializer_range=0.5,
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     return folder

@@ -69,18 +69,28 @@ def test_the_endpoints_own_name_of_a_model() -> None:
     assert list(server.book.models) == ["deployment-7"] and reply.call_id == ask().call_id
 
 
-@pytest.mark.parametrize(("how", "outcome", "text"), [
-    (Behaviour(cut=1.0), "truncated", "Thank you"), (Behaviour(refused=1.0), "refused", "I am sorry"), (Behaviour(filtered=1.0), "filtered", ""),
-])
+@pytest.mark.parametrize(
+    ("how", "outcome", "text"),
+    [
+        (Behaviour(cut=1.0), "truncated", "Thank you"),
+        (Behaviour(refused=1.0), "refused", "I am sorry"),
+        (Behaviour(filtered=1.0), "filtered", ""),
+    ],
+)
 def test_outcomes_that_are_answers(how: Behaviour, outcome: str, text: str) -> None:
     with Loopback(default=how) as server:
         reply = sent(entry(server), ask())
     assert reply.outcome == outcome and reply.text.startswith(text)
 
 
-@pytest.mark.parametrize(("how", "wait"), [
-    (Behaviour(busy=1.0, retry_after=7.0), 7.0), (Behaviour(busy=1.0, retry_after=None), None), (Behaviour(broken=1.0), None),
-])
+@pytest.mark.parametrize(
+    ("how", "wait"),
+    [
+        (Behaviour(busy=1.0, retry_after=7.0), 7.0),
+        (Behaviour(busy=1.0, retry_after=None), None),
+        (Behaviour(broken=1.0), None),
+    ],
+)
 def test_what_may_pass_is_busy(how: Behaviour, wait: float | None) -> None:
     with Loopback(default=how) as server, pytest.raises(Busy) as caught:
         sent(entry(server), ask())
@@ -98,9 +108,16 @@ def test_slow_and_gone_are_busy() -> None:
         sent(entry(server), ask())
 
 
-@pytest.mark.parametrize(("status", "words"), [
-    (401, "set the environment variable SOME_KEY"), (403, "SOME_KEY"), (404, "no model 'm'.*SOME_KEY"), (400, "not accepted.*SOME_KEY"), (422, "SOME_KEY"),
-])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "set the environment variable SOME_KEY"),
+        (403, "SOME_KEY"),
+        (404, "no model 'm'.*SOME_KEY"),
+        (400, "not accepted.*SOME_KEY"),
+        (422, "SOME_KEY"),
+    ],
+)
 def test_what_will_not_pass_is_an_error_without_key_or_request(monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-very-secret")
     with Loopback(default=Behaviour(status=status)) as server, pytest.raises(ModelError, match=words) as caught:

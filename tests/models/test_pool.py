@@ -57,11 +57,14 @@ def test_where_and_at_what_price_are_not_in_the_key() -> None:
     assert digest(one) != digest(ModelEntry(name="m", kind="openai", temperature=0.5))
 
 
-@pytest.mark.parametrize(("values", "word"), [
-    ({"kind": "recorded"}, "ledger"),
-    ({"kind": "openai", "url": "localhost:8000"}, "http://"),
-    ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
-])
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"kind": "recorded"}, "ledger"),
+        ({"kind": "openai", "url": "localhost:8000"}, "http://"),
+        ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
+    ],
+)
 def test_an_entry_that_cannot_work_is_refused(values: dict[str, str], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         ModelEntry(name="m", **values)  # type: ignore[arg-type]

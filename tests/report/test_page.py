@@ -30,8 +30,15 @@ def content(**more) -> ReportData:
     dropped = [Dropped(f"dropped-{n}", f"speech-{n}", "row 1", "too short") for n in range(3)]
     failures = [Failure("failure-1", "s", "refused: respond"), Failure("failure-2", "s", "unrated: pair")]
     given = {
-        "title": "a run", "speeches": W.speeches, "dropped": dropped, "responses": W.responses, "ratings": W.ratings, "failures": failures,
-        "preferences": W.preferences, "metrics": METRICS, "recipe": 'flow = "paper"',
+        "title": "a run",
+        "speeches": W.speeches,
+        "dropped": dropped,
+        "responses": W.responses,
+        "ratings": W.ratings,
+        "failures": failures,
+        "preferences": W.preferences,
+        "metrics": METRICS,
+        "recipe": 'flow = "paper"',
         "figures": FIGURES,
         "steps": [{"stage": "rate", "step": "rate-01", "found": True, "seconds": 0.1, "made_seconds": 75.0, "calls": 280, "rows": {"ratings": 1120}}],
         "calls": [{"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000}],

@@ -13,8 +13,18 @@ from psycopref.sources import counsel_chat
 from psycopref.topic_list import load_topics
 
 HEADER = [
-    "", "questionID", "questionTitle", "questionText", "questionLink", "topic", "therapistInfo", "therapistURL",
-    "answerText", "upvotes", "views", "split",
+    "",
+    "questionID",
+    "questionTitle",
+    "questionText",
+    "questionLink",
+    "topic",
+    "therapistInfo",
+    "therapistURL",
+    "answerText",
+    "upvotes",
+    "views",
+    "split",
 ]
 
 
@@ -41,7 +51,9 @@ def test_best_answer_title_and_reused_numbers(tmp_path: Path) -> None:
     )
     found = list(counsel_chat.read(path, {}))
     assert [(one.origin, one.text, one.topic) for one in found] == [
-        ("5", "Why am I sad?\nIt started in May.", "Depression"), ("6", "Tell me: am I mad?!", "Anxiety"), ("5/2", "Another", ""),
+        ("5", "Why am I sad?\nIt started in May.", "Depression"),
+        ("6", "Tell me: am I mad?!", "Anxiety"),
+        ("5/2", "Another", ""),
     ]
     assert [[(answer.model, answer.text) for answer in one.answers] for one in found] == [[("therapist", "best")], [("therapist", "yes")], []]
     assert "Jane" not in repr(found) and "https" not in repr(found)

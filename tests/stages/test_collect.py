@@ -33,7 +33,10 @@ def test_every_row_is_a_speech_or_dropped(lab: Lab, tmp_path: Path) -> None:
     assert [(one.source, one.text) for one in out.speeches] == [("csv", "I am lost."), ("csv", "My name is <NAME>."), ("csv", "Another.")]
     first = out.speeches[0].speech_id
     assert [(one.origin, one.reason, one.near) for one in out.dropped] == [
-        ("csv:r1", "duplicate", first), ("csv:r2", "empty", ""), ("csv:r3", "duplicate", first), ("csv:r5", "duplicate", out.speeches[1].speech_id),
+        ("csv:r1", "duplicate", first),
+        ("csv:r2", "empty", ""),
+        ("csv:r3", "duplicate", first),
+        ("csv:r5", "duplicate", out.speeches[1].speech_id),
     ]
     assert len(out.speeches) + len(out.dropped) == len(texts)
     assert first == content_id("speech", "I am lost.") == speech_id("I am lost.")
@@ -83,7 +86,9 @@ def test_published_pairs_with_their_gaps_and_no_train_pair_under_a_test_speech(l
     texts = {one.response_id: one.text for one in out.responses}
     assert sorted(texts.values()) == ["a", "b", "e", "f", "g"]
     assert {(texts[one.chosen_id], texts[one.rejected_id], one.gap, one.split) for one in out.preferences} == {
-        ("f", "g", 2.5, "test"), ("a", "b", 2.5, "train"), ("a", "e", 1.5, "train"),
+        ("f", "g", 2.5, "test"),
+        ("a", "b", 2.5, "train"),
+        ("a", "e", 1.5, "train"),
     }
     assert len(out.ratings) == 10 and {one.judge for one in out.ratings} == {"published"}
 

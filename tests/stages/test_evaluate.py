@@ -87,7 +87,7 @@ def judged(lab: Lab, answer, behaviour: Behaviour | None = None):
 
 
 def verdict(winner: str) -> str:
-    return f'I weigh {{both}}. {json.dumps({"rationale": "so", "winner": winner})}'
+    return f"I weigh {{both}}. {json.dumps({'rationale': 'so', 'winner': winner})}"
 
 
 def test_a_judge_is_asked_in_both_orders(lab: Lab):

@@ -74,7 +74,10 @@ def recorded(path: Path, answers: dict[str, list[str]]) -> Topics:
 
 def test_judge_labels_asks_again_and_fails_as_a_row(lab: Lab, tmp_path: Path) -> None:
     answers = {
-        "one": ['{"topic": "anxiety"}'], "two": ["prose", 'so: {"topic": "Stress"}'], "three": ['{"topic": "Weather"}', '{"topic": 4}'], "four": ["no"],
+        "one": ['{"topic": "anxiety"}'],
+        "two": ["prose", 'so: {"topic": "Stress"}'],
+        "three": ['{"topic": "Weather"}', '{"topic": 4}'],
+        "four": ["no"],
     }
     stage = recorded(tmp_path / "judge.sqlite", answers)
     out = lab.do(stage, [speech(key, key) for key in answers] + [speech("five", "five", topic="Others")])

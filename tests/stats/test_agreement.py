@@ -10,12 +10,14 @@ from psycopref.stats.agreement import coefficient_interval, cohen_kappa, fleiss_
 
 N = np.nan
 # Krippendorff 2011, "Computing Krippendorff's alpha-reliability", example C: 4 observers, 12 units, values missing.
-FOUR = np.array([
-    [1, 2, 3, 3, 2, 1, 4, 1, 2, N, N, N],
-    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, N, 3],
-    [N, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, N],
-    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, N],
-]).T
+FOUR = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, N, N, N],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, N, 3],
+        [N, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, N],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, N],
+    ]
+).T
 
 
 def test_krippendorffs_own_example():
@@ -34,8 +36,16 @@ def test_gwets_values_for_the_same_data():
 def test_fleiss_worked_example():
     """Ten subjects, fourteen raters, five categories: kappa .210 (the worked example of the encyclopedia article on Fleiss' kappa)."""
     counts = [
-        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+        [0, 0, 0, 0, 14],
+        [0, 2, 6, 4, 2],
+        [0, 0, 3, 5, 6],
+        [0, 3, 9, 2, 0],
+        [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0],
+        [3, 2, 6, 3, 0],
+        [2, 5, 3, 2, 2],
+        [6, 5, 2, 1, 0],
+        [0, 2, 2, 3, 7],
     ]
     ratings = np.array([[category for category, count in enumerate(row) for _ in range(count)] for row in counts])
     assert fleiss_kappa(ratings) == pytest.approx(0.210, abs=5e-4)

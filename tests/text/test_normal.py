@@ -14,7 +14,7 @@ from psycopref.text.normal import folded, repair
         ("<p>One.</p><p>Two<br/>three</p>", "One.\nTwo\nthree"),
         ("&lt;p&gt;hidden&lt;/p&gt;", "hidden"),
         ("<script>alert(1)</script>so <!-- no --> yes", "so yes"),
-        ("I \u201cmean\u201d it\u00a0\u00a0now\u2019s", "I \"mean\" it now's"),
+        ("I \u201cmean\u201d it\u00a0\u00a0now\u2019s", 'I "mean" it now\'s'),
         ("one\r\n\r\n\r\n\r\ntwo \n three", "one\n\ntwo\nthree"),
         ("soft\u00adhyphen zero\u200bwidth \ufeffmark \x07bell", "softhyphen zerowidth mark bell"),
         ("I <3 him; 3 < 4 and 5 > 4", "I <3 him; 3 < 4 and 5 > 4"),

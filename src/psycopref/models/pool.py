@@ -171,7 +171,9 @@ def check(entry: ModelEntry) -> None:
     """ModelError where an entry cannot be asked for a reason that is known before any call: no url, key or recording."""
     match entry.kind:
         case "openai" if not entry.url:
-            raise ModelError(f"model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = \"http://localhost:8000/v1\"")
+            raise ModelError(
+                f'model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = "http://localhost:8000/v1"'
+            )
         case "openai" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
             raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put the key for {entry.host} there")
         case "recorded":

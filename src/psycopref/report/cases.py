@@ -43,8 +43,16 @@ def _different(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _case(row: dict[str, Any], answers: pl.DataFrame, scores: pl.DataFrame) -> dict[str, Any]:
     rated = [_answer(one, row, scores) for one in answers.iter_rows(named=True)]
     ordered = sorted(rated, key=lambda one: (not one["mark"], one["mark"] == "rejected", -(one["overall"] or 0), one["model"]))
-    return {"topic": row["topic"], "coarse": coarse(row["topic"]), "split": row["split"], "text": row["text"], "history": row["history"] or [],
-            "gap": row["gap"], "answers": ordered[:ANSWERS], "more": max(0, len(ordered) - ANSWERS)}
+    return {
+        "topic": row["topic"],
+        "coarse": coarse(row["topic"]),
+        "split": row["split"],
+        "text": row["text"],
+        "history": row["history"] or [],
+        "gap": row["gap"],
+        "answers": ordered[:ANSWERS],
+        "more": max(0, len(ordered) - ANSWERS),
+    }
 
 
 def _answer(one: dict[str, Any], row: dict[str, Any], scores: pl.DataFrame) -> dict[str, Any]:

@@ -78,8 +78,11 @@ def chosen_topics(speeches: Rows, preferences: Rows) -> list[dict[str, Any]]:
         return []
     both = pairs.join(people.filter(pl.col("topic") != "").select("speech_id", "topic"), on="speech_id")
     groups = {topic: coarse(topic) for topic in both["topic"].unique()}
-    found = both.with_columns(pl.col("topic").replace(groups)).group_by("topic").agg(
-        speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean())
+    found = (
+        both.with_columns(pl.col("topic").replace(groups))
+        .group_by("topic")
+        .agg(speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean())
+    )
     return list(found.sort(["pairs", "topic"], descending=[True, False]).iter_rows(named=True))
 
 

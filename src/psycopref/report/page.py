@@ -47,18 +47,32 @@ def render(content: ReportData) -> str:
     found = frames.by_slice(content.metrics)
     items, scores = frames.score_table(content.responses, content.ratings)
     accounts = sections.accounts(content, len(items))
-    return _environment().get_template("page.html").render(
-        title=content.title,
-        tiles=sections.tiles(content, found),
-        figures={name: Markup(svg) for name, svg in content.figures.items()},
-        topics=frames.topic_counts(content.speeches),
-        items=items, scores=scores, scale=sections.scale(content.ratings),
-        pairs=frames.chosen_topics(content.speeches, content.preferences),
-        reward=sections.reward_tables(found), verdict=sections.reward_sentence(found),
-        rounds=sections.round_rows(found), matches=[sections.match(content, found, name) for name in matches(content.metrics)],
-        experts=sections.expert_rows(content.metrics), cases=cases.pick(content), accounts=accounts,
-        others=sections.other_failures(content.failures), steps=content.steps, calls=sections.call_rows(content), limits=limits(content, found),
-        recipe=content.recipe, css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=content.title,
+            tiles=sections.tiles(content, found),
+            figures={name: Markup(svg) for name, svg in content.figures.items()},
+            topics=frames.topic_counts(content.speeches),
+            items=items,
+            scores=scores,
+            scale=sections.scale(content.ratings),
+            pairs=frames.chosen_topics(content.speeches, content.preferences),
+            reward=sections.reward_tables(found),
+            verdict=sections.reward_sentence(found),
+            rounds=sections.round_rows(found),
+            matches=[sections.match(content, found, name) for name in matches(content.metrics)],
+            experts=sections.expert_rows(content.metrics),
+            cases=cases.pick(content),
+            accounts=accounts,
+            others=sections.other_failures(content.failures),
+            steps=content.steps,
+            calls=sections.call_rows(content),
+            limits=limits(content, found),
+            recipe=content.recipe,
+            css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
+        )
     )
 
 

@@ -13,10 +13,29 @@ INK, MUTED, GRID, CARD = "#010101", "#020202", "#030303", "#040404"
 ACCENT, WARM, FAINT = "#050505", "#060606", "#070707"
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", CARD: "card", ACCENT: "accent", WARM: "warm", FAINT: "faint"}
 _RC = {
-    "svg.fonttype": "none", "font.size": 9.0, "axes.edgecolor": GRID, "axes.labelcolor": MUTED, "axes.titlecolor": INK, "text.color": INK,
-    "xtick.color": MUTED, "ytick.color": MUTED, "axes.facecolor": "none", "figure.facecolor": "none", "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow": True, "axes.titlesize": 9.5,
-    "axes.titleweight": "bold", "axes.titlelocation": "left", "xtick.major.size": 0, "ytick.major.size": 0, "legend.frameon": False, "text.parse_math": False,
+    "svg.fonttype": "none",
+    "font.size": 9.0,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "text.parse_math": False,
 }
 
 

@@ -18,7 +18,7 @@ _LONGEST_FIELD = 16_000_000
 def existing(path: Path | None, what: str) -> Path:
     """The path, where it is a file with something in it; SourceError otherwise."""
     if path is None:
-        raise SourceError(f"source {what!r}: no path given; set path = \"...\" to the file, relative to the folder you run in")
+        raise SourceError(f'source {what!r}: no path given; set path = "..." to the file, relative to the folder you run in')
     if path.is_dir():
         raise SourceError(f"{path}: a folder, but source {what!r} reads one file; give the path of the file")
     if not path.is_file():

@@ -57,8 +57,13 @@ class Calibrate(Stage):
     seed: int = 0
 
     def run(
-        self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference],
-        measure: Sequence[Preference], scores: Sequence[Rating],
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        measure: Sequence[Preference],
+        scores: Sequence[Rating],
     ) -> Calibrated:
         """Test pairs and reward scores (item 'reward', one per response) to figures; TableError where a response has no score."""
         rewards = reward_of(scores)

@@ -23,10 +23,14 @@ from psycopref.store.parquet import table
 from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, content_id, metric
 
 SLACK = 0.2
-SCHEMA = canonical({
-    "type": "object", "additionalProperties": False, "required": ["rationale", "winner"],
-    "properties": {"rationale": {"type": "string"}, "winner": {"type": "string", "enum": ["1", "2", "tie"]}},
-})
+SCHEMA = canonical(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["rationale", "winner"],
+        "properties": {"rationale": {"type": "string"}, "winner": {"type": "string", "enum": ["1", "2", "tie"]}},
+    }
+)
 _WINNERS: dict[str, Winner] = {"1": "first", "2": "second", "tie": "tie"}
 
 
@@ -85,8 +89,13 @@ class Evaluate(Stage):
     seed: int = 0
 
     def run(
-        self, lab: Lab, speeches: Sequence[Speech], ours: Sequence[Response], theirs: Sequence[Response],
-        scores: Sequence[Rating], targets: Sequence[Response] = (),
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        ours: Sequence[Response],
+        theirs: Sequence[Response],
+        scores: Sequence[Rating],
+        targets: Sequence[Response] = (),
     ) -> Evaluated:
         """Answers to verdicts and figures. `targets` are the responses whose lengths were asked for in the constrained arm (default: theirs)."""
         matches, alone = _matched(speeches, ours, theirs)
@@ -155,7 +164,8 @@ class Evaluate(Stage):
         scores, _ = prompt_scores(outcomes)
         judged = np.flatnonzero(np.isfinite(scores))
         found[f"{self.name}.length_correlation"] = correlation(
-            scores[judged], (words[:, 0] - words[:, 1])[judged], [clusters[at] for at in judged], self.draws, self.seed)
+            scores[judged], (words[:, 0] - words[:, 1])[judged], [clusters[at] for at in judged], self.draws, self.seed
+        )
         if self.arm == "constrained":
             wanted = {row.speech_id: float(len(row.text.split())) for row in targets}
             target = np.array([wanted.get(match.speech.speech_id, words[at, 1]) for at, match in enumerate(matches)])

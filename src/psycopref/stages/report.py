@@ -42,8 +42,14 @@ class Report(Stage):
     """Draws what takes long. `report.page.render` puts the figures into the page, with what differs from run to run (times, calls)."""
 
     def run(
-        self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference],
-        metrics: Sequence[Metric], bins: Sequence[Any], points: Sequence[CurvePoint],
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        metrics: Sequence[Metric],
+        bins: Sequence[Any],
+        points: Sequence[CurvePoint],
     ) -> Reported:
         """Tables to figures; `bins` are those of `calibrate`. Give stage metrics only, not times: they would make every run a new step."""
         curves: dict[str, list[Point]] = {}

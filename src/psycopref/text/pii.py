@@ -24,8 +24,7 @@ _DATE = (
 )
 _BORN = r"(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|birthday)(?: (?:is|was))?:? ?(?:on )?(?:the )?"
 _STREET = (
-    "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Terrace|Circle|Cir|Highway|Hwy"
-    "|Parkway|Pkwy|Way|Square|Crescent|Close)"
+    "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Terrace|Circle|Cir|Highway|Hwy|Parkway|Pkwy|Way|Square|Crescent|Close)"
 )
 
 EMAIL = re.compile(
@@ -75,13 +74,32 @@ NAMED_ID = re.compile(
 )
 _WORDED = ((EMAIL, "EMAIL"), (URL, "URL"), (NAMED_HANDLE, "HANDLE"), (HANDLE, "HANDLE"))
 _NUMBERED = (
-    (BIRTHDAY, "DATE"), (NAMED_ID, "ID"), (PHONE, "PHONE"), (NEAR_PHONE, "PHONE"),
-    (ADDRESS, "ADDRESS"), (ZIP, "ADDRESS"), (DATE, "DATE"), (LONG_ID, "ID"),
+    (BIRTHDAY, "DATE"),
+    (NAMED_ID, "ID"),
+    (PHONE, "PHONE"),
+    (NEAR_PHONE, "PHONE"),
+    (ADDRESS, "ADDRESS"),
+    (ZIP, "ADDRESS"),
+    (DATE, "DATE"),
+    (LONG_ID, "ID"),
 )
 _TOLL_FREE = re.compile(r"^\D*1?\D*8(?:00|33|44|55|66|77|88)\D?\d{3}\D?\d{4}\b")
 _CRISIS_HOSTS = (
-    "988lifeline.org", "suicidepreventionlifeline.org", "thehotline.org", "rainn.org", "crisistextline.org", "thetrevorproject.org",
-    "nami.org", "samhsa.gov", "nimh.nih.gov", "samaritans.org", "childhelp.org", "loveisrespect.org", "aa.org", "na.org", "al-anon.org",
+    "988lifeline.org",
+    "suicidepreventionlifeline.org",
+    "thehotline.org",
+    "rainn.org",
+    "crisistextline.org",
+    "thetrevorproject.org",
+    "nami.org",
+    "samhsa.gov",
+    "nimh.nih.gov",
+    "samaritans.org",
+    "childhelp.org",
+    "loveisrespect.org",
+    "aa.org",
+    "na.org",
+    "al-anon.org",
 )
 _PLACES = ("@home", "@work", "@school", "@night", "@all", "@me")
 
