@@ -22,6 +22,7 @@ _HEAD = (
     "reward.brier",
     "policy.gold_reward",
     "policy.words",
+    "policy.finished",
     "winrate",
     "winrate.start",
     "calls.made",

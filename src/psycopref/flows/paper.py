@@ -16,12 +16,13 @@ from psycopref.tables import Failure, Metric, Point, Preference, Rating, Respons
 
 
 class Round(NamedTuple):
-    """One state of the policy: its weights, and its answers to the test speeches with their scores."""
+    """One state of the policy: its weights, its answers to the test speeches with their scores, and for each answer asked for whether it came to an end."""
 
     weights: Path
     answers: Sequence[Response]
     scores: Sequence[Rating]
     gold_scores: Sequence[Rating]
+    finished: list[tuple[str, bool]]
 
 
 class Trained(NamedTuple):
@@ -59,7 +60,7 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     gold = _gold(recipe, lab, built, curves)
     failures: list[Failure] = []
     rounds = _rounds(recipe, lab, built, start, reward.weights, gold, curves, failures)
-    metrics = [*calibrated.metrics, *[row for number, one in enumerate(rounds) for row in _round_metrics(number, one)]]
+    metrics = [*calibrated.metrics, *[row for number in range(len(rounds)) for row in _round_metrics(rounds, number)]]
     verdicts, opponent = _judged(recipe, lab, built, rounds, gold or reward.weights, metrics, failures)
     return Trained(reward.weights, gold, rounds, calibrated, verdicts, metrics, failures, curves, opponent)
 
@@ -111,7 +112,8 @@ def _answered(recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path,
     failures.extend(drafts.failures)
     scores = lab.do(recipe.score, test, drafts.responses, reward).ratings
     gold_scores = lab.do(recipe.score, test, drafts.responses, gold).ratings if gold else ()
-    return Round(weights, drafts.responses, scores, gold_scores)
+    finished = [(row.speech_id, True) for row in drafts.responses] + [(row.subject_id, False) for row in drafts.failures]
+    return Round(weights, drafts.responses, scores, gold_scores, finished)
 
 
 def _judged(
@@ -141,17 +143,26 @@ def _judged(
     return verdicts, rival.responses
 
 
-def _round_metrics(number: int, one: Round) -> list[Metric]:
-    """policy.reward, policy.gold_reward and policy.words of one round: means over the test answers with intervals by speech."""
-    speech_of = {row.response_id: row.speech_id for row in one.answers}
-    out = []
+def _round_metrics(rounds: Sequence[Round], number: int) -> list[Metric]:
+    """The figures of one round on the test speeches, with intervals by speech.
+
+    `policy.reward`, `policy.gold_reward`, `policy.words` are means over the answers that came to an end, `policy.finished` says which
+    share did. `policy.gold_reward_gain` is the mean difference to round 0 over the speeches that both rounds answered.
+    """
+    one, start = rounds[number], rounds[0]
+    speech_of = {row.response_id: row.speech_id for row in (*one.answers, *start.answers)}
+    gold, first = ([(speech_of[r.subject_id], r.score) for r in state.gold_scores] for state in (one, start))
+    before = dict(first)
     series = {
         "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
-        "policy.gold_reward": [(speech_of[r.subject_id], r.score) for r in one.gold_scores],
+        "policy.gold_reward": gold,
+        "policy.gold_reward_gain": [(key, score - before[key]) for key, score in gold if number and key in before],
         "policy.words": [(r.speech_id, float(len(r.text.split()))) for r in one.answers],
+        "policy.finished": [(key, float(done)) for key, done in one.finished],
     }
+    out = []
     for name, pairs in series.items():
         if pairs:
-            found = mean_interval([v for _, v in pairs], [c for c, _ in pairs])
+            found = mean_interval([v for _, v in pairs], [c for c, _ in pairs], share=name == "policy.finished")
             out.append(metric(name, f"round:{number}", found.value, found.low, found.high, len(pairs)))
     return out

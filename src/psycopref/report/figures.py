@@ -9,7 +9,12 @@ from psycopref.report import frames, plots
 from psycopref.report.frames import Rows
 from psycopref.report.plots import Dots, Estimate
 
-SERIES = {"policy.gold_reward": "gold reward", "policy.reward": "reward it was trained on", "policy.words": "words"}
+SERIES = {
+    "policy.gold_reward": "gold reward",
+    "policy.reward": "reward it was trained on",
+    "policy.words": "words",
+    "policy.finished": "share that came to an end",
+}
 
 
 def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins: Rows, curves: Mapping[str, Rows]) -> dict[str, str]:

@@ -149,8 +149,8 @@ def _reliability(upper: Any, lower: Any, name: str, dots: Sequence[Dots]) -> Non
 
 
 def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
-    """One panel for each series (reward, gold reward, words) by round, with intervals."""
-    with canvas(3.1 * len(series), 2.5, 1, len(series)) as (figure, axes):
+    """One panel for each series (reward, gold reward, words, answers that came to an end) by round, with intervals."""
+    with canvas(9.6, 2.5, 1, len(series)) as (figure, axes):
         for axis, (name, points) in zip(axes[0], series.items(), strict=True):
             colour = WARM if name == "words" else ACCENT
             x, y = [int(one.name) for one in points], [one.value for one in points]
@@ -161,7 +161,7 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
             for at, value in zip(x, y, strict=True):
                 text = (f"{value:.0f}" if name == "words" else f"{value:.2f}").replace("-", "\N{MINUS SIGN}")
                 axis.annotate(text, (at, value), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5)
-            axis.set_title(name)
+            axis.set_title(name, fontsize=8)
             axis.set_xticks(x, ["start", *(str(at) for at in x[1:])] if x and x[0] == 0 else [str(at) for at in x])
             axis.set_xlabel("round")
             axis.margins(0.12, 0.22)

@@ -125,7 +125,9 @@ def _rounds(found: Found, name: str) -> list[Metric]:
 
 def round_rows(found: Found) -> list[dict[str, Any]]:
     """The policy's figures by round."""
-    series = {title: {row.slice: row for row in _rounds(found, name)} for name, title in SERIES.items()}
+    series = {
+        title: {row.slice: row for row in _rounds(found, name)} for name, title in {**SERIES, "policy.gold_reward_gain": "gold reward over the start"}.items()
+    }
     places = sorted({place for rows in series.values() for place in rows}, key=lambda place: int(place.removeprefix("round:")))
     return [{"round": place.removeprefix("round:"), "cells": {title: rows.get(place) for title, rows in series.items() if rows}} for place in places]
 

@@ -41,6 +41,11 @@ def curve_points(curves: Mapping[str, Sequence[Point]]) -> list[CurvePoint]:
 class Report(Stage):
     """Draws what takes long. `report.page.render` puts the figures into the page, with what differs from run to run (times, calls)."""
 
+    @classmethod
+    def version(cls) -> int:
+        """2: a panel for the share of answers that came to an end."""
+        return 2
+
     def run(
         self,
         lab: Lab,
