@@ -1,13 +1,15 @@
 """What a model says of token sequences: a reward each, or the log-probability of each response."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from psycopref.train.packs import micro_batches, right_padded
+from psycopref.train import attention
+from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
 CHUNK = 1024
@@ -15,29 +17,74 @@ KEEP_LOGITS = 2**25
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
+@contextmanager
+def packing(model: Any) -> Iterator[bool]:
+    """Switch a model over to packed rows for a while, where that gives its own numbers; gives whether it did.
+
+    Needs an attention that goes through transformers' AttentionInterface, and an output layer on the last hidden state and nothing more.
+    """
+    if plain_head(model):
+        with attention.packed(model) as able:
+            yield able
+    else:
+        yield False
+
+
 def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
-    """rewards_R of a sequence classifier with one label, float32; rows are padded on the right."""
+    """rewards_R of a sequence classifier with one label, read at each row's last token (never looked for by pad id)."""
+    if attention.is_packed(model):
+        layout = attention.pack(rows, model.device)
+        last = torch.tensor([end - 1 for _, _, end in layout.rows], device=model.device)
+        return _wide(model.score(attention.hidden(model, layout)[last])[:, 0])
     ids, mask = right_padded([row.ids for row in rows], model.config.pad_token_id, model.device)
-    return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()  # type: ignore[no-any-return]
+    if not plain_head(model):
+        return _wide(model(input_ids=ids, attention_mask=mask).logits[:, 0])
+    hidden_BTH = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+    return _wide(model.score(hidden_BTH[torch.arange(len(rows), device=model.device), mask.sum(1) - 1])[:, 0])
 
 
 def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
-    """Summed log-probability of each response given its prompt, logps_R, float32.
+    """Summed log-probability of each response given its prompt, logps_R.
 
     Hidden states go through the output layer at response tokens only, in chunks that are computed again in the backward
     pass where the logits would take much memory. Models that do more to their logits than a linear layer (soft caps,
     scales) are recognised on first sight and read whole.
     """
+    if attention.is_packed(model):
+        layout = attention.pack(rows, model.device)
+        return _summed(model, attention.hidden(model, layout), layout.ids_1T[0], layout.rows)
     ids, mask = right_padded([row.ids for row in rows], 0, model.device)
-    where = [(r, t) for r, row in enumerate(rows) for t in range(len(row.prompt) - 1, len(row.prompt) + len(row.response) - 1)]
-    row_N, at_N = torch.tensor(where, device=model.device).T
-    targets_N = ids[row_N, at_N + 1]
+    width = ids.shape[1]
+    ends = [(r * width + len(row.prompt) - 1, r * width + len(row.prompt), r * width + len(row.ids)) for r, row in enumerate(rows)]
     if plain_head(model):
-        hidden_NH = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state[row_N, at_N]
-        token_N = head_logps(model.get_output_embeddings(), hidden_NH, targets_N)
-    else:
-        token_N = _picked(model(input_ids=ids, attention_mask=mask).logits[row_N, at_N], targets_N)
-    return torch.zeros(len(rows), device=model.device).index_add(0, row_N, token_N)
+        return _summed(model, model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1), ids.flatten(), ends)
+    row_N, at_N, target_N = _places(ends, model.device)
+    token_N = _picked(model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)[at_N], ids.flatten()[target_N])
+    return torch.zeros(len(rows), device=model.device, dtype=token_N.dtype).index_add(0, row_N, token_N)
+
+
+def _places(ends: Sequence[tuple[int, int, int]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """For every response token its row, where the hidden state is that predicts it, and where it stands itself."""
+    rows = [r for r, (_, start, end) in enumerate(ends) for _ in range(end - start)]
+    hidden = [at for before, start, end in ends for at in ((before, *range(start, end - 1)) if end > start else ())]
+    targets = [at for _, start, end in ends for at in range(start, end)]
+    row_N, at_N, target_N = (torch.tensor(values, device=device) for values in (rows, hidden, targets))
+    return row_N, at_N, target_N
+
+
+def _summed(model: Any, hidden_TH: Tensor, ids_T: Tensor, ends: Sequence[tuple[int, int, int]]) -> Tensor:
+    """logps_R from hidden states. A response that stands for several rows goes through the output layer once."""
+    unique = list(dict.fromkeys(ends))
+    row_N, at_N, target_N = _places(unique, hidden_TH.device)
+    token_N = head_logps(model.get_output_embeddings(), hidden_TH[at_N], ids_T[target_N])
+    sums = torch.zeros(len(unique), device=hidden_TH.device, dtype=token_N.dtype).index_add(0, row_N, token_N)
+    place = {one: index for index, one in enumerate(unique)}
+    return sums[torch.tensor([place[one] for one in ends], device=hidden_TH.device)]
+
+
+def _wide(values: Tensor) -> Tensor:
+    """float32 at least: half precision is for the inside."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def head_logps(head: Any, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
@@ -54,22 +101,29 @@ def _head_chunk(head: Any, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
 
 
 def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
-    return -torch.nn.functional.cross_entropy(logits_NV.float(), targets_N, reduction="none")
+    return -torch.nn.functional.cross_entropy(_wide(logits_NV), targets_N, reduction="none")
 
 
 @torch.no_grad()
 def plain_head(model: Any) -> bool:
-    """Whether a causal model's logits are its output layer on its last hidden state and nothing more (looked at once)."""
+    """Whether a model's logits are its output layer (`score` of a classifier) on its last hidden state and nothing more; looked at once."""
     known = getattr(model, "_psycopref_plain_head", None)
     if known is None:
         was = model.training
         model.eval()
-        ids = torch.arange(8, device=model.device)[None]
-        logits = model(input_ids=ids).logits
-        known = torch.allclose(model.get_output_embeddings()(model.base_model(input_ids=ids).last_hidden_state), logits, atol=1e-4, rtol=1e-3)
+        known = _plain(model, torch.arange(3, 11, device=model.device)[None])
         model.train(was)
         model._psycopref_plain_head = known  # noqa: SLF001 - remembered on the model it describes
     return bool(known)
+
+
+def _plain(model: Any, ids: Tensor) -> bool:
+    head = getattr(model, "score", None) or model.get_output_embeddings()
+    if not isinstance(head, torch.nn.Linear):
+        return False
+    states = head(model.base_model(input_ids=ids).last_hidden_state)
+    logits = model(input_ids=ids).logits
+    return torch.allclose(states if states.shape == logits.shape else states[:, -1], logits, atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
@@ -77,6 +131,8 @@ def measure_all(model: Any, measure: Measure, rows: Sequence[Encoded], batch_tok
     """Positions and values of all rows, micro-batch by micro-batch within a token budget, with dropout off."""
     was = model.training
     model.eval()
-    for group in micro_batches([len(row.ids) for row in rows], batch_tokens):
-        yield group, measure(model, [rows[i] for i in group]).tolist()
+    with packing(model) as able:
+        groups = packed_batches([(row,) for row in rows], batch_tokens) if able else micro_batches([len(row.ids) for row in rows], batch_tokens)
+        for group in groups:
+            yield group, measure(model, [rows[i] for i in group]).tolist()
     model.train(was)

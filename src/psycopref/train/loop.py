@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from torch import Tensor
 from psycopref.errors import TrainError
 from psycopref.progress import Progress
 from psycopref.tables import Point, content_id
-from psycopref.train.forward import Measure, measure_all
+from psycopref.train.forward import Measure, measure_all, packing
 from psycopref.train.losses import Outcome, Values
-from psycopref.train.packs import Item, batch, count_steps, micro_batches
+from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
 from psycopref.train.plan import Training
 
 
@@ -66,7 +66,10 @@ def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], pl
     if not items:
         raise TrainError(f"{task.name}: nothing to train on; check split, gap and max_length, and that the tables belong together")
     loop = _Loop(model, task, items, dev, plan, place)
-    with progress.track(task.name, loop.steps) as tick:
+    with packing(model) as able, progress.track(task.name, loop.steps) as tick:
+        if not able:
+            progress.say(f"  {task.name}: {type(model).__name__} does not take packed rows; batches are padded")
+        loop.packed = able
         tick(loop.step)
         while loop.step < loop.steps:
             means = loop.advance()
@@ -83,14 +86,14 @@ class _Loop:
         self.task, self.items, self.dev, self.plan, self.place = task, items, dev, plan, place
         self.steps = plan.steps or count_steps(len(items), plan.batch_size, plan.epochs)
         self.dev_every = plan.dev_every or max(1, len(items) // plan.batch_size)
-        self.step, self.best = 0, math.inf
+        self.step, self.best, self.packed = 0, math.inf, False
         self.points: list[Point] = []
         self.accelerator = Accelerator()
         if self.accelerator.num_processes > 1:
             raise TrainError("training runs in one process for now; start without `accelerate launch`")
         if plan.recompute:
             model.gradient_checkpointing_enable()
-        self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr)
+        self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr, fused=True)
         self.model, self.optimiser = self.accelerator.prepare(model, self.optimiser)
         self.resume()
 
@@ -117,7 +120,7 @@ class _Loop:
     def gradients(self, items: Sequence[Item]) -> Means:
         """Add up the gradients of a batch's mean loss, micro-batch by micro-batch."""
         total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0, False
-        for group in micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows)):
+        for group in self.groups(items):
             outcome = self.outcome([items[i] for i in group])
             part = outcome.losses_B.sum() / total
             value = float(part.detach())
@@ -128,6 +131,12 @@ class _Loop:
             if outcome.margins_B is not None:
                 pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
         return Means(loss, hits / len(items) if pairs else None)
+
+    def groups(self, items: Sequence[Item]) -> Iterator[list[int]]:
+        """The items' positions, micro-batch by micro-batch."""
+        if self.packed:
+            return packed_batches([item.rows for item in items], self.plan.batch_tokens)
+        return micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows))
 
     def outcome(self, items: Sequence[Item]) -> Outcome:
         """The objective on one micro-batch."""
@@ -152,7 +161,7 @@ class _Loop:
         """Loss and accuracy on dev; the weights are kept where they are the best so far."""
         self.model.eval()
         loss, hits, weight, pairs = 0.0, 0, 0.0, False
-        for group in micro_batches([item.length for item in self.dev], self.plan.batch_tokens, len(self.dev[0].rows)):
+        for group in self.groups(self.dev):
             outcome = self.outcome([self.dev[i] for i in group])
             loss += float(outcome.losses_B.sum())
             weight += sum(self.dev[i].weight for i in group)
