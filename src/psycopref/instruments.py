@@ -32,6 +32,11 @@ class Instrument(Settings):
         names = [item.name for item in self.items]
         if self.low >= self.high or not names or len(set(names)) != len(names):
             raise ValueError("an instrument needs low < high and items with different names")
+        asked: dict[object, str] = {}
+        for item in self.items:
+            first = asked.setdefault((item.title, item.definition, item.criteria), item.name)
+            if first != item.name:
+                raise ValueError(f"items {first!r} and {item.name!r} have the same title, definition and criteria, so a judge is asked the same twice")
         return self
 
     def item(self, name: str) -> Item:

@@ -1,9 +1,13 @@
 """Ratings to preferences."""
 
+import pytest
+
+from psycopref.errors import RecipeError
 from psycopref.instruments import load_instrument
 from psycopref.lab import Lab
 from psycopref.stages.pair import Pair
 from psycopref.tables import Rating, Response, Speech
+from psycopref.toml_files import checked
 
 ITEMS = [item.name for item in load_instrument("psychocounsel").items]
 
@@ -51,3 +55,9 @@ def test_a_reward_model_is_a_judge_too(lab: Lab) -> None:
     scores = [Rating(f"r{n}", r.response_id, "reward", "weights:1", float(n)) for n, r in enumerate(responses)]
     out = Pair(item="reward", train="best_worst", gap=0.1).run(lab, speeches, responses, scores)
     assert [(p.chosen_id[-1], p.rejected_id[-1]) for p in out.preferences] == [("c", "a")]
+
+
+@pytest.mark.parametrize("settings", [{}, {"instrument": "psychocounsel", "item": "reward"}])
+def test_without_one_kind_of_rating_there_is_nothing_to_pair_by(settings: dict[str, str]) -> None:
+    with pytest.raises(RecipeError, match="either `instrument` or `item`"):
+        checked(Pair, settings, "recipe.toml")

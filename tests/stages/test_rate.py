@@ -54,3 +54,22 @@ def test_a_second_answer_is_taken_when_the_first_was_prose(lab: Lab) -> None:
 def test_the_order_shown_is_not_the_order_of_the_pool() -> None:
     jobs = rate("http://localhost/v1", responses_per_call=5).jobs(SPEECHES, RESPONSES)
     assert len({tuple(r.model for r in job.responses) for job in jobs}) > 3
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.5])
+def test_equal_answers_are_one_call_and_both_rated(lab: Lab, busy: float) -> None:
+    same = [Response(f"response-{s.speech_id}-{m}", s.speech_id, m, "I cannot talk about this.") for s in SPEECHES for m in "ab"]
+    with Loopback({"judge": Behaviour(busy=busy)}) as server:
+        out = lab.do(rate(server.url, responses_per_call=1), SPEECHES, same)
+        assert sum(server.book.answers.values()) == len(SPEECHES) * ITEMS
+    assert len(out.ratings) == len(same) * ITEMS and len(out.failures) == 0
+    assert {row.subject_id for row in out.ratings} == {row.response_id for row in same}
+
+
+def test_equal_answers_fail_alike(lab: Lab) -> None:
+    same = [Response(f"response-{m}", SPEECHES[0].speech_id, m, "No.") for m in "ab"]
+    with Loopback() as server:
+        server.judge = lambda messages: "Let me think."
+        out = lab.do(rate(server.url, responses_per_call=1), SPEECHES[:1], same)
+    assert len(out.ratings) == 0 and len(out.failures) == 2 * ITEMS
+    assert len({row.call_id for row in out.failures}) == ITEMS

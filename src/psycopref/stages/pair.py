@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
@@ -27,8 +27,8 @@ class Paired(NamedTuple):
 class Pair(Stage):
     """Paper, section 3.2: in train (and dev) every pair whose overall scores differ by `gap` points, in test best against worst.
 
-    The overall score is the weighted mean over the items of the instrument; a response that lacks one is left out
-    with a Failure row. `measure_gap` is the least gap of the wider test set (greater than 0).
+    The overall score is the weighted mean over the items of the `instrument`, or the score of the one `item`; a response that
+    lacks one is left out with a Failure row. `measure_gap` is the least gap of the wider test set (greater than 0).
     """
 
     instrument: InstrumentSetting | None = None
@@ -37,6 +37,12 @@ class Pair(Stage):
     test: Rule = "best_worst"
     gap: float = Field(default=1.0, gt=0)
     measure_gap: float = Field(default=1e-6, gt=0)
+
+    @model_validator(mode="after")
+    def _scored(self) -> "Pair":
+        if (self.instrument is None) == (not self.item):
+            raise ValueError('give either `instrument` or `item`: the ratings that decide (item = "reward" for those of a reward model)')
+        return self
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], ratings: Sequence[Rating]) -> Paired:
         """Speeches with splits, their responses and ratings to preferences."""

@@ -81,16 +81,20 @@ class Rate(Stage):
         return rating_ask(self.prompt, self.instrument, job.item, self.judge, job.speech, texts, attempt)
 
     def _asked(self, lab: Lab, jobs: Sequence[_Job], attempt: int) -> Iterator[tuple[_Job, Ask, Reply]]:
-        waiting: dict[str, _Job] = {}
+        """Each job with its reply; jobs with the same words (two models that refuse alike, say) are one call and share it."""
+        waiting: dict[str, list[_Job]] = {}
 
         def asks() -> Iterator[Ask]:
             for job in jobs:
                 ask = self.ask(job, attempt)
-                waiting[ask.call_id] = job
-                yield ask
+                same = waiting.setdefault(ask.call_id, [])
+                same.append(job)
+                if len(same) == 1:
+                    yield ask
 
         for ask, reply in lab.ask(asks(), [self.judge]):
-            yield waiting.pop(ask.call_id), ask, reply
+            for job in waiting.pop(ask.call_id):
+                yield job, ask, reply
 
     def _read(self, job: _Job, ask: Ask, reply: Reply, ratings: list[Rating]) -> str:
         if reply.outcome != "ok":
