@@ -82,6 +82,7 @@ def source(path: Path) -> str:
     [
         (b"", ["intake.csv", "empty"]),
         (f"id,note\n1,{SECRET}\n".encode(), ["intake.csv", "message"]),
+        (f"1,{SECRET}\n2,and more\n".encode(), ["intake.csv", "'message'", "2 columns"]),
         ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
         (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
     ],

@@ -1,11 +1,13 @@
 """CSV and JSON Lines: what is read, and what a wrong file says."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from psycopref.errors import SourceError
-from psycopref.sources.files import read_csv, read_jsonl
+from psycopref.sources.files import column_names, read_csv, read_jsonl
 
 SECRET = "I never told anyone"
 
@@ -45,7 +47,14 @@ def test_jsonl_with_history_and_an_index_that_is_a_number(tmp_path: Path) -> Non
         ("a.csv", f"text,id\n{SECRET},1,2\n", {}, ["row 1", "3 cells", "2"]),
         ("a.csv", f'text,id\n"{SECRET}" x,1\n', {}, ["CSV", "line 2"]),
         ("a.csv", f'text,id\n"{SECRET},1\n', {}, ["CSV"]),
-        ("a.csv", "text,text\na,b\n", {}, ["'text'", "twice"]),
+        ("a.csv", "text,text\na,b\n", {}, ["'text'", "twice", "columns 1 and 2"]),
+        ("a.csv", f"1,{SECRET} that I drink\n2,x\n", {}, ["'text'", "there are 2 columns"]),
+        ("a.csv", f"{SECRET},yes\n2,x\n", {}, ["there are 2 columns"]),
+        ("a.csv", f"texts of {SECRET} at all,text!\n2,x\n", {}, ["there are 2 columns", "'text'"]),
+        ("a.csv", f"{SECRET},{SECRET},a\n1,2,3\n", {}, ["twice", "columns 1 and 2"]),
+        ("a.csv", f"text,id\n{SECRET},1\n", {"text": ""}, ["every row needs a text"]),
+        ("a.jsonl", f'{{"text": "{SECRET}"}}\n{{"text": "b", "about": "x"}}\n', {"topic": "abuot"}, ["'abuot'", "did you mean 'about'", "['text', 'about']"]),
+        ("a.jsonl", f'{{"text": "{SECRET}"}}\n{{"text": "b", "topic": "x", "split": "tset"}}\n', {}, ["row 2", "'split'"]),
         ("a.csv", f"text,split\n{SECRET},tset\n", {}, ["row 1", "'split'"]),
         ("a.csv", b"text\nabc\ncaf\xe9 x\n", {}, ["byte 0xe9", "offset 12", "line 3"]),
         ("a.csv", "text\nabc\n".encode("utf-16"), {}, ["byte 0xff", "offset 0", "line 1"]),
@@ -76,3 +85,41 @@ def test_a_missing_file_and_no_path(tmp_path: Path) -> None:
         list(read_csv(tmp_path, {}))
     with pytest.raises(SourceError, match="no path"):
         list(read_jsonl(None, {}))
+
+
+def test_a_line_of_jsonl_may_have_what_the_first_one_lacks(tmp_path: Path) -> None:
+    more = '{"text": "b", "id": "7", "topic": "Anxiety", "split": "test", "history": [{"role": "client", "text": "hello"}]}'
+    first, second = read_jsonl(put(tmp_path, "a.jsonl", f'{{"text": "a"}}\n{more}\n'), {})
+    assert (first.origin, first.topic, first.split, first.history) == ("row 1", "", "", ())
+    assert (second.origin, second.topic, second.split, second.history[0].text) == ("7", "Anxiety", "test", "hello")
+    (_, second) = read_jsonl(put(tmp_path, "b.jsonl", '{"text": "a"}\n{"text": "b", "about": "Stress"}\n'), {"topic": "about"})
+    assert second.topic == "Stress"
+
+
+def test_a_field_without_a_column_uses_none_of_its_name(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", "id,text,topic,split\n7,a,Weather,tset\n")
+    (found,) = read_csv(path, {"id": "", "topic": "", "split": ""})
+    assert (found.origin, found.text, found.topic, found.split) == ("row 1", "a", "", "")
+    (found,) = read_jsonl(put(tmp_path, "a.jsonl", '{"text": "a", "history": "none", "topic": 3.5}\n'), {"history": "", "topic": ""})
+    assert (found.history, found.topic) == ((), "")
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "adding.md").read_text(encoding="utf-8")
+    (source,) = tomllib.loads(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])["dataset"]["collect"]["sources"]
+    assert source["name"] == "csv" and source["columns"]["topic"] == ""
+    path = put(tmp_path, source["path"], "message,topic\nhello,Weather\n")
+    (found,) = read_csv(path, source["columns"])
+    assert (found.text, found.topic) == ("hello", "")
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path) -> None:
+    row = r'{"id": "\ud83d7", "topic": "\udc00", "text": "a \ud83d b \ud83d\ude42", "history": [{"role": "client", "text": "\ud83d"}]}'
+    (found,) = read_jsonl(put(tmp_path, "a.jsonl", row + "\n"), {})
+    assert (found.origin, found.topic, found.text, found.history[0].text) == ("?7", "?", "a ? b \U0001f642", "?")
+
+
+def test_only_what_looks_like_a_name_is_shown() -> None:
+    assert column_names(["id", "client message", "chosen_empathy_rating", ""]) == "['id', 'client message', 'chosen_empathy_rating', '']"
+    for cell in (SECRET, "0172 555 123", "x" * 41, "me@example.org", "Why?"):
+        assert cell not in column_names(["id", cell]) and column_names(["id", cell]).startswith("2 columns")

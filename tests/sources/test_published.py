@@ -64,8 +64,13 @@ def test_a_hole_and_text_for_numbers_say_where(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="'chosen_safety_rating' holds String"):
         list(published.read(place, {}))
     (place / "data" / "train-00000-of-00001.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(SourceError, match="not a readable Parquet"):
+    with pytest.raises(SourceError, match="not a readable Parquet") as caught:
         list(published.read(place, {}))
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    pl.DataFrame([{**dict.fromkeys(published.COLUMNS, "q"), "I never told anyone this": "x"}]).write_parquet(place / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(SourceError, match="there are 6 columns") as caught:
+        list(published.read(place, {}))
+    assert "never told" not in str(caught.value)
 
 
 def test_a_wrong_place_says_what_to_give(tmp_path: Path) -> None:

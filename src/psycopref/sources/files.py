@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -28,25 +29,34 @@ def existing(path: Path | None, what: str) -> Path:
     return path
 
 
-def columns_in(path: Path, columns: Mapping[str, str], there: Sequence[str], required: Sequence[str] = ("text",)) -> dict[str, str]:
-    """Field to column for what the file has; SourceError names a column that is missing.
-
-    A column named in `columns` must be there; an optional field without an entry is used where a column has its name.
-    """
+def columns_of(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
+    """Field to column for every field: the mapped column, '' where a field is mapped to "" (it has none), else the field's own name."""
     unknown = [name for name in columns if name not in FIELDS]
     if unknown:
         raise SourceError(f"{path}: no field {unknown[0]!r} to map a column to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}")
-    chosen = {name: columns.get(name, name) for name in FIELDS if name in columns or name in required or name in there}
-    for name, column in chosen.items():
-        need_column(path, column, there, name)
-    return chosen
+    if not columns.get("text", "text"):
+        raise SourceError(f'{path}: every row needs a text; map it: columns = {{ text = "..." }}')
+    return {name: columns.get(name, name) for name in FIELDS}
 
 
 def need_column(path: Path, column: str, there: Sequence[str], field: str = "") -> None:
     """SourceError unless the column is there."""
     if column not in there:
+        close = did_you_mean(column, list(there)) if all(map(_looks_like_a_name, there)) else ""
         hint = f' or map it: columns = {{ {field} = "..." }}' if field else ""
-        raise SourceError(f"{path}: no column {column!r}{did_you_mean(column, list(there))}; there are {list(there)}; name the right file{hint}")
+        raise SourceError(f"{path}: no column {column!r}{close}; there are {column_names(there)}; name the right file{hint}")
+
+
+def column_names(there: Sequence[str]) -> str:
+    """The column names for a message; only how many there are where the header may be no header but what a client said."""
+    if all(map(_looks_like_a_name, there)):
+        return str(list(there))
+    return f"{len(there)} columns (their names do not look like names, so they are not shown: the first line must be a header)"
+
+
+def _looks_like_a_name(cell: str) -> bool:
+    digits = sum(letter.isdigit() for letter in cell)
+    return not cell or (len(cell) <= 40 and len(cell.split()) <= 3 and 2 * digits < len(cell) and re.fullmatch(r"[\w .:/()\[\]-]+", cell) is not None)
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -64,8 +74,7 @@ def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         header: list[str] = next(lines, [])
         if len(set(header)) != len(header):
-            twice = next(name for name in header if header.count(name) > 1)
-            raise SourceError(f"{path}: column {twice!r} stands twice in the header; rename one")
+            raise _twice(path, header)
         for row, cells in enumerate((cells for cells in lines if cells), 1):
             if len(cells) != len(header):
                 where = f"{path}: row {row} (it ends at line {lines.line_num})"
@@ -75,6 +84,14 @@ def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
         raise SourceError(f"{path}: not readable as CSV after row {row} (near line {lines.line_num}): {error}; check the quotes there") from None
     if not row:
         raise SourceError(f"{path}: no rows below the header; source files need at least one row")
+
+
+def _twice(path: Path, header: list[str]) -> SourceError:
+    twice = next(name for name in header if header.count(name) > 1)
+    first = header.index(twice) + 1
+    second = header.index(twice, first) + 1
+    called = f" ({twice!r})" if all(map(_looks_like_a_name, header)) else ""
+    return SourceError(f"{path}: a column name{called} stands twice in the header, in columns {first} and {second}; rename one, or add the header")
 
 
 def _wrong_encoding(path: Path) -> SourceError:
@@ -116,34 +133,45 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a CSV file; `columns` maps text, id, topic, split to its column names."""
+    """The rows of a CSV file; `columns` maps text, id, topic, split to its column names, or to "" for none."""
     path = existing(path, "csv")
-    yield from _found(path, columns, csv_rows(path))
+    yield from _found(path, columns, csv_rows(path), tuple(columns))
 
 
 def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history to its keys.
+    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history to its keys, or to "" for none.
 
-    `history` is a list of {"role": "client" | "counselor", "text": ...}.
+    `history` is a list of {"role": "client" | "counselor", "text": ...}. A row may lack any key but the text's; a key
+    that is mapped and stands in no row is an error.
     """
     path = existing(path, "jsonl")
-    yield from _found(path, columns, jsonl_rows(path))
+    yield from _found(path, columns, jsonl_rows(path), ())
 
 
-def _found(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Found]:
+def _found(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, dict[str, Any]]], at_once: Sequence[str]) -> Iterator[Found]:
+    """Rows as Found; the columns of the text and of the fields `at_once` must be in the first row, other mapped ones in any."""
+    chosen = columns_of(path, columns)
     seen: dict[str, int] = {}
-    chosen: dict[str, str] | None = None
+    there: dict[str, None] = {}
     for number, row in rows:
-        if chosen is None:
-            chosen = columns_in(path, columns, list(row))
+        if not there:
+            _need(path, chosen, ("text", *at_once), list(row))
+        there.update(dict.fromkeys(row))
         where = f"{path}: row {number}"
-        origin = _string(where, row, chosen.get("id", "")) or f"row {number}"
+        origin = _string(where, row, chosen["id"]) or f"row {number}"
         if origin in seen:
             raise SourceError(f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique: remove or renumber one")
         seen[origin] = number
         text = _string(where, row, chosen["text"], required=True)
-        topic, split = _string(where, row, chosen.get("topic", "")), _split(where, row, chosen.get("split", ""))
-        yield Found(origin, text, topic, split, _history(where, row.get(chosen["history"]) if "history" in chosen else None))
+        topic, split = _string(where, row, chosen["topic"]), _split(where, row, chosen["split"])
+        yield Found(origin, text, topic, split, _history(where, row.get(chosen["history"]) if chosen["history"] else None))
+    _need(path, chosen, tuple(columns), list(there))
+
+
+def _need(path: Path, chosen: Mapping[str, str], fields: Sequence[str], there: Sequence[str]) -> None:
+    for field in fields:
+        if chosen[field]:
+            need_column(path, chosen[field], there, field)
 
 
 def _string(where: str, row: Mapping[str, Any], column: str, required: bool = False) -> str:
@@ -153,10 +181,15 @@ def _string(where: str, row: Mapping[str, Any], column: str, required: bool = Fa
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return _storable(value)
     if isinstance(value, int) and not isinstance(value, bool) and not required:
         return str(value)
     raise SourceError(f"{where}: {column!r} is a {type(value).__name__}, not text")
+
+
+def _storable(text: str) -> str:
+    """The text with `?` for half a surrogate pair, which JSON can hold and no file can."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _split(where: str, row: Mapping[str, Any], column: str) -> Split:
@@ -170,7 +203,7 @@ def _history(where: str, value: Any) -> tuple[Turn, ...]:
     if value in (None, ""):
         return ()
     turns: list[Any] = value if isinstance(value, list) else [None]
-    read = [Turn(turn["role"], turn["text"]) for turn in turns if _is_turn(turn)]
+    read = [Turn(turn["role"], _storable(turn["text"])) for turn in turns if _is_turn(turn)]
     if len(read) != len(turns):
         raise SourceError(f'{where}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
     return tuple(read)

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from psycopref.errors import SourceError
-from psycopref.sources.files import need_column
+from psycopref.sources.files import column_names, need_column
 from psycopref.sources.found import Answer, Found
 from psycopref.tables import Split
 
@@ -61,7 +61,7 @@ def _checked(file: Path) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from error
+        raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from None
     for column in COLUMNS:
         need_column(file, column, frame.columns)
     for column in (*COLUMNS, *_rating_columns(file, frame)):
@@ -75,7 +75,7 @@ def _checked(file: Path) -> pl.DataFrame:
 def _rating_columns(file: Path, frame: pl.DataFrame) -> list[str]:
     items = [name.removeprefix("chosen_") for name in frame.columns if name.startswith("chosen_") and name.endswith("_rating")]
     if not items:
-        raise SourceError(f"{file}: no column chosen_<item>_rating; there are {frame.columns}")
+        raise SourceError(f"{file}: no column chosen_<item>_rating; there are {column_names(frame.columns)}")
     wanted = [f"{side}_{item}" for side in ("chosen", "rejected") for item in items]
     for column in wanted:
         need_column(file, column, frame.columns)
