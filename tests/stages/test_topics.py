@@ -53,8 +53,10 @@ def test_given_keeps_labels_in_the_lists_spelling(lab: Lab) -> None:
     out = lab.do(Topics(), [speech("a", topic="grief and loss"), speech("b"), speech("c", topic="Others", split="test")])
     assert [one.topic for one in out.speeches] == ["Grief-and-loss", "", "Others"]
     assert out.speeches[2].split == "test" and len(out.failures) == 0
-    with pytest.raises(RecipeError, match="1 topics of the sources.*'Weather'"):
-        lab.do(Topics(), [speech("a", topic="Weather")])
+    rows = [speech("a", topic="I hate my life"), speech("b", topic="I hate my life"), speech("c", topic="Stress"), speech("d", topic="Weather")]
+    with pytest.raises(RecipeError, match=r"2 topics of the sources \(on 3 of 4 speeches\).*columns = \{ topic") as caught:
+        lab.do(Topics(), rows)
+    assert "hate" not in str(caught.value) and "Weather" not in str(caught.value)
 
 
 def test_classifier_labels_the_clear_and_leaves_the_unsure(lab: Lab) -> None:

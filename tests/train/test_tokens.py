@@ -59,3 +59,11 @@ def test_word_targets() -> None:
     assert (word_target(3), word_target(84), word_target(86)) == (10, 80, 90)
     shown = [taught_target(f"response-{i}", "word " * 42) for i in range(200)]
     assert set(shown) == {0, 40} and 70 < shown.count(40) < 130
+
+
+def test_a_template_that_quotes_the_chat_in_its_error_is_not_quoted() -> None:
+    tokenizer = learn_tokenizer(TEXTS, 300)
+    tokenizer.chat_template = "{{ raise_exception('not after ' + messages[0]['content']) }}"
+    with pytest.raises(TrainError, match="does not take these turns") as caught:
+        encode(tokenizer, messages(Speech("speech-1", "s", "I worry.")))
+    assert "worry" not in str(caught.value) and caught.value.__cause__ is None and caught.value.__suppress_context__

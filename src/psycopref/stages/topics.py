@@ -68,11 +68,12 @@ class Topics(Stage):
 
     def _known(self, given: list[str]) -> list[str]:
         names = {topic: self.topics.find(topic) for topic in set(given)}
-        unknown = [topic for topic, name in names.items() if topic and not name]
+        unknown = {topic for topic, name in names.items() if topic and not name}
         if unknown:
-            shown = sorted(topic for topic in unknown if len(topic) <= 30)[:5]
-            what = f"[topics]: {len(unknown)} topics of the sources are not in the list of topics, such as {shown}"
-            raise RecipeError(f"{what}; rename them in the source, map `topic` to another column, or give a topics file that has them")
+            rows = sum(topic in unknown for topic in given)  # counts alone: a wrong column may hold what clients said
+            what = f"[topics]: {len(unknown)} topics of the sources (on {rows} of {len(given)} speeches) are not in the list of topics"
+            do = 'rename them in the source, map `topic` to another column or to none (columns = { topic = "" }), or give a topics file that has them'
+            raise RecipeError(f"{what}; {do}")
         return [names[topic] for topic in given]
 
     def placed(self, speech_id: str, given: Split) -> Split:

@@ -113,8 +113,9 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
 def _ids(tokenizer: Any, turns: list[dict[str, str]], ask: bool) -> list[int]:
     try:
         text = tokenizer.apply_chat_template(turns, add_generation_prompt=ask, tokenize=False)
-    except TemplateError as error:
-        raise TrainError(f"chat template of {tokenizer.name_or_path!r} does not take these turns: {error}") from error
+    except TemplateError:  # its message may quote the chat
+        what = f"chat template of {tokenizer.name_or_path!r} does not take these turns"
+        raise TrainError(f"{what}; use a model whose template takes turns of user and assistant") from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
