@@ -12,6 +12,7 @@ from psycopref.errors import RecipeError
 from psycopref.settings import Settings
 
 S = TypeVar("S", bound=Settings)
+_SECRET = ("url", "key_env")
 DATA = Path(str(resources.files("psycopref"))) / "data"
 
 
@@ -47,7 +48,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not TOML: {error}") from error
+        raise RecipeError(f"{path}: not TOML: {error}") from None  # the cause holds the file
 
 
 def named(kind: type[S], folder: str, name: str) -> S:
@@ -61,7 +62,7 @@ def checked(kind: type[S], values: dict[str, Any], where: str) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError("\n".join(_line(kind, where, one) for one in error.errors())) from error
+        raise RecipeError("\n".join(_line(kind, where, one) for one in error.errors())) from None  # the cause holds the values
 
 
 def _line(kind: type[Settings], where: str, error: Any) -> str:
@@ -72,7 +73,9 @@ def _line(kind: type[Settings], where: str, error: Any) -> str:
         return f"{where}{section}: no setting {last!r}{did_you_mean(last, _known(kind, places[:-1]))}"
     if error["type"] == "missing":
         return f"{where}{section}: setting {last!r} is missing"
-    return f"{where}{section}: {last!r}: {error['msg']} (found {error['input']!r:.80})"
+    plain = isinstance(error["input"], str | int | float) and last not in _SECRET  # a table may hold an address with a password
+    found = f" (found {error['input']!r:.80})" if plain else ""
+    return f"{where}{section}: {f'{last!r}: ' if last else ''}{error['msg']}{found}"
 
 
 def _known(kind: Any, places: list[str]) -> list[str]:

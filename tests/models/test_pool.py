@@ -1,5 +1,7 @@
 """Pools: what ships loads, what is wrong says so, and where a model is reached is not part of what it answers."""
 
+import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -63,11 +65,56 @@ def test_where_and_at_what_price_are_not_in_the_key() -> None:
         ({"kind": "recorded"}, "ledger"),
         ({"kind": "openai", "url": "localhost:8000"}, "http://"),
         ({"kind": "openai", "url": "http://me:secret@host/v1"}, "password"),
+        ({"kind": "openai", "url": "me:secret@host/v1"}, "http://"),
+        ({"kind": "openai", "url": "https://host/v1?api-key=secret"}, "query"),
+        ({"kind": "openai", "url": "https://host/v1#secret"}, "fragment"),
+        ({"kind": "openai", "url": "https://me:p/secret"}, "not an address"),
+        ({"kind": "openai", "url": "https://"}, "not an address"),
+        ({"kind": "openai", "key_env": "sk-secret"}, "CLINIC_KEY"),
+        ({"kind": "openai", "key_env": "1secret"}, "CLINIC_KEY"),
+        ({"kind": "openai", "key_env": "gsk_secret0123456789abcdef"}, "CLINIC_KEY"),
+        ({"kind": "openai", "key_env": "hf_secretABCDEFGHIJKLMNOPQRSTUVWXYZ"}, "CLINIC_KEY"),
+        ({"kind": "openai", "key_env": "my secret"}, "CLINIC_KEY"),
     ],
 )
-def test_an_entry_that_cannot_work_is_refused(values: dict[str, str], word: str) -> None:
-    with pytest.raises(ValueError, match=word):
+def test_an_entry_that_cannot_work_is_refused(tmp_path: Path, values: dict[str, str], word: str) -> None:
+    with pytest.raises(ValueError, match=word) as caught:
         ModelEntry(name="m", **values)  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+    (tmp_path / "my.toml").write_text(f"models = [{{ name = 'm', {', '.join(f'{name} = {json.dumps(value)}' for name, value in values.items())} }}]")
+    with pytest.raises(RecipeError, match=word) as wrong:
+        load_pool(f"{tmp_path}/my.toml")
+    assert "secret" not in "".join(traceback.format_exception(wrong.value))
+
+
+@pytest.mark.parametrize("name", ["A", "OPENAI_API_KEY", "my_openai_key_2024", "MyCompanyOpenAIKey", "_K2"])
+def test_names_of_variables_are_taken(name: str) -> None:
+    assert ModelEntry(name="m", kind="openai", key_env=name).key_env == name
+
+
+def test_mistakes_beside_a_secret_do_not_show_it(tmp_path: Path) -> None:
+    """A mistake of the whole entry has the table with all its values as input, a mistake of the pool every table."""
+    path = tmp_path / "my.toml"
+    one = '{ name = "m", kind = "recorded", url = "http://h/hush", organisation = "hush" }'
+    for models in (one, f"{one.replace('recorded', 'local')}, {one.replace('recorded', 'local')}", f"[{one}]"):
+        path.write_text(f"models = [{models}]")
+        with pytest.raises(RecipeError) as caught:
+            load_pool(str(path))
+        assert "hush" not in "".join(traceback.format_exception(caught.value)) and str(path) in str(caught.value)
+    path.write_text('models = [{ name = "m", kind = "openai", timeout = "soon", url = ["http://h/hush"] }]')
+    with pytest.raises(RecipeError, match=r"found 'soon'") as caught:
+        load_pool(str(path))
+    assert "hush" not in str(caught.value)
+    path.write_text('url = "hush" =')
+    with pytest.raises(RecipeError, match="not TOML") as caught:
+        load_pool(str(path))
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_a_key_where_a_model_should_stand_is_not_shown() -> None:
+    with pytest.raises(RecipeError, match="POOL/NAME") as caught:
+        load_entry("sk-proj-secret")
+    assert "secret" not in str(caught.value)
 
 
 def test_two_models_of_one_name_are_refused() -> None:

@@ -2,17 +2,33 @@
 
 import json
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from psycopref.errors import ModelError, RecipeError
 from psycopref.models.chat import Ask, BatchProvider, Message, Provider
 from psycopref.settings import Settings
 from psycopref.toml_files import DATA, checked, did_you_mean, locate, read_toml
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its message quotes the address
+        return False
+
+
+def _names_a_variable(name: str) -> bool:
+    """Whether this may name an environment variable; a key pasted in its place has a long part without `_`."""
+    longest = max(name.split("_"), key=len)
+    mixed = any(letter.isdigit() for letter in longest) and any(letter.islower() for letter in longest)
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and len(name) <= 64 and len(longest) < (12 if mixed else 20)
 
 
 class ModelEntry(Settings):
@@ -22,6 +38,8 @@ class ModelEntry(Settings):
     seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"`: rows in a batch).
     `system_role = false` is for models that take no system message: its text then opens the first user message.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
     kind: Literal["openai", "recorded", "local"]
@@ -41,14 +59,28 @@ class ModelEntry(Settings):
     context: int | None = Field(default=None, ge=1, exclude=True)
     system_role: bool = Field(default=True, exclude=True)
 
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if url and not url.lower().startswith(("http://", "https://")):
+            raise ValueError("`url` must begin with http:// or https://")
+        if any(sign in url for sign in "@?#"):
+            raise ValueError("`url` must hold no user name, password, query or fragment; name an environment variable in `key_env`")
+        if url and not _has_host(url):
+            raise ValueError("`url` is not an address such as http://localhost:8000/v1")
+        return url
+
+    @field_validator("key_env")
+    @classmethod
+    def _variable(cls, name: str) -> str:
+        if name and not _names_a_variable(name):
+            raise ValueError("`key_env` must be the name of an environment variable, such as CLINIC_KEY; the key itself belongs into no file")
+        return name
+
     @model_validator(mode="after")
     def _reachable(self) -> "ModelEntry":
         if self.kind == "recorded" and not self.ledger:
             raise ValueError("a recorded model needs `ledger`: the path of a .sqlite file, or the name of a shipped recording")
-        if self.url and urlsplit(self.url).scheme not in ("http", "https"):
-            raise ValueError("`url` must begin with http:// or https://")
-        if urlsplit(self.url).username or urlsplit(self.url).password:
-            raise ValueError("`url` must hold no user name or password; name an environment variable in `key_env`")
         return self
 
     @property
@@ -95,6 +127,8 @@ def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 class Pool(Settings):
     """Models that may answer, and judges that stand ready beside them (a judge is never drawn to answer)."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     name: str
     models: tuple[ModelEntry, ...] = Field(min_length=1)
     judges: tuple[ModelEntry, ...] = Field(default=(), exclude=True)
@@ -127,7 +161,8 @@ def load_entry(place: str) -> ModelEntry:
     if not suffix:
         pool, _, name = place.partition("/")
     if not name:
-        raise RecipeError(f"a model is named as POOL/NAME (such as 'judges/gpt-4o-2024-08-06') or written out as a table, found {place!r}")
+        found = f", found {place!r}" if _names_a_variable(re.sub(r"[.-]", "_", place)) and not place.startswith("sk-") else ""
+        raise RecipeError(f"a model is named as POOL/NAME (such as 'judges/gpt-4o-2024-08-06') or written out as a table{found}")
     return load_pool(pool + suffix.rstrip("/")).entry(name)
 
 
