@@ -1,7 +1,9 @@
 """The blind sheet, its way back, and figures that rest on annotations only."""
 
 import csv
+import traceback
 
+import numpy as np
 import pytest
 from small_world import STYLES, small_world
 
@@ -83,15 +85,20 @@ def test_a_filled_sheet_comes_back_in_source_terms(lab: Lab, tmp_path):
         ("nowhere,ann,overall,first", "not on the sheet"),
         ("{id},ann,overall,left", "first, second or tie"),
         ("{id},,overall,first", "annotator and item"),
-        ("{id},ann,overall,first\n{id},ann,overall,second", "chose twice"),
+        ("{id},ann,overall,first\n{id},ann,overall,second", "row 3: .* chose twice .* row 2"),
+        ("I never told,ann,overall,first", "row 2: its preference_id is not on the sheet"),
+        ("{id},ann,overall,I never told", "row 2"),
+        ("{id},I never told,never,first\n{id},I never told,never,second", "chose twice"),
+        ("{id},ann,overall,first,I never told", "row 2: seconds must be a number"),
     ],
 )
 def test_mistakes_on_a_sheet_are_named(lab: Lab, tmp_path, line: str, says: str):
     sheet = validated(lab).sheet
     path = tmp_path / "sheet.csv"
-    path.write_text("preference_id,annotator,item,choice\n" + line.format(id=sheet[0].preference_id) + "\n", encoding="utf-8")
-    with pytest.raises(SourceError, match=says):
+    path.write_text("preference_id,annotator,item,choice,seconds\n" + line.format(id=sheet[0].preference_id) + "\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=says) as caught:
         read_annotations(path, sheet)
+    assert "never" not in "".join(traceback.format_exception(caught.value)), "what stands in a shifted cell"
 
 
 def test_a_sheet_without_its_columns_or_in_another_encoding(lab: Lab, tmp_path):
@@ -121,3 +128,24 @@ def test_agreement_of_two_experts(lab: Lab):
 def test_one_expert_has_nobody_to_agree_with(lab: Lab):
     out = validated(lab, [said(row, "ann", "chosen") for row in W.preferences[:5]])
     assert {row.name for row in out.metrics} == {"expert.agreement"}
+
+
+def test_who_is_silent_does_not_lower_the_prevalence(lab: Lab):
+    notes = [said(row, who, "chosen") for n, row in enumerate(W.preferences[:30]) for who in ("ann", "ben", "cem") if who != ("ann", "ben", "cem")[n % 3]]
+    found = {row.name: row for row in validated(lab, notes).metrics if row.slice == "overall"}
+    assert found["experts.prevalence"].value == 1
+
+
+def test_the_experts_intervals_draw_whole_speeches(lab: Lab):
+    """Pairs of one speech that are judged alike say no more than one of them: the interval is that of the speeches."""
+    own: dict[str, list] = {}
+    for row in W.preferences:
+        own.setdefault(row.speech_id, []).append(row)
+    groups = [rows[:3] for rows in own.values() if len(rows) >= 3]
+    assert len(groups) >= 20
+    notes = [said(row, who, "chosen" if who == "ann" or n % 3 else "rejected") for n, rows in enumerate(groups) for row in rows for who in ("ann", "ben")]
+    found = {row.name: row for row in validated(lab, notes).metrics if row.slice == "overall"}["experts.raw"]
+    share = found.value
+    assert found.count == 3 * len(groups) and share == pytest.approx(np.mean([n % 3 > 0 for n in range(len(groups))]))
+    by_speech, by_pair = (3.92 * np.sqrt(share * (1 - share) / n) for n in (len(groups), 3 * len(groups)))
+    assert found.high - found.low == pytest.approx(by_speech, rel=0.25) and found.high - found.low > 1.3 * by_pair

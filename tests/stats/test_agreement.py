@@ -91,3 +91,15 @@ def test_categories_nobody_used_matter_to_weights():
 def test_interval_over_units_holds_the_value():
     found = coefficient_interval(np.repeat(FOUR, 5, axis=0), lambda u: krippendorff_alpha(u, "nominal", [1, 2, 3, 4, 5]), draws=300)
     assert found.low < found.value < found.high and found.n == 60
+
+
+def test_units_of_one_cluster_are_drawn_together():
+    units, clusters = np.repeat(FOUR[:10], 4, axis=0), [f"speech-{n}" for n in range(10) for _ in range(4)]
+
+    def alpha(u):
+        return krippendorff_alpha(u, "nominal", [1, 2, 3, 4, 5])
+
+    apart, together = coefficient_interval(units, alpha, 500), coefficient_interval(units, alpha, 500, clusters=clusters)
+    assert together.value == apart.value and together.n == apart.n == 40
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)
+    assert coefficient_interval(units, alpha, 500, clusters=[str(n) for n in range(100, 140)]) == apart, "every unit a cluster of its own"

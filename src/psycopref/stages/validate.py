@@ -1,7 +1,7 @@
 """A blind sheet of preference pairs for experts, and how far the experts agree with the pairs and with each other."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -56,6 +56,10 @@ class Validate(Stage):
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
 
+    @classmethod
+    def version(cls) -> int:
+        return 2
+
     def run(
         self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], annotations: Sequence[Annotation]
     ) -> Validated:
@@ -82,23 +86,28 @@ class Validate(Stage):
         return metric("expert.agreement", place, *mean_interval(score, part["speech_id"].to_list(), self.draws, self.seed, share=True))
 
     def _between(self, item: str, part: pl.DataFrame) -> list[Metric]:
-        """Agreement of the experts with each other: raw, kappa, alpha, AC1 and the prevalence without which kappa says little."""
-        wide = part.with_columns(code=pl.col("choice").replace_strict(_CODES, return_dtype=pl.Float64)).pivot("annotator", index="preference_id", values="code")
-        units = wide.drop("preference_id").cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        units = units[np.isfinite(units).sum(1) >= 2]
+        """Agreement of the experts with each other: raw, kappa, alpha, AC1 and the prevalence without which kappa says little.
+
+        It rests on the pairs that two or more judged; their speeches are what is drawn for the intervals.
+        """
+        coded = part.with_columns(code=pl.col("choice").replace_strict(_CODES, return_dtype=pl.Float64))
+        wide = coded.pivot("annotator", index=["preference_id", "speech_id"], values="code")
+        units = wide.drop("preference_id", "speech_id").cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        both = np.isfinite(units).sum(1) >= 2
+        units, speeches = units[both], wide["speech_id"].filter(pl.Series(both)).to_list()
         if units.shape[0] < 2:
             return []
         known = sorted(_CODES.values())
-        two = units[np.isfinite(units).all(1)] if units.shape[1] == 2 else units[:0]
-        found = {
-            "experts.raw": coefficient_interval(units, _raw, self.draws, self.seed),
-            "experts.alpha": coefficient_interval(units, lambda u: krippendorff_alpha(u, "nominal", known), self.draws, self.seed),
-            "experts.fleiss": coefficient_interval(units, lambda u: fleiss_kappa(u, known), self.draws, self.seed),
-            "experts.ac1": coefficient_interval(units, lambda u: gwet_ac(u, "none", known), self.draws, self.seed),
-            "experts.prevalence": coefficient_interval(units, lambda u: float(np.nanmean(u == _CODES["chosen"])), self.draws, self.seed),
+        coefficients: dict[str, Callable[[Floats], float]] = {
+            "experts.raw": _raw,
+            "experts.alpha": lambda u: krippendorff_alpha(u, "nominal", known),
+            "experts.fleiss": lambda u: fleiss_kappa(u, known),
+            "experts.ac1": lambda u: gwet_ac(u, "none", known),
+            "experts.prevalence": _prevalence,
         }
-        if len(two) >= 2:
-            found["experts.kappa"] = coefficient_interval(two, lambda u: cohen_kappa(u[:, 0], u[:, 1], "none", known), self.draws, self.seed)
+        if units.shape[1] == 2:
+            coefficients["experts.kappa"] = lambda u: cohen_kappa(u[:, 0], u[:, 1], "none", known)
+        found = {name: coefficient_interval(units, one, self.draws, self.seed, speeches) for name, one in coefficients.items()}
         return [metric(name, item, *figure) for name, figure in found.items() if np.isfinite(figure.value)]
 
 
@@ -152,17 +161,17 @@ def read_annotations(path: Path, sheet: Sequence[SheetRow]) -> list[Annotation]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as a UTF-8 CSV file ({type(error).__name__}); save the sheet as CSV UTF-8") from error
+        raise SourceError(f"{path}: cannot be read as a UTF-8 CSV file ({type(error).__name__}); save the sheet as CSV UTF-8") from None
     lacking = [name for name in COLUMNS[:4] if not rows or name not in rows[0]]
     if lacking:
         raise SourceError(f"{path}: no rows, or no column {lacking[0]!r}; a sheet has the columns {list(COLUMNS)}")
-    return _unique([_annotation(path, number, row, known) for number, row in enumerate(rows, 2) if (row["choice"] or "").strip()], path)
+    return _unique([(number, _annotation(path, number, row, known)) for number, row in enumerate(rows, 2) if (row["choice"] or "").strip()], path)
 
 
 def _annotation(path: Path, number: int, row: dict[str, str], known: set[str]) -> Annotation:
     pair, who, item, side = (str(row[name] or "").strip() for name in COLUMNS[:4])
     if pair not in known:
-        raise SourceError(f"{path} row {number}: preference_id {pair!r:.60} is not on the sheet; keep that column as it was written")
+        raise SourceError(f"{path} row {number}: its preference_id is not on the sheet; keep that column as it was written")
     if side.lower() not in ("first", "second", "tie"):
         raise SourceError(f"{path} row {number}: choice must be first, second or tie")
     if not who or not item:
@@ -175,17 +184,23 @@ def _seconds(path: Path, number: int, row: dict[str, str]) -> float:
     value = (row.get("seconds") or "").strip()
     try:
         return float(value or 0)
-    except ValueError as error:
-        raise SourceError(f"{path} row {number}: seconds must be a number or empty") from error
+    except ValueError:
+        raise SourceError(f"{path} row {number}: seconds must be a number or empty") from None
 
 
-def _unique(rows: list[Annotation], path: Path) -> list[Annotation]:
-    seen: set[str] = set()
-    for row in rows:
+def _unique(rows: list[tuple[int, Annotation]], path: Path) -> list[Annotation]:
+    seen: dict[str, int] = {}
+    for number, row in rows:
         if row.annotation_id in seen:
-            raise SourceError(f"{path}: annotator {row.annotator!r} chose twice for {row.preference_id!r} on {row.item!r}; keep one of the rows")
-        seen.add(row.annotation_id)
-    return rows
+            where = f"{path} row {number}"
+            raise SourceError(f"{where}: one annotator chose twice for one pair and item, here and in row {seen[row.annotation_id]}; keep one of the rows")
+        seen[row.annotation_id] = number
+    return [row for _, row in rows]
+
+
+def _prevalence(units: Floats) -> float:
+    """The share of choices that were for the pair's chosen response; who was silent does not count."""
+    return float((units[np.isfinite(units)] == _CODES["chosen"]).mean())
 
 
 def _raw(units: Floats) -> float:

@@ -1,12 +1,12 @@
 """Agreement between raters beyond chance: Cohen, Fleiss, Krippendorff and Gwet, on units x raters with gaps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from psycopref.stats.intervals import Floats, Interval, percentile, weights
+from psycopref.stats.intervals import Floats, Interval, codes, percentile, weights
 
 Weighting = Literal["none", "linear", "quadratic"]
 Level = Literal["nominal", "ordinal"]
@@ -69,10 +69,13 @@ def gwet_ac(ratings: ArrayLike, kind: Weighting = "none", categories: ArrayLike 
     return _beyond(_seen(counts, weight), chance)
 
 
-def coefficient_interval(ratings: ArrayLike, coefficient: Callable[[Floats], float], draws: int = 2000, seed: int = 0) -> Interval:
-    """A coefficient of a (units, raters) matrix with a percentile interval over units."""
+def coefficient_interval(
+    ratings: ArrayLike, coefficient: Callable[[Floats], float], draws: int = 2000, seed: int = 0, clusters: Sequence[str] | None = None
+) -> Interval:
+    """A coefficient of a (units, raters) matrix with a percentile interval; whole clusters of units are drawn (units where none are given)."""
     data = np.asarray(ratings, dtype=np.float64)
-    drawn = [coefficient(np.repeat(data, row.astype(np.int64), axis=0)) for block in weights(len(data), draws, seed) for row in block]
+    code, many = (np.arange(len(data)), len(data)) if clusters is None else codes(clusters)
+    drawn = [coefficient(np.repeat(data, row[code].astype(np.int64), axis=0)) for block in weights(many, draws, seed) for row in block]
     return percentile(coefficient(data), np.asarray(drawn), len(data))
 
 
