@@ -64,3 +64,8 @@ def test_the_seven_asks_of_a_speech_share_all_but_the_principle() -> None:
     shared = next(n for n, letters in enumerate(zip(*texts, strict=False)) if len(set(letters)) > 1)
     assert shared / max(map(len, texts)) > 0.8
     assert len({ask.call_id for ask in asks}) == 7
+
+
+def test_half_a_surrogate_pair_in_a_rationale_is_replaced() -> None:
+    found = read_ratings(answer(1, 5).replace('"r"', r'"so \ud83d sad \ud83d\ude42"'), 2, SCALE)
+    assert found is not None and [one.rationale for one in found] == ["so ? sad \U0001f642"] * 2

@@ -1,7 +1,9 @@
 """Calls made elsewhere: what is missing goes out in the batch format, answers come back, and the run makes no call."""
 
 import json
+import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import Loopback
@@ -9,7 +11,12 @@ from test_kill import RECIPE
 
 from psycopref import runs
 from psycopref.cli import main
+from psycopref.errors import StoreError
+from psycopref.missing import ASKS, add
+from psycopref.models.chat import Ask, Message, Reply
 from psycopref.progress import Progress
+from psycopref.store.keys import canonical
+from psycopref.store.ledger import Ledger
 
 
 def batched(server: Loopback, asks: str) -> str:
@@ -61,3 +68,81 @@ def test_answers_nobody_asked_for_are_refused(tmp_path: Path, capsys: pytest.Cap
         assert message in error and "nothing was added" in error
         assert main(["calls", "missing", str(recipe), "--work", work]) == 0
         assert capsys.readouterr().out == asks
+
+
+ASK = Ask("m", (Message("user", "one\u2028two\x85three"),))
+SECRET = "I never told anyone"
+
+
+def added(work: Path, *lines: object, raw: bytes = b"") -> tuple[int, Reply | None]:
+    """What `add` made of a batch answer file: how many were new, and the reply to ASK."""
+    (work / ASKS).write_text(canonical(ASK) + "\n", encoding="utf-8")
+    path, ledger = work / "replies.jsonl", Ledger(work / "calls.sqlite")
+    path.write_bytes(raw + "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode("utf-8", "surrogatepass"))
+    try:
+        return add(ledger, path), ledger.get([ASK.call_id]).get(ASK.call_id)
+    finally:
+        ledger.close()
+
+
+def line(body: object, status: int = 200, **more: object) -> dict[str, Any]:
+    return {"custom_id": ASK.call_id, "response": {"status_code": status, "body": body}, "error": None, **more}
+
+
+def said(content: object, **more: object) -> dict[str, Any]:
+    return {"model": "m-1", "choices": [{"message": {"content": content}, "finish_reason": "stop"}], **more}
+
+
+def test_line_separators_inside_texts_are_not_line_ends(tmp_path: Path) -> None:
+    assert added(tmp_path, line(said("a\u2028b\x85c"))) == (1, Reply(ASK.call_id, "ok", "a\u2028b\x85c", version="m-1"))
+
+
+def test_what_a_provider_leaves_open_is_nought(tmp_path: Path) -> None:
+    usage = {"prompt_tokens": None, "completion_tokens": None}
+    assert added(tmp_path, line(said("a", usage=usage) | {"model": None}), raw=b"\xef\xbb\xbf") == (1, Reply(ASK.call_id, "ok", "a"))
+
+
+def test_half_a_surrogate_pair_in_a_reply_is_replaced(tmp_path: Path) -> None:
+    raw = json.dumps(line(said("a \ud83d"))).encode() + b"\r\n\r\n"
+    assert added(tmp_path, raw=raw) == (1, Reply(ASK.call_id, "ok", "a ?", version="m-1"))
+
+
+@pytest.mark.parametrize(
+    "row", [line({"error": {"code": "content_filter", "message": SECRET}}, 400), line(None, 400, error={"code": "content_filter", "message": SECRET})]
+)
+def test_a_filtered_request_is_a_final_answer_as_it_is_live(tmp_path: Path, row: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert added(tmp_path, row) == (1, Reply(ASK.call_id, "filtered", ""))
+    assert capsys.readouterr().err == ""
+
+
+def test_lines_passed_over_are_counted_by_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expired = {"custom_id": ASK.call_id, "response": None, "error": {"code": "batch_expired", "message": SECRET}}
+    rows = [line({"error": {"message": SECRET}}, 500), line({"error": {"code": "bad", "message": SECRET}}, 400), line({}, 500), expired, line(None)]
+    assert added(tmp_path, *rows, expired | {"error": {"code": SECRET}}) == (0, None)
+    error = capsys.readouterr().err
+    assert "6 lines were passed over (1 with error batch_expired, 1 with status 400, 2 with status 500, 2 without an answer)" in error
+    assert SECRET not in error and "still missing" in error
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (json.dumps(line({"choices": [{"message": None}]})).encode(), "not a chat completion"),
+        (json.dumps(line({"choices": [SECRET]})).encode(), "not a chat completion"),
+        (json.dumps(line(SECRET)).encode(), "not a chat completion"),
+        (json.dumps(line(said([SECRET]))).encode(), "not a chat completion"),
+        (json.dumps(line(said("a", usage=SECRET))).encode(), "not a chat completion"),
+        (json.dumps({"custom_id": ASK.call_id, "response": SECRET}).encode(), "not a batch answer"),
+        (json.dumps({"custom_id": [SECRET], "response": {}}).encode(), "not a batch answer"),
+        (json.dumps([SECRET]).encode(), "not a batch answer"),
+        (SECRET.encode(), "not a batch answer"),
+        (SECRET.encode() + b" \xe9", "not UTF-8"),
+    ],
+)
+def test_a_line_that_is_no_answer_is_named_and_not_quoted(tmp_path: Path, row: bytes, says: str) -> None:
+    with pytest.raises(StoreError, match=f"line 2: .*{says}.*nothing was added") as caught:
+        added(tmp_path, raw=json.dumps(line(said("a"))).encode() + b"\n" + row + b"\n")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    ledger = Ledger(tmp_path / "calls.sqlite")
+    assert not ledger.ids()
+    ledger.close()

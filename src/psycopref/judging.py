@@ -88,5 +88,6 @@ def read_ratings(text: str, count: int, instrument: Instrument) -> list[Score] |
             return None
         if not instrument.low <= row["score"] <= instrument.high:
             return None
-        scores[row["response"]] = Score(row["score"], str(row.get("rationale", "")))
+        rationale = str(row.get("rationale", "")).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
+        scores[row["response"]] = Score(row["score"], rationale)
     return [scores[n] for n in range(1, count + 1)] if set(scores) == set(range(1, count + 1)) else None

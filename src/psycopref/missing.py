@@ -1,7 +1,9 @@
 """Calls made elsewhere: what a recipe still has to ask, in the providers' batch format, and the replies taken in."""
 
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,15 +67,18 @@ def add(ledger: Ledger, path: Path) -> int:
         raise StoreError(f"{path}: no such file; give a ledger (.sqlite) or the batch answers (.jsonl)")
     if path.suffix == ".sqlite":
         return ledger.merge(path)
-    asked = _asked(ledger.path.with_name(ASKS))
-    rows = list(_replies(path, asked))
-    return ledger.add(rows, "batch")
+    asked, passed = _asked(ledger.path.with_name(ASKS)), Counter[str]()
+    new = ledger.add(list(_replies(path, asked, passed)), "batch")
+    if passed:
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
+        print(f"{path}: {passed.total()} lines were passed over ({why}); their calls are still missing", file=sys.stderr)
+    return new
 
 
 def _asked(path: Path) -> dict[str, Ask]:
     if not path.is_file():
         raise StoreError(f"{path}: missing, so replies cannot be matched to their requests; run `psycopref calls missing RECIPE` in this workspace first")
-    asks = [_ask(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    asks = [_ask(json.loads(line)) for line in path.read_text(encoding="utf-8").split("\n") if line]
     return {ask.call_id: ask for ask in asks}
 
 
@@ -82,28 +87,62 @@ def _ask(values: dict[str, Any]) -> Ask:
     return Ask(messages=messages, **values)
 
 
-def _replies(path: Path, asked: dict[str, Ask]) -> Iterator[tuple[Ask, Reply]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            call_id, response = row["custom_id"], row.get("response") or {}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(
-                f"{path} line {number}: not a batch answer ({type(error).__name__}); each line needs custom_id and response; nothing was added"
-            ) from error
+def _replies(path: Path, asked: dict[str, Ask], passed: Counter[str]) -> Iterator[tuple[Ask, Reply]]:
+    """The final answers of a batch answer file; what is none is counted in `passed` by its reason."""
+    from psycopref.models.openai import _FILTERED, _code
+
+    for where, row in _lines(path):
+        call_id, response = row.get("custom_id"), row.get("response") or {}
+        if not isinstance(call_id, str) or not isinstance(response, dict):
+            raise StoreError(f"{where}: not a batch answer; each line needs custom_id and response; nothing was added")
         if call_id not in asked:
-            raise ModelError(f"{path} line {number}: {call_id!r} was not asked for by the last `psycopref calls missing`; nothing was added")
-        if response.get("status_code", 200) == 200 and "body" in response:
-            yield asked[call_id], _reply(call_id, response["body"], f"{path} line {number}")
+            called = repr(call_id) if re.fullmatch(r"call-[0-9a-f]{1,24}", call_id) else "its custom_id"
+            raise ModelError(f"{where}: {called} was not asked for by the last `psycopref calls missing`; nothing was added")
+        status, body = response.get("status_code", 200), response.get("body")
+        code = f"{_code(body)} {_code(row.get('error'))}"
+        if status == 400 and _FILTERED in code:
+            yield asked[call_id], Reply(call_id, "filtered", "")
+        elif status == 200 and body is not None:
+            yield asked[call_id], _reply(call_id, body, where)
+        else:
+            passed[_reason(status, row.get("error"))] += 1
 
 
-def _reply(call_id: str, answer: dict[str, Any], where: str) -> Reply:
+def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of each line that is not empty; errors hold none of it."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{path} line {number}"
+            try:
+                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8")) if line.strip() else None
+            except UnicodeDecodeError as error:
+                raise StoreError(f"{where}: not UTF-8 (byte {error.start + 1} of the line); save the file as UTF-8; nothing was added") from None
+            except (ValueError, RecursionError):
+                raise StoreError(f"{where}: not a batch answer, not even JSON; each line needs custom_id and response; nothing was added") from None
+            if isinstance(row, dict):
+                yield where, row
+            elif line.strip():
+                raise StoreError(f"{where}: not a batch answer; each line needs custom_id and response; nothing was added")
+
+
+def _reason(status: Any, error: Any) -> str:
+    if status != 200:
+        return f"with status {status}" if isinstance(status, int) else "with a status that is no number"
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"with error {code}" if isinstance(code, str) and re.fullmatch(r"\w{1,40}", code) else "without an answer"
+
+
+def _reply(call_id: str, answer: Any, where: str) -> Reply:
     try:
         choice = answer["choices"][0]
         message, reason = choice["message"], choice.get("finish_reason")
-    except (KeyError, IndexError, TypeError) as error:
-        raise StoreError(f"{where}: the body is not a chat completion ({type(error).__name__}); nothing was added") from error
-    outcome: Outcome = "refused" if message.get("refusal") else {"length": "truncated", "content_filter": "filtered"}.get(reason, "ok")  # type: ignore[assignment]
-    usage = answer.get("usage") or {}
-    text = message.get("content") or message.get("refusal") or ""
-    return Reply(call_id, outcome, text, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), 0.0, answer.get("model", ""))
+        refusal, text = message.get("refusal") or "", message.get("content") or ""
+        usage, version = answer.get("usage") or {}, answer.get("model") or ""
+        tokens = (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise StoreError(f"{where}: the body is not a chat completion ({type(error).__name__}); nothing was added") from None
+    if not all(isinstance(one, str) for one in (refusal, text, version)) or not all(isinstance(one, int) for one in tokens):
+        raise StoreError(f"{where}: the body is not a chat completion (text, model or usage of a wrong kind); nothing was added")
+    outcome: Outcome = "refused" if refusal else "truncated" if reason == "length" else "filtered" if reason == "content_filter" else "ok"
+    kept = (text or refusal).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
+    return Reply(call_id, outcome, kept, *tokens, 0.0, version.encode("utf-8", "replace").decode())
