@@ -2,15 +2,18 @@
 
 import re
 import string
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from psycopref.errors import RecipeError
 from psycopref.models.chat import Message
 from psycopref.settings import Settings
-from psycopref.toml_files import locate
+from psycopref.toml_files import checked, locate
 
+_OPTIONAL = frozenset({"history", "low", "high"})
+_PRINCIPLE = frozenset({"title", "definition", "criteria"})
 _TAG = re.compile(r"<(/?)(client|counselor|response)\b", re.IGNORECASE)
 
 
@@ -21,27 +24,63 @@ class Prompt(Settings):
     system: str
     user: str
 
+    @model_validator(mode="after")
+    def _readable(self) -> "Prompt":
+        for part, text in (("system", self.system), ("user", self.user)):
+            for number, line in enumerate(text.split("\n"), 1):
+                if not _braces_are_slots(line):
+                    raise ValueError(f"line {number} of the {part} part: a brace that is no slot; a slot is {{name}}, and a brace itself is {{{{ or }}}}")
+        return self
+
     def slots(self) -> set[str]:
         """The names of the slots of both parts."""
         return {name for part in (self.system, self.user) for _, name, _, _ in string.Formatter().parse(part) if name}
 
     def fill(self, **values: str | int) -> tuple[Message, ...]:
-        """The messages with every slot filled; RecipeError where the slots are not exactly these."""
-        unknown = self.slots() - set(values)
+        """The messages with every slot filled.
+
+        RecipeError where a slot has no value, or a value has no slot. Turns before a speech (`history`), the ends of a scale and
+        all but one of the three slots that tell a principle may be left out.
+        """
+        slots = self.slots()
+        unknown = slots - set(values)
         if unknown:
             raise RecipeError(f"prompt {self.name!r}: no value for slot {sorted(unknown)}; the slots here are {sorted(values)}")
+        lacking = set(values) - slots - _OPTIONAL - _PRINCIPLE
+        if lacking:
+            raise RecipeError(
+                f"prompt {self.name!r}: no slot {sorted(lacking)}, so the model would not be shown it; write {_written(lacking)} where it belongs"
+            )
+        if _PRINCIPLE & set(values) and not _PRINCIPLE & slots:
+            raise RecipeError(f"prompt {self.name!r}: none of {_written(_PRINCIPLE)}, so every principle would be asked for alike; write one at least")
         parts = [("system", self.system), ("user", self.user)]
         return tuple(Message(role, text.format(**values)) for role, text in parts if text)  # type: ignore[arg-type]
+
+
+def _braces_are_slots(line: str) -> bool:
+    try:
+        slots = [found[1:] for found in string.Formatter().parse(line) if found[1] is not None]
+    except ValueError:
+        return False
+    return all(name and name.isidentifier() and not form and not conversion for name, form, conversion in slots)
+
+
+def _written(slots: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in sorted(slots))
 
 
 def load_prompt(name: str) -> Prompt:
     """A shipped prompt by name or any Markdown file by path."""
     path = locate("prompts", name, ".md")
-    sections = re.split(r"^## (system|user)\s*$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__}); save it as UTF-8") from None
+    sections = re.split(r"^## (system|user)\s*$", text, flags=re.MULTILINE)
     found = {name: text.strip() for name, text in zip(sections[1::2], sections[2::2], strict=True)}
     if "user" not in found:
         raise RecipeError(f"{path}: a prompt needs a section headed '## user' ('## system' is optional)")
-    return Prompt(name=name, system=found.get("system", ""), user=found["user"])
+    return checked(Prompt, {"name": name, "system": found.get("system", ""), "user": found["user"]}, str(path))
 
 
 def _load(value: Any) -> Any:

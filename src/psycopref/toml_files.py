@@ -75,7 +75,7 @@ def _line(kind: type[Settings], where: str, error: Any) -> str:
         return f"{where}{section}: setting {last!r} is missing"
     plain = isinstance(error["input"], str | int | float) and last not in _SECRET  # a table may hold an address with a password
     found = f" (found {error['input']!r:.80})" if plain else ""
-    return f"{where}{section}: {f'{last!r}: ' if last else ''}{error['msg']}{found}"
+    return f"{where}{section}: {f'{last!r}: ' if last else ''}{error['msg'].removeprefix('Value error, ')}{found}"
 
 
 def _known(kind: Any, places: list[str]) -> list[str]:
