@@ -59,6 +59,8 @@ def main() -> None:
         rated.append((ask, reply(ask, json.dumps(answer, ensure_ascii=False))))
     ledger.add(rated, "rate")
     ledger.pack()
+    ledger.close()
+    OUT.chmod(0o644)
     print(f"{OUT}: {len(rows)} responses, {len(rated)} judge calls, {OUT.stat().st_size / 1e6:.1f} MB")
 
 

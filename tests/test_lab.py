@@ -1,5 +1,6 @@
 """The lab does a stage once."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,3 +87,28 @@ def test_stray_parts_are_cleared_when_the_step_is_whole(lab: Lab) -> None:
 def test_the_workspace_is_private(tmp_path: Path) -> None:
     with Lab(tmp_path / "w") as lab:
         assert lab.work.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with Lab(tmp_path) as lab:
+        assert lab.work.stat().st_mode & 0o777 == 0o755
+        assert all(path.stat().st_mode & 0o077 == 0 for path in (lab.work / "steps", lab.ledger.path))
+
+
+@pytest.mark.parametrize("edit", [("settings", {"by": 2, "runs": []}), ("version", 2), ("inputs", []), ("stage", "counts"), ("key", "0" * 64)])
+def test_an_edited_manifest_is_found_out(lab: Lab, edit: tuple[str, object]) -> None:
+    lab.do(Count(), ROWS)
+    folder = next(steps.listed(lab.work / "steps"))
+    manifest = steps.load_manifest(folder)
+    assert steps.verify(folder) == []
+    (folder / "manifest.json").write_text(json.dumps({**manifest, edit[0]: edit[1]}), encoding="utf-8")
+    assert "manifest.json: changed since it was written" in steps.verify(folder)[0]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"stage": "count"}', "{"])
+def test_what_is_no_manifest_is_found_out(lab: Lab, text: str) -> None:
+    lab.do(Count(), ROWS)
+    folder = next(steps.listed(lab.work / "steps"))
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    assert "delete the folder" in steps.verify(folder)[0]

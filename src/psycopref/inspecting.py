@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -42,7 +41,7 @@ def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
 
 def headline(run_folder: Path) -> str:
     """The main figures of a run as plain lines."""
-    rows = json.loads((run_folder / "metrics.json").read_text(encoding="utf-8"))
+    rows = runs.read_json(run_folder / "metrics.json")
     lines = []
     for row in rows:
         if row["name"] in _HEAD and not str(row["slice"]).startswith("topic:"):
@@ -56,16 +55,23 @@ def show(work: Path, what: str, rows: int) -> None:
     step, _, table = what.partition("/")
     folder = work / "steps" / step
     if not what:
-        names = sorted(path.name for path in (work / "runs").glob("*"))
-        _view(f"runs in {work}", ["run"], [[name] for name in names])
-    elif (work / "runs" / what).is_dir():
+        _view(f"runs in {work}", ["run", ""], [[path.name, "" if runs.finished(path) else "did not end"] for path in _folders(work / "runs")])
+    elif what in [path.name for path in _folders(work / "runs")]:
         _show_run(runs.latest(work, what))
-    elif not folder.is_dir():
+    elif folder.name != step or folder not in _folders(work / "steps"):
         raise StoreError(f"{work}: no run and no step is named {step!r}; `psycopref show` lists the runs, `psycopref show RUN` its steps")
+    elif step.endswith(".part"):
+        raise StoreError(
+            f"{folder}: under way or interrupted, so it has no manifest and no tables yet; leave it: a run of its recipe goes on from what is in it"
+        )
     elif table:
         _show_table(folder, table, rows)
     else:
         print(json.dumps(steps.load_manifest(folder), indent=1, ensure_ascii=False))
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*") if path.is_dir())
 
 
 def _show_run(place: Path) -> None:
@@ -78,12 +84,9 @@ def _show_run(place: Path) -> None:
 
 
 def _show_table(folder: Path, table: str, rows: int) -> None:
-    entry = steps.load_manifest(folder)["outputs"].get(table)
-    if entry is None or not entry["row"]:
-        known = [name for name, one in steps.load_manifest(folder)["outputs"].items() if one["row"]]
-        raise StoreError(f"{folder}: no table {table!r}; there are {known}")
+    frame = steps.frame(folder, table)
     with pl.Config(tbl_rows=rows, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=200):
-        print(pl.read_parquet(folder / entry["file"]).head(rows))
+        print(frame.head(rows))
 
 
 def calls(work: Path, action: str | None, file: str | None) -> int:
@@ -114,11 +117,16 @@ def verify(work: Path) -> int:
     """Check every finished step and every call; prints what is wrong; 0 when nothing is."""
     folders = list(steps.listed(work / "steps"))
     problems = [problem for folder in folders for problem in steps.verify(folder)]
-    ledger = _open(work)
-    problems += [f"{ledger.path}: {line}" for line in ledger.check()]
-    problems += [f"{ledger.path}: {call_id} is not the id of its request" for call_id in ledger.wrong_ids()]
+    calls_kept = 0
+    try:
+        ledger = _open(work)
+        problems += [f"{ledger.path}: {line}" for line in ledger.check()]
+        problems += [f"{ledger.path}: {call_id} is not the id of its request" for call_id in ledger.wrong_ids()]
+        problems += [f"{ledger.path}: the reply of {call_id} changed since it was written" for call_id in ledger.changed()]
+        calls_kept = sum(row["calls"] for row in ledger.summary())
+    except StoreError as error:
+        problems.append(str(error))
     for problem in problems:
         print(problem)
-    total: list[dict[str, Any]] = ledger.summary()
-    print(f"{len(folders)} steps, {sum(row['calls'] for row in total)} calls: {'all as written' if not problems else f'{len(problems)} problems'}")
+    print(f"{len(folders)} steps, {calls_kept} calls: {'all as written' if not problems else f'{len(problems)} problems'}")
     return 1 if problems else 0

@@ -39,8 +39,8 @@ class Lab:
         self.work = work
         self.progress = progress or Progress()
         try:
-            (work / "steps").mkdir(parents=True, exist_ok=True)
-            os.chmod(work, 0o700)
+            work.mkdir(mode=0o700, parents=True, exist_ok=True)  # a folder that was there keeps its rights; what is made in it is private
+            (work / "steps").mkdir(mode=0o700, exist_ok=True)
             self._lock = (work / "lock").open("a+")
         except OSError as error:
             raise steps.explain(error, work) from error
@@ -79,12 +79,12 @@ class Lab:
         name = type(stage).__name__.lower()
         out_type = get_type_hints(type(stage).run)["return"]
         inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [keys.file_digest(path) for path in stage.reads()]
-        key = keys.digest({"stage": name, "version": stage.version(), "settings": keys.plain(stage), "inputs": inputs})
+        head = {"stage": name, "version": stage.version(), "settings": keys.plain(stage), "inputs": inputs}
+        key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
         if not folder.is_dir():
-            manifest = {"stage": name, "version": stage.version(), "key": key, "settings": keys.plain(stage), "inputs": inputs, "psycopref": __version__}
-            self._make(folder, lambda: stage.run(self, *args, **kwargs), manifest)
+            self._make(folder, lambda: stage.run(self, *args, **kwargs), {**head, "key": key, "psycopref": __version__})
             found = False
         else:
             found = True

@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,25 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
   call_id TEXT PRIMARY KEY, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
-  stage TEXT NOT NULL, finished_at TEXT NOT NULL
+  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 """
-_COLUMNS = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
+_REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
+_COLUMNS = "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage, finished_at"
+_WHY = {
+    "SQLITE_FULL": "no room to write; free some space and run again",
+    "SQLITE_IOERR": "no room to write, or the disk failed; free some space and run again",
+    "SQLITE_BUSY": "another program is writing to it; wait for it or end it, and run again",
+    "SQLITE_LOCKED": "another program is writing to it; wait for it or end it, and run again",
+    "SQLITE_READONLY": "may not be written; choose another --work folder or change its rights",
+    "SQLITE_CANTOPEN": "cannot be opened; choose another --work folder or change its rights",
+}
+_DAMAGED = "damaged, or not a ledger of calls; move it away, or choose another --work folder"
+
+
+def reply_digest(call_id: str, outcome: str, text: str, tokens_in: int, tokens_out: int, seconds: float, version: str) -> str:
+    """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them back."""
+    return digest([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])[:32]
 
 
 class Ledger:
@@ -26,16 +42,42 @@ class Ledger:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
-        try:
+        if not read_only and not path.exists():
+            with suppress(OSError):  # SQLite says what is wrong with the folder
+                path.touch(mode=0o600)
+        with self._sound():
             uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if read_only else path.absolute().as_uri()
             self._db = sqlite3.connect(uri, uri=True, timeout=30.0)
             if not read_only:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_SCHEMA)
+                self._prepare()
             self._db.execute("SELECT 1 FROM calls LIMIT 1")
+
+    def _prepare(self) -> None:
+        """The pragmas and the table; replies kept before there were digests get theirs."""
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+        self._db.create_function("reply_digest", 7, reply_digest, deterministic=True)
+        if self._has_digests():
+            return
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            if not self._has_digests():
+                self._db.execute("ALTER TABLE calls ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+                self._db.execute(f"UPDATE calls SET digest = reply_digest({_REPLY})")
+
+    def _has_digests(self, database: str = "main") -> bool:
+        return "digest" in [row[0] for row in self._db.execute("SELECT name FROM pragma_table_info('calls', ?)", [database])]
+
+    @contextmanager
+    def _sound(self, what: str = "") -> Iterator[None]:
+        """StoreError for whatever SQLite cannot do, without its own words: they may quote a reply."""
+        try:
+            yield
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: not usable as a ledger of calls ({error}); move it away, or choose another --work folder") from error
+            name = getattr(error, "sqlite_errorname", "") or ""
+            why = next((said for start, said in _WHY.items() if name.startswith(start)), _DAMAGED)
+            raise StoreError(f"{self.path}: {what}{why}{f' ({name})' if name else ''}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -44,70 +86,97 @@ class Ledger:
     def get(self, call_ids: Sequence[str]) -> dict[str, Reply]:
         """The replies that are there, by call id."""
         found: dict[str, Reply] = {}
-        for start in range(0, len(call_ids), 500):
-            part = call_ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            for row in self._db.execute(f"SELECT {_COLUMNS} FROM calls WHERE call_id IN ({marks})", list(part)):
-                found[row[0]] = Reply(*row)
+        with self._sound():
+            for start in range(0, len(call_ids), 500):
+                part = call_ids[start : start + 500]
+                marks = ",".join("?" * len(part))
+                for row in self._db.execute(f"SELECT {_REPLY} FROM calls WHERE call_id IN ({marks})", list(part)):
+                    found[row[0]] = Reply(*row)
         return found
 
     def add(self, rows: Iterable[tuple[Ask, Reply]], stage: str) -> int:
         """Keep finished calls in one commit; a call that is there already stays as it is. Gives how many were new."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        values = [(r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now) for a, r in rows]
-        try:
-            with self._db:
-                before = self._db.total_changes
-                self._db.executemany("INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?)", values)
-                return self._db.total_changes - before
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path}: {len(values)} finished calls could not be kept ({error}); free some space or end the other program, and run again"
-            ) from error
+        values = [
+            (r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
+        ]
+        with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
+            before = self._db.total_changes
+            self._db.executemany(f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            return self._db.total_changes - before
 
     def summary(self) -> list[dict[str, Any]]:
         """Calls, outcomes and tokens by stage and model."""
         query = """SELECT stage, model, outcome, COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out
                    FROM calls GROUP BY stage, model, outcome ORDER BY stage, model, outcome"""
-        cursor = self._db.execute(query)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        with self._sound():
+            cursor = self._db.execute(query)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def merge(self, other: Path) -> int:
         """Take in the calls of another ledger file; gives how many were new."""
-        Ledger(other, read_only=True).close()
-        try:
+        with self._sound(f"the calls of {other} could not be taken in: "):
             self._db.execute("ATTACH DATABASE ? AS other", [str(other)])
-            with self._db:
-                before = self._db.total_changes
-                self._db.execute("INSERT OR IGNORE INTO calls SELECT * FROM other.calls WHERE ask != ''")
-                return self._db.total_changes - before
-        except sqlite3.Error as error:
-            raise StoreError(f"{other}: its calls could not be taken in ({error})") from error
-        finally:
-            self._db.execute("DETACH DATABASE other")
+            try:
+                problems = self._changed("other")
+                if problems:
+                    raise StoreError(f"{other}: {len(problems)} replies are not as they were written, the first {problems[0]}; nothing was taken in")
+                with self._db:
+                    before = self._db.total_changes
+                    take = f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest) SELECT {_COLUMNS}, reply_digest({_REPLY}) FROM other.calls WHERE ask != ''"
+                    self._db.execute(take)
+                    return self._db.total_changes - before
+            finally:
+                self._db.execute("DETACH DATABASE other")
 
     def pack(self) -> None:
         """Make it one small recording to ship: no WAL beside it, no dates, no requests (their ids find the answers)."""
-        self._db.execute("UPDATE calls SET finished_at = '', ask = ''")
-        self._db.commit()
-        self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.execute("VACUUM")
+        with self._sound():
+            self._db.execute("UPDATE calls SET finished_at = '', ask = ''")
+            self._db.commit()
+            self._db.execute("PRAGMA journal_mode=DELETE")
+            self._db.execute("VACUUM")
 
     def ids(self) -> frozenset[str]:
         """All call ids."""
-        return frozenset(row[0] for row in self._db.execute("SELECT call_id FROM calls"))
+        with self._sound():
+            return frozenset(row[0] for row in self._db.execute("SELECT call_id FROM calls"))
 
     def ask_text(self, call_id: str) -> str | None:
         """The canonical request of a call, or None."""
-        row = self._db.execute("SELECT ask FROM calls WHERE call_id = ?", [call_id]).fetchone()
+        with self._sound():
+            row = self._db.execute("SELECT ask FROM calls WHERE call_id = ?", [call_id]).fetchone()
         return str(row[0]) if row else None
 
     def check(self) -> list[str]:
         """What SQLite's integrity check finds wrong; an empty list where all is well."""
-        rows = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
+        with self._sound():
+            rows = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
         return [] if rows == ["ok"] else rows
 
     def wrong_ids(self) -> list[str]:
         """Calls whose id is not the digest of their request."""
-        return [row[0] for row in self._db.execute("SELECT call_id, ask FROM calls") if "call-" + digest(json.loads(row[1]))[:24] != row[0]]
+        with self._sound():
+            return [call_id for call_id, ask in self._db.execute("SELECT call_id, ask FROM calls") if _id_of(ask) != call_id]
+
+    def changed(self) -> list[str]:
+        """Calls whose reply is not the one that was written (a recording from before there were digests is not known to be changed)."""
+        with self._sound():
+            return self._changed("main")
+
+    def _changed(self, database: str) -> list[str]:
+        if not self._has_digests(database):
+            return []
+        return [row[0] for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls") if reply_digest(*row[:-1]) != row[-1]]
+
+
+def _digest(reply: Reply) -> str:
+    return reply_digest(reply.call_id, reply.outcome, reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.version)
+
+
+def _id_of(ask: str) -> str:
+    try:
+        return "call-" + digest(json.loads(ask))[:24]
+    except ValueError:
+        return ""

@@ -5,16 +5,19 @@ import json
 import os
 import shutil
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from psycopref.errors import StoreError
 from psycopref.store import keys, parquet
 from psycopref.store.parquet import Table
 
 MANIFEST = "manifest.json"
+_KEYED = ("stage", "version", "settings", "inputs")
 
 
 def _row_type(hint: Any) -> type | None:
@@ -104,11 +107,30 @@ def write_synced(path: Path, text: str) -> None:
 
 
 def load_manifest(folder: Path) -> dict[str, Any]:
-    """A step's manifest; StoreError where it is missing or not JSON."""
+    """A step's manifest; StoreError where it is missing or not one."""
     try:
-        return typing.cast(dict[str, Any], json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder / MANIFEST}: missing or not JSON; delete the folder {folder} and run again to remake the step") from error
+    if not isinstance(found, dict) or not all(name in found for name in (*_KEYED, "key", "outputs")):
+        raise StoreError(f"{folder / MANIFEST}: not a step's manifest; delete the folder {folder} and run again to remake the step")
+    return found
+
+
+def key_of(manifest: Mapping[str, Any]) -> str:
+    """The key of a step: the digest of its stage, version, settings and inputs."""
+    return keys.digest({name: manifest[name] for name in _KEYED})
+
+
+def frame(folder: Path, name: str) -> pl.DataFrame:
+    """A table of a finished step by its name, as polars has it; StoreError where it is gone or is not as it was written."""
+    entry = load_manifest(folder)["outputs"].get(name)
+    if entry is None or not entry["row"]:
+        known = [other for other, one in load_manifest(folder)["outputs"].items() if one["row"]]
+        raise StoreError(f"{folder}: no table {name!r}; there are {known}")
+    if problem := _differs(folder, entry):
+        raise StoreError(f"{problem}; delete {folder} and run again to remake the step")
+    return pl.read_parquet(folder / entry["file"])
 
 
 def load(folder: Path, out: type) -> tuple[Any, dict[str, Any]]:
@@ -144,7 +166,10 @@ def verify(folder: Path) -> list[str]:
         manifest = load_manifest(folder)
     except StoreError as error:
         return [str(error)]
-    return [problem for entry in manifest["outputs"].values() if (problem := _differs(folder, entry))]
+    key = key_of(manifest)
+    fits = manifest["key"] == key and folder.name == f"{manifest['stage']}-{key[:12]}"
+    edited = [] if fits else [f"{folder / MANIFEST}: changed since it was written (its stage, version, settings and inputs do not make its key)"]
+    return edited + [problem for entry in manifest["outputs"].values() if (problem := _differs(folder, entry))]
 
 
 def _differs(folder: Path, entry: dict[str, Any]) -> str:

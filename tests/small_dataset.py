@@ -1,0 +1,33 @@
+"""A finished run of a dataset that needs no model: a published dataset of made-up texts, and its recipe."""
+
+from pathlib import Path
+
+from tiny_paper import dataset
+
+from psycopref import runs
+from psycopref.progress import Progress
+
+RECIPE = """
+flow = "dataset"
+[dataset.collect]
+sources = [{ name = "published", path = "FOLDER" }]
+[dataset.clean]
+low = 1
+[dataset.dedup]
+threshold = 1.0
+[dataset.topics]
+labeller = "given"
+"""
+
+
+def write(folder: Path, more: str = "") -> Path:
+    """The dataset and its recipe in `folder`; `more` goes to the top of the recipe."""
+    path = folder / "small.toml"
+    path.write_text(more + RECIPE.replace("FOLDER", str(dataset(folder / "published"))), encoding="utf-8")
+    return path
+
+
+def built(folder: Path) -> Path:
+    """The workspace `folder`/work with one finished run."""
+    runs.run(str(write(folder)), folder / "work", Progress())
+    return folder / "work"
