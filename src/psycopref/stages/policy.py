@@ -41,6 +41,11 @@ class Policy(Training):
     beta: float = Field(default=0.1, gt=0)
     anchor: float = Field(default=0.0, ge=0)
 
+    @classmethod
+    def version(cls) -> int:
+        """2: packed rows; sums in another order."""
+        return 2
+
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Trained:
         """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number."""
         from psycopref.train import examples, loop, weights

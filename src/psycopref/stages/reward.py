@@ -31,6 +31,11 @@ class Reward(Training):
     split: Split = "train"
     dev: Split = "dev"
 
+    @classmethod
+    def version(cls) -> int:
+        """2: packed rows; sums in another order."""
+        return 2
+
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Rewarded:
         """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the loss is not a number."""
         from psycopref.train import examples, forward, loop, losses, weights

@@ -30,21 +30,23 @@ _KNOWN = {
 
 
 class Segment(NamedTuple):
-    """A prompt and one response of a packed row; `own` says that the prompt's own output is taken from this segment."""
+    """A prompt and one response, as numbers of pieces of a packed row; `own`: the prompt's own output is taken from this segment."""
 
-    prompt: slice
-    response: slice
+    prompt: int
+    response: int
     own: bool
 
 
 class Pack(NamedTuple):
-    """Rows laid out in one row of T tokens: ids_1T, positions_1T, the segments, and for each row where its response begins and ends.
+    """Rows laid out in one row of T tokens, made of pieces: each prompt, followed by its responses.
 
-    `last` is where each row's prompt ends: the hidden state there predicts the first response token, for all rows of a prompt alike.
+    `pieces` are their lengths in order. `rows` says for each row where its prompt ends (the hidden state there predicts the first
+    response token), and where its response begins and ends. groups_T numbers the prompts, parts_T the responses of each (0: the prompt).
     """
 
     ids_1T: Tensor
     positions_1T: Tensor
+    pieces: tuple[int, ...]
     segments: tuple[Segment, ...]
     rows: tuple[tuple[int, int, int], ...]
     groups_T: Tensor
@@ -65,10 +67,12 @@ def pack(rows: Sequence[Encoded], device: torch.device) -> Pack:
     positions: list[int] = []
     groups: list[int] = []
     parts: list[int] = []
+    pieces: list[int] = []
     segments: list[Segment] = []
     found: list[tuple[int, int, int]] = [(0, 0, 0)] * len(rows)
     for group, (prompt, responses) in enumerate(by_prompt.items()):
-        start, many = len(ids), len(prompt)
+        start, many, place = len(ids), len(prompt), len(pieces)
+        pieces.append(many)
         ids += prompt
         positions += range(many)
         groups += [group] * (many + sum(map(len, responses)))
@@ -78,12 +82,13 @@ def pack(rows: Sequence[Encoded], device: torch.device) -> Pack:
             ids += response
             positions += range(many, many + len(response))
             parts += [part] * len(response)
-            segments.append(Segment(slice(start, start + many), slice(at, len(ids)), part == 1))
+            pieces.append(len(response))
+            segments.append(Segment(place, place + part, part == 1))
             for index in indexes:
                 found[index] = (start + many - 1, at, len(ids))
     lists = (torch.tensor(values, device=device) for values in (ids, positions, groups, parts))
     ids_T, positions_T, groups_T, parts_T = lists
-    return Pack(ids_T[None], positions_T[None], tuple(segments), tuple(found), groups_T, parts_T)
+    return Pack(ids_T[None], positions_T[None], tuple(pieces), tuple(segments), tuple(found), groups_T, parts_T)
 
 
 def hidden(model: Any, layout: Pack) -> Tensor:
@@ -106,22 +111,20 @@ def group_attention(
     window, cap = more.get("sliding_window"), more.get("softcap")
     if query.is_cuda:
         return _flex(query, key, value, layout, scaling, window, cap), None
-    out = [_segment(query, key, value, one, dropout, scaling, window, cap) for one in layout.segments]
+    # split, not slices: the gradient of a split is one concatenation, that of every slice a whole row of zeros
+    split = [torch.split(each, list(layout.pieces), 2) for each in (query, key, value)]
+    out = [_segment(split, one, dropout, scaling, window, cap) for one in layout.segments]
     return torch.cat(out, 2).transpose(1, 2), None
 
 
-def _segment(query: Tensor, key: Tensor, value: Tensor, one: Segment, dropout: float, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
+def _segment(split: list[Any], one: Segment, dropout: float, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
     """What prompt and response (or the response alone) get: plain causal attention over the two, side by side."""
-    if one.own:
-        whole = slice(one.prompt.start, one.response.stop)
-        q, k, v = (each[:, :, whole] for each in (query, key, value))
-    else:
-        q, k, v = (torch.cat([each[:, :, one.prompt], each[:, :, one.response]], 2) for each in (query, key, value))
+    q, k, v = (torch.cat([pieces[one.prompt], pieces[one.response]], 2) for pieces in split)
     if cap is not None or (window is not None and window < q.shape[2]):
         out = _masked(q, k, v, dropout, scaling, window, cap)
     else:
         out = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling)
-    return out if one.own else out[:, :, one.prompt.stop - one.prompt.start :]
+    return out if one.own else out[:, :, split[0][one.prompt].shape[2] :]
 
 
 def _masked(query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
@@ -165,20 +168,32 @@ def _compiled() -> Any:
 
 
 def block_mask(layout: Pack, window: int | None) -> Any:
-    """FlexAttention's mask of a layout: same group, not later, and the prompt or the same response; kept for the layers of one pass."""
+    """FlexAttention's mask of a layout, kept for the layers of one pass."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     name = (id(layout.groups_T), window)
     if name not in _MASKS:
-        groups, parts, positions = layout.groups_T, layout.parts_T, layout.positions_1T[0]
-
-        def seen(_b: Tensor, _h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-            same = (groups[q] == groups[k]) & ((parts[k] == 0) | (parts[q] == parts[k])) & (positions[k] <= positions[q])
-            return same if window is None else same & (positions[q] - positions[k] < window)
-
         _MASKS.clear()
-        _MASKS[name] = create_block_mask(seen, None, None, layout.tokens, layout.tokens, device=str(groups.device))
+        _MASKS[name] = create_block_mask(_rule(layout, window), None, None, layout.tokens, layout.tokens, device=str(layout.groups_T.device))
     return _MASKS[name]
+
+
+def seen_TT(layout: Pack, window: int | None) -> Tensor:  # noqa: N802 - the name carries the shape
+    """Which token (column) each token (row) attends to: the rule that the block mask is made of, written out."""
+    at = torch.arange(layout.tokens, device=layout.groups_T.device)
+    rule: Tensor = _rule(layout, window)(at, at, at[:, None], at[None])
+    return rule
+
+
+def _rule(layout: Pack, window: int | None) -> Any:
+    """Same group, not later, and the prompt or the same response; within the window where there is one."""
+    groups, parts, positions = layout.groups_T, layout.parts_T, layout.positions_1T[0]
+
+    def seen(_b: Tensor, _h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        same = (groups[q] == groups[k]) & ((parts[k] == 0) | (parts[q] == parts[k])) & (positions[k] <= positions[q])
+        return same if window is None else same & (positions[q] - positions[k] < window)
+
+    return seen
 
 
 def is_packed(model: Any) -> bool:
