@@ -1,18 +1,24 @@
 """What leaves the workspace is what is inside: preferences for `datasets`, weights for plain transformers."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 from loopback import Loopback
+from small_dataset import built
 from tiny_paper import ITEMS, write
 
-from psycopref import runs
+from psycopref import export, runs
 from psycopref.cli import main
+from psycopref.errors import RecipeError
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe
 from psycopref.sources import published
+from psycopref.store.parquet import table
+from psycopref.tables import Preference, Rating, Response, Speech, Turn
 from psycopref.train import examples, forward, weights
 
 torch = pytest.importorskip("torch")
@@ -103,3 +109,133 @@ def test_cards_say_whom_it_is_for(made: Path, what: str) -> None:
 def test_export_writes_over_nothing(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "reward", str(made / "reward"), "--work", str(made / "work")]) == 1
     assert "is not empty" in capsys.readouterr().err
+
+
+OWN = """
+name = "own"
+citation = "after nobody"
+low = 0
+high = 10
+items = [{ name = "warmth", title = "Warmth", definition = "It is warm." }, { name = "depth", title = "Depth", definition = "It goes deep." }]
+"""
+RATED = """
+flow = "dataset"
+[dataset.collect]
+sources = [{ name = "jsonl", path = "FOLDER/talks.jsonl" }]
+[dataset.clean]
+low = 1
+[dataset.dedup]
+threshold = 1.0
+[dataset.topics]
+labeller = "given"
+test_share = 0.4
+[dataset.respond]
+per_speech = 3
+pool = { name = "two", models = [MODELS] }
+[dataset.rate]
+instrument = "FOLDER/own.toml"
+judge = { name = "judge-1", kind = "openai", url = "URL" }
+[dataset.pair]
+instrument = "FOLDER/own.toml"
+gap = GAP
+"""
+
+
+def rated(folder: Path, gap: float = 0.5) -> Path:
+    """A workspace with a finished run of conversations rated by an own instrument."""
+    turns = [{"role": "client", "text": "I cannot sleep."}, {"role": "counselor", "text": "Since when?"}]
+    rows = [{"text": f"Since week {n}, and it is worse at night.", "history": turns if n % 2 else []} for n in range(16)]
+    (folder / "talks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "own.toml").write_text(OWN, encoding="utf-8")
+    with Loopback() as server:
+        models = ", ".join(f'{{ name = "{name}", kind = "openai", url = "{server.url}" }}' for name in "abc")
+        text = RATED.replace("FOLDER", str(folder)).replace("MODELS", models).replace("URL", server.url).replace("GAP", str(gap))
+        (folder / "rated.toml").write_text(text, encoding="utf-8")
+        runs.run(str(folder / "rated.toml"), folder / "work", Progress())
+    return folder / "work"
+
+
+def test_an_own_instrument_and_the_turns_before_are_exported(tmp_path: Path) -> None:
+    work = rated(tmp_path)
+    assert main(["export", "preferences", str(tmp_path / "out"), "--work", str(work)]) == 0
+    frame = pl.concat([pl.read_parquet(tmp_path / "out" / "data" / f"{name}-*.parquet") for name in ("train", "test")])
+    scores = [f"{side}_{item}_rating" for side in ("chosen", "rejected") for item in ("warmth", "depth")]
+    assert frame.columns == ["ID", "prefID", "question", "chosen", "rejected", "chosen_model", "rejected_model", *scores, "history"]
+    assert all(frame[name].dtype == pl.Int64 and not frame[name].null_count() for name in scores)
+    gap = frame.select(pl.sum_horizontal(scores[:2]) - pl.sum_horizontal(scores[2:])).to_series()
+    assert frame.height and (gap >= 1).all()
+    assert {tuple(turn["text"] for turn in row) for row in frame["history"].to_list()} == {(), ("I cannot sleep.", "Since when?")}
+    card = " ".join((tmp_path / "out" / "README.md").read_text(encoding="utf-8").split())
+    assert "ratings of judge-1 on the 2 items of the instrument 'own' (after nobody)" in card
+    assert "from 0 to 10 for warmth, depth" in card and "`history`" in card and "seven" not in card and "empathy" not in card
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
+
+    shutil.rmtree(next((work / "steps").glob("rate-*")))
+    assert main(["export", "preferences", str(tmp_path / "again"), "--work", str(work)]) == 1
+    assert not (tmp_path / "again").exists()
+
+
+def test_no_pairs_are_no_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = rated(tmp_path, gap=9)
+    with pytest.raises(RecipeError, match="no preference pairs"):
+        export.export("preferences", tmp_path / "out", work)
+    assert not (tmp_path / "out").exists()
+
+
+def tables(scores: list[tuple[str, str, str, float]], history: tuple[Turn, ...] = ()) -> list[pl.DataFrame]:
+    rows = [Rating(f"{subject}{item}{judge}", subject, item, judge, score) for subject, item, judge, score in scores]
+    return [
+        table(Speech, [Speech("s", "made-up", "Hello", history, split="test")]).frame,
+        table(Response, [Response("a", "s", "m", "A"), Response("b", "s", "n", "B")]).frame,
+        table(Rating, rows).frame,
+        table(Preference, [Preference("p", "s", "a", "b", 1.0)]).frame,
+    ]
+
+
+def test_two_judges_are_averaged_and_halves_kept() -> None:
+    scores = [("a", "safety", "j", 4.0), ("a", "safety", "k", 5.0), ("b", "safety", "j", 2.0), ("a", "clarity", "j", 3.0), ("b", "clarity", "j", 1.0)]
+    row = export.flat(*tables(scores))
+    assert row.select("chosen_safety_rating", "rejected_safety_rating", "chosen_clarity_rating", "rejected_clarity_rating").row(0) == (4.5, 2.0, 3, 1)
+    assert row["chosen_clarity_rating"].dtype == pl.Int64 and row["chosen_empathy_rating"].null_count() == 1
+    assert "history" not in row.columns
+    assert row["split"].to_list() == ["test"], "a pair is where its speech is, also when its source gave no split"
+
+
+def test_the_published_seven_stand_in_their_order() -> None:
+    ratings = table(Rating, [Rating(item, "a", item, "j", 1.0) for item in sorted(ITEMS)]).frame
+    assert tuple(export._items(ratings, {})) == ITEMS
+    assert list(export._items(ratings.filter(pl.col("item") != "safety"), {})) == sorted(set(ITEMS) - {"safety"})
+
+
+def test_a_published_card_says_what_came_with_the_source(made: Path) -> None:
+    card = " ".join((made / "preferences" / "README.md").read_text(encoding="utf-8").split())
+    assert "ratings on 7 items that came with the source" in card and "(found: 2 to 5) for empathy, relevance" in card
+
+
+@pytest.mark.parametrize(("what", "where"), [("preferences", "file"), ("preferences", "file/below")])
+def test_a_target_that_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, where: str) -> None:
+    work = built(tmp_path)
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    assert main(["export", what, str(tmp_path / where), "--work", str(work)]) == 1
+    assert str(tmp_path / where) in capsys.readouterr().err
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_an_export_that_fails_takes_away_what_it_wrote_and_keeps_the_folder_s_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, out = built(tmp_path), tmp_path / "out"
+    out.mkdir(mode=0o755)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        assert main(["export", "preferences", str(out), "--work", str(work)]) == 1
+    assert not list(out.iterdir())
+    assert main(["export", "preferences", str(out), "--work", str(work)]) == 0
+    assert out.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("what", ["reward", "policy"])
+def test_exported_weights_are_private(made: Path, what: str) -> None:
+    assert (made / what).stat().st_mode & 0o077 == 0
