@@ -1,12 +1,17 @@
 """Every shipped recipe is valid, and the resolved recipe leaves nothing unsaid."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from psycopref.errors import RecipeError
+from psycopref.flows import paper
+from psycopref.flows.dataset import Built
+from psycopref.lab import Lab
 from psycopref.recipes import load_recipe, resolved
+from psycopref.tables import Preference
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 
@@ -38,3 +43,57 @@ def test_a_key_in_a_recipe_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text('flow = "dataset"\n[dataset]\ncolect = 1\n', encoding="utf-8")
     with pytest.raises(RecipeError, match="did you mean 'collect'"):
         load_recipe(str(path))
+
+
+PUBLISHED = RECIPES[0].parent / "quickstart.toml"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "stage"),
+    [
+        ("[training.policy]", 'split = "gold"', "policy"),
+        ("[training.reward]", 'dev = "gold"', "reward"),
+        ("[training.start]", 'split = "gold"', "start"),
+        ("[training.online]", 'split = "gold"', "online"),
+        ("[training.gold]", 'dev = "train"', "gold"),
+        ("[training.gold]", 'split = "train"', "gold"),
+        ("[training.gold]", "", "gold"),
+    ],
+)
+def test_the_gold_split_is_used_for_nothing_else(tmp_path: Path, section: str, line: str, stage: str) -> None:
+    text, path = PUBLISHED.read_text(encoding="utf-8"), tmp_path / "r.toml"
+    table = re.search(rf"^{re.escape(section)}.*?(?=^\[)", text, re.DOTALL | re.MULTILINE)
+    assert table
+    key = line.partition(" ")[0] or "dev"
+    kept = re.sub(rf"^{key} = .*\n", "", table[0], flags=re.MULTILINE)
+    path.write_text(text.replace(table[0], kept + line + "\n"), encoding="utf-8")
+    with pytest.raises(RecipeError, match=rf"\[training.{stage}\]: split"):
+        load_recipe(str(path))
+
+
+def test_a_gold_model_may_look_at_gold_pairs(tmp_path: Path) -> None:
+    text = PUBLISHED.read_text(encoding="utf-8").replace('split = "gold"\ndev = ""', 'split = "gold"\ndev = "gold"')
+    (tmp_path / "r.toml").write_text(text, encoding="utf-8")
+    _, recipe = load_recipe(str(tmp_path / "r.toml"))
+    assert recipe.flow == "paper" and recipe.training.gold and recipe.training.gold.dev == "gold"
+
+
+def test_training_without_pairs_is_refused_before_anything_trains(lab: Lab) -> None:
+    _, recipe = load_recipe(str(PUBLISHED))
+    assert recipe.flow == "paper"
+    pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
+    built = Built((), (), (), pairs, (), (), (), [])
+    paper._trainable(recipe.training, built)
+    for left, says in (
+        ([], r"training.reward\]: no preference pairs in split 'train' \(of 0"),
+        (pairs[:2], r"training.gold\]: no preference pairs in split 'gold'"),
+    ):
+        with pytest.raises(RecipeError, match=says):
+            paper._trainable(recipe.training, built._replace(preferences=left))
+
+
+def test_a_paper_run_without_pairs_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper.dataset, "run", lambda recipe, lab: Built((), (), (), (), (), (), (), []))
+    _, recipe = load_recipe(str(PUBLISHED))
+    with Lab(tmp_path / "work") as lab, pytest.raises(RecipeError, match="no preference pairs"):
+        paper.run(recipe, lab)  # type: ignore[arg-type]

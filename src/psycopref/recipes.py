@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from psycopref.errors import RecipeError
 from psycopref.settings import Settings
@@ -59,6 +59,19 @@ class Training(Settings):
     constrained: Draft
     opponent: Respond
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _gold_alone(self) -> "Training":
+        """The split 'gold' trains the gold reward model and nothing else; the gold reward model sees no other."""
+        for name in ("start", "reward", "policy", "online"):
+            stage = getattr(self, name)
+            if stage is not None and "gold" in (stage.split, stage.dev):
+                raise ValueError(f"[training.{name}]: split and dev must not be 'gold'; only [training.gold] and [training.gold_start] may use it")
+        for name in ("gold", "gold_start"):
+            stage = getattr(self, name)
+            if stage is not None and (stage.split != "gold" or stage.dev not in ("", "gold")):
+                raise ValueError(f"[training.{name}]: split must be 'gold' and dev '' or 'gold', so that the judge shares no speech with what it judges")
+        return self
 
 
 class DatasetRecipe(Settings):

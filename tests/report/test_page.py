@@ -168,6 +168,20 @@ def test_limits_stand_only_where_they_apply():
     assert "none was invented" not in page and "Gwet&#39;s AC1" in page
 
 
+def test_a_policy_judged_by_the_reward_model_it_was_trained_against_is_said_to_be():
+    plain = "judged by the reward model it was trained against"
+    own = [row for row in METRICS if row.name != "policy.gold_reward"]
+    assert plain in render(content(metrics=own)) and "disjoint half" not in render(content(metrics=own))
+    assert plain not in render(content()), "a gold reward model judged"
+    assert plain not in render(content(metrics=own, judge="gpt-4o-2024-08-06"))
+    assert plain not in render(content(metrics=METRICS[:1]))
+
+
+def test_turns_of_one_session_on_both_sides_are_a_limit():
+    assert "give one row per session, or a split column" in render(content())
+    assert "one row per session" not in render(ReportData(title="empty"))
+
+
 def test_prices_make_costs():
     assert "$10.00" in render(content(prices={"judge": (2.5, 10.0)}))
     assert "$" not in re.sub(r"<style>.*?</style>", "", render(content(figures={})), flags=re.DOTALL)

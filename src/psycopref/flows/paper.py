@@ -46,7 +46,22 @@ NO_RESPONSES: Sequence[Response] = ()
 def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
     """The dataset flow, then training and evaluation."""
     built = dataset.run(recipe.dataset, lab)
+    _trainable(recipe.training, built)
     return built, train(recipe.training, lab, built)
+
+
+def _trainable(recipe: Training, built: Built) -> None:
+    """RecipeError where a stage would find no pairs of its split: said before the first stage trains, not after."""
+    there = {row.split for row in built.preferences}
+    stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
+    if recipe.policy.objective == "dpo":
+        stages["policy"] = recipe.policy.split
+    for name, split in stages.items():
+        if split not in there:
+            raise RecipeError(
+                f"[training.{name}]: no preference pairs in split {split!r} (of {len(built.preferences)} in all); "
+                "look at `gap` in [dataset.pair], and at the shares in [dataset.topics]"
+            )
 
 
 def train(recipe: Training, lab: Lab, built: Built) -> Trained:
@@ -74,11 +89,9 @@ def _start(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[
 
 
 def _gold(recipe: Training, lab: Lab, built: Built, curves: dict[str, Sequence[Point]]) -> Path | None:
-    """The gold reward model: trained on the speeches of split 'gold', which nothing else uses."""
+    """The gold reward model: trained on the speeches of split 'gold', which nothing else uses (the recipe sees to that)."""
     if recipe.gold is None:
         return None
-    if recipe.gold.split != "gold" or (recipe.gold_start is not None and recipe.gold_start.split != "gold"):
-        raise RecipeError("[training.gold] and [training.gold_start]: split must be 'gold', so that the judge shares no speech with what it judges")
     base = lab.do(recipe.gold_start, built.speeches, built.responses, NONE, None).weights if recipe.gold_start else None
     made = lab.do(recipe.gold, built.speeches, built.responses, built.preferences, base)
     curves["gold"] = made.curve

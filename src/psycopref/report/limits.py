@@ -16,6 +16,15 @@ GOLD = (
     "halves, and what that rater overlooks, the gold judge overlooks too."
 )
 BY_REWARD = "a reward model, which scores each answer on its own: both orders would give the same verdict, so each pair is counted once"
+BY_OWN_REWARD = (
+    "There is neither a gold reward model nor a language model as judge in this run: the policy is judged by the reward model it was trained against "
+    "(the two learnt from the same pairs, and in DPO-Iter this reward model picks the pairs of every round). Such win rates favour the policy by "
+    "construction: they show that training did what it was told to, not that the answers are better."
+)
+SPLITS = (
+    "Splits are drawn by speech. Where turns of one session were given as separate rows, they can stand on both sides of train and test, and figures "
+    "on test speeches are too good; give one row per session, or a split column."
+)
 FEW = "Topics with fewer than 30 speeches are greyed: their intervals are wide, and differences between them are not evidence."
 INTERVALS = (
     "Intervals are 95 % percentile bootstrap intervals in which whole speeches are drawn (Wilson's where a share is exactly 0 or 1). "
@@ -32,10 +41,15 @@ def limits(content: "ReportData", found: Found) -> list[str]:
     said = [DRAFTS, TEXT]
     if not any(row.name in EXPERTS for row in content.metrics):
         said.append(NO_EXPERTS)
-    if any(name == "policy.gold_reward" for name, _ in found):
+    gold, judged = (any(name == wanted for name, _ in found) for wanted in ("policy.gold_reward", "winrate"))
+    if gold:
         said.append(GOLD)
-    if any(name == "winrate" for name, _ in found):
+    if judged and not gold and not content.judge:
+        said.append(BY_OWN_REWARD)
+    if judged:
         said.append(f"Win rates were judged by {f'{content.judge}, asked in both orders' if content.judge else BY_REWARD}. {FEW}")
+    if len(content.speeches):
+        said.append(SPLITS)
     if any(row.low is not None for row in content.metrics):
         said.append(INTERVALS)
     if ("reward.accuracy", "test") in found:
