@@ -74,3 +74,21 @@ def test_a_killed_dpo_goes_on_with_its_reference(lab: Lab, world: World, monkeyp
 def _at(lab: Lab, name: str) -> Lab:
     lab.place = lab.work / name
     return lab
+
+
+@pytest.mark.parametrize("objective", ["cdpo", "ipo", "simpo", "orpo", "kto"])
+def test_every_objective_learns_the_pairs(lab: Lab, world: World, objective: str) -> None:
+    start = lab.do(SFT, world.speeches, world.responses, [], None).weights
+    stage = Policy.model_validate({"objective": objective, "lr": 1e-3, "epochs": 4, "batch_size": 4, "size": TINY})
+    tuned = lab.do(stage, *world, start)
+    losses = [point.value for point in tuned.curve if point.name == "loss"]
+    assert last(tuned.curve, "dev_accuracy") == 1.0 and losses[-1] < losses[0]
+
+
+def test_kto_is_the_same_whatever_the_micro_batches(lab: Lab, world: World) -> None:
+    start = lab.do(SFT.model_copy(update={"steps": 5}), world.speeches, world.responses, [], None).weights
+    curves = [
+        lab.do(Policy(objective="kto", lr=1e-3, batch_size=4, size=TINY, batch_tokens=tokens, dev=""), *world, start).curve for tokens in (64, 100_000)
+    ]
+    one, all_ = ([point.value for point in curve if point.name == "loss"] for curve in curves)
+    assert one == pytest.approx(all_, abs=1e-4)

@@ -1,6 +1,6 @@
 """Responses or preferences to a policy: supervised training, or DPO from where a policy stands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -15,6 +15,7 @@ from psycopref.train.plan import Training
 if TYPE_CHECKING:
     from psycopref.train.examples import Found
     from psycopref.train.loop import Task
+    from psycopref.train.losses import Outcome, Values
     from psycopref.train.weights import Loaded
 
 
@@ -28,18 +29,21 @@ class Trained(NamedTuple):
 class Policy(Training):
     """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with `beta` (and `anchor`, 0 in the paper).
 
-    `base` trains nothing: it writes the `base` model out as the starting point of what follows.
+    Other objectives on preferences, each in `train/losses.py` with its source: `cdpo` (with `smoothing`), `ipo`, `kto`, and without a
+    reference `simpo` (with `gamma`) and `orpo` (`beta` is its lambda). `base` trains nothing: it writes the `base` model out as a start.
 
     Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh small Llama of `size` whose
     tokenizer is learnt from the speeches and responses of `split` alone. Supervised training shows half of the responses with a
     word target, so that a length can be asked for later.
     """
 
-    objective: Literal["base", "sft", "dpo"] = "dpo"
+    objective: Literal["base", "sft", "dpo", "cdpo", "ipo", "simpo", "orpo", "kto"] = "dpo"
     split: Split = "train"
     dev: Split = "dev"
     beta: float = Field(default=0.1, gt=0)
     anchor: float = Field(default=0.0, ge=0)
+    smoothing: float = Field(default=0.1, ge=0, lt=0.5)
+    gamma: float = Field(default=0.5, ge=0)
 
     @classmethod
     def version(cls) -> int:
@@ -66,8 +70,8 @@ class Policy(Training):
 
         if start is not None or self.base:
             return weights.load_policy(start or self.base)
-        if self.objective == "dpo":
-            raise TrainError('policy: dpo has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
+        if self.objective != "sft":
+            raise TrainError(f'policy: {self.objective} has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
         texts = examples.texts(speeches, responses, self.split)
         if not texts:
             raise TrainError(f"policy: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")
@@ -76,7 +80,21 @@ class Policy(Training):
     def _task(self) -> "Task":
         from psycopref.train import forward, loop, losses
 
-        objective = losses.sft if self.objective == "sft" else partial(losses.dpo, beta=self.beta, anchor=self.anchor)
+        match self.objective:
+            case "base" | "sft":
+                objective: Callable[[Values], Outcome] = losses.sft
+            case "dpo":
+                objective = partial(losses.dpo, beta=self.beta, anchor=self.anchor)
+            case "cdpo":
+                objective = partial(losses.cdpo, beta=self.beta, smoothing=self.smoothing)
+            case "ipo":
+                objective = partial(losses.ipo, beta=self.beta)
+            case "simpo":
+                objective = partial(losses.simpo, beta=self.beta, gamma=self.gamma)
+            case "orpo":
+                objective = partial(losses.orpo, beta=self.beta)
+            case "kto":
+                objective = partial(losses.kto, beta=self.beta)
         return loop.Task(self.objective, forward.logps, objective)
 
     def _items(
@@ -89,7 +107,7 @@ class Policy(Training):
         preferences: Sequence[Preference],
         place: Path,
     ) -> "Found":
-        """What to learn from in a split ('' for none), for DPO with the starting policy's log-probabilities."""
+        """What to learn from in a split ('' for none), with the starting policy's log-probabilities where the objective has a reference."""
         from psycopref.train import examples, loop
 
         if not split:
@@ -97,4 +115,8 @@ class Policy(Training):
         if self.objective == "sft":
             return examples.answers(loaded.tokenizer, speeches, responses, split, self.max_length)
         found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, split, self.max_length)
+        if self.objective in ("simpo", "orpo"):
+            return found
+        if self.objective == "kto":
+            found = found._replace(items=examples.with_others(found.items))
         return found._replace(items=loop.reference(loaded.model, task.measure, found.items, self, place / "reference" / f"{split}.pt"))

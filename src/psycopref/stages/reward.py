@@ -1,8 +1,11 @@
 """Preferences to a reward model: Bradley-Terry on pairs, written as a sequence classifier with one label."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
@@ -26,10 +29,13 @@ class Reward(Training):
 
     The backbone comes from `start` (a policy's folder) where one is given, else from `base` (a hub id or folder), else it is a
     fresh small Llama of `size` whose tokenizer is learnt from the speeches and responses of `split` alone.
+    `margin` asks for a lead that grows with the gap of the ratings, `centre` keeps rewards around 0 (both 0 in the paper).
     """
 
     split: Split = "train"
     dev: Split = "dev"
+    margin: float = Field(default=0.0, ge=0)
+    centre: float = Field(default=0.0, ge=0)
 
     @classmethod
     def version(cls) -> int:
@@ -44,7 +50,7 @@ class Reward(Training):
         weights.set_dropout(loaded.model, self.dropout)
         found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length)
         dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
-        task = loop.Task("reward", forward.rewards, losses.bradley_terry)
+        task = loop.Task("reward", forward.rewards, partial(losses.bradley_terry, margin=self.margin, centre=self.centre))
         curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress)
         facts: dict[str, object] = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
         return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])

@@ -45,7 +45,12 @@ def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Respon
     if missing:
         first = f"{len(missing)} of their responses are not in the tables ({min(missing)} first)"
         raise TrainError(f"preferences of split {split!r}: {first}; give the tables they were made from")
-    return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id])) for row in wanted], max_length)
+    return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id]), gap=row.gap) for row in wanted], max_length)
+
+
+def with_others(items: Sequence[Item]) -> list[Item]:
+    """The items, each with its chosen response set beside the prompt of the item before (the first beside the last's)."""
+    return [item._replace(beside=(Encoded(items[at - 1].rows[0].prompt, item.rows[0].response),)) for at, item in enumerate(items)]
 
 
 def encoded(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]) -> dict[str, Encoded]:

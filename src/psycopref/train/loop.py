@@ -41,8 +41,8 @@ def device() -> torch.device:
 
 
 def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Training, kept: Path) -> list[Item]:
-    """The items with the reference model's log-probabilities, computed once and kept in `kept` for a restart."""
-    rows = [row for item in items for row in item.rows]
+    """The items with the reference model's log-probabilities (of rows and rows beside), computed once and kept in `kept` for a restart."""
+    rows = [row for item in items for row in (*item.rows, *item.beside)]
     if kept.exists():
         values = torch.load(kept, weights_only=True).tolist()
     else:
@@ -54,7 +54,7 @@ def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Trainin
                     values[index] = value
         _replace(kept, torch.tensor(values, dtype=torch.float64))
     each = iter(values)
-    return [item._replace(reference=tuple(next(each) for _ in item.rows)) for item in items]
+    return [item._replace(reference=tuple(next(each) for _ in (*item.rows, *item.beside))) for item in items]
 
 
 def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path, progress: Progress) -> list[Point]:
@@ -120,8 +120,9 @@ class _Loop:
     def gradients(self, items: Sequence[Item]) -> Means:
         """Add up the gradients of a batch's mean loss, micro-batch by micro-batch."""
         total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0, False
+        shift = self.shift(items)
         for group in self.groups(items):
-            outcome = self.outcome([items[i] for i in group])
+            outcome = self.outcome([items[i] for i in group], shift)
             part = outcome.losses_B.sum() / total
             value = float(part.detach())
             if not math.isfinite(value):
@@ -138,15 +139,29 @@ class _Loop:
             return packed_batches([item.rows for item in items], self.plan.batch_tokens)
         return micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows))
 
-    def outcome(self, items: Sequence[Item]) -> Outcome:
+    @torch.no_grad()
+    def shift(self, items: Sequence[Item]) -> Tensor | None:
+        """The mean log-ratio of the rows beside, over the whole batch, whatever the micro-batches; None where there are none."""
+        rows = [row for item in items for row in item.beside]
+        if not rows:
+            return None
+        known = [item.reference[-1] for item in items]
+        total = torch.zeros((), device=self.accelerator.device)
+        for group in self.groups([Item((row,)) for row in rows]):
+            with _autocast(self.plan, self.accelerator.device):
+                total += (self.task.measure(self.model, [rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
+        return total / len(rows)
+
+    def outcome(self, items: Sequence[Item], shift: Tensor | None) -> Outcome:
         """The objective on one micro-batch."""
         rows = [row for item in items for row in item.rows]
         shape = (len(items), len(items[0].rows))
         with _autocast(self.plan, self.accelerator.device):
             values = self.task.measure(self.model, rows).view(shape)
-        known = torch.tensor([item.reference or [0.0] * shape[1] for item in items], device=values.device)
+        known = torch.tensor([(item.reference or (0.0,) * shape[1])[: shape[1]] for item in items], device=values.device, dtype=values.dtype)
         tokens = torch.tensor([[len(row.response) for row in item.rows] for item in items], device=values.device)
-        return self.task.objective(Values(values, known, tokens))
+        gaps = torch.tensor([item.gap for item in items], device=values.device, dtype=values.dtype)
+        return self.task.objective(Values(values, known, tokens, gaps, shift))
 
     def after(self) -> None:
         """What is due after a step: a look at dev, a checkpoint."""
@@ -161,8 +176,9 @@ class _Loop:
         """Loss and accuracy on dev; the weights are kept where they are the best so far."""
         self.model.eval()
         loss, hits, weight, pairs = 0.0, 0, 0.0, False
+        shift = self.shift(self.dev)
         for group in self.groups(self.dev):
-            outcome = self.outcome([self.dev[i] for i in group])
+            outcome = self.outcome([self.dev[i] for i in group], shift)
             loss += float(outcome.losses_B.sum())
             weight += sum(self.dev[i].weight for i in group)
             if outcome.margins_B is not None:

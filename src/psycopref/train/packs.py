@@ -14,12 +14,15 @@ from psycopref.train.tokens import Encoded
 class Item(NamedTuple):
     """One thing to learn from: one response (supervised) or chosen and rejected (preferences), in this order.
 
-    `weight` is its share in the mean of a batch; `reference` holds the reference model's log-probability of each row.
+    `weight` is its share in the mean of a batch, `gap` the difference of the ratings; `reference` holds the reference model's
+    log-probability of each row. `beside` is a response set beside another prompt, where an objective asks for one (KTO).
     """
 
     rows: tuple[Encoded, ...]
     weight: float = 1.0
     reference: tuple[float, ...] = ()
+    gap: float = 0.0
+    beside: tuple[Encoded, ...] = ()
 
     @property
     def length(self) -> int:
