@@ -87,8 +87,6 @@ def test_every_objective_learns_the_pairs(lab: Lab, world: World, objective: str
 
 def test_kto_is_the_same_whatever_the_micro_batches(lab: Lab, world: World) -> None:
     start = lab.do(SFT.model_copy(update={"steps": 5}), world.speeches, world.responses, [], None).weights
-    curves = [
-        lab.do(Policy(objective="kto", lr=1e-3, batch_size=4, size=TINY, batch_tokens=tokens, dev=""), *world, start).curve for tokens in (64, 100_000)
-    ]
+    curves = [lab.do(Policy(objective="kto", lr=1e-3, batch_size=4, size=TINY, batch_tokens=tokens, dev=""), *world, start).curve for tokens in (64, 100_000)]
     one, all_ = ([point.value for point in curve if point.name == "loss"] for curve in curves)
     assert one == pytest.approx(all_, abs=1e-4)
