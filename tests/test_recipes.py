@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,13 @@ def test_a_paper_run_without_pairs_trains_nothing(tmp_path: Path, monkeypatch: p
     _, recipe = load_recipe(str(PUBLISHED))
     with Lab(tmp_path / "work") as lab, pytest.raises(RecipeError, match="no preference pairs"):
         paper.run(recipe, lab)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("objective", "refused"), [("sft", False), ("dpo", True), ("simpo", True)])
+def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused: bool) -> None:
+    _, recipe = load_recipe(str(PUBLISHED))
+    assert recipe.flow == "paper"
+    training = recipe.training.model_copy(update={"policy": recipe.training.policy.model_copy(update={"objective": objective, "split": "dev"})})
+    pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
+    with pytest.raises(RecipeError, match=r"training.policy\]: no preference pairs") if refused else nullcontext():
+        paper._trainable(training, Built((), (), (), pairs, (), (), (), []))
