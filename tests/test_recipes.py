@@ -100,7 +100,7 @@ def test_a_paper_run_without_pairs_trains_nothing(tmp_path: Path, monkeypatch: p
         paper.run(recipe, lab)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("objective", "refused"), [("sft", False), ("dpo", True), ("simpo", True)])
+@pytest.mark.parametrize(("objective", "refused"), [("base", False), ("sft", False), ("dpo", True), ("simpo", True)])
 def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused: bool) -> None:
     _, recipe = load_recipe(str(PUBLISHED))
     assert recipe.flow == "paper"

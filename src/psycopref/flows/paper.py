@@ -54,7 +54,7 @@ def _trainable(recipe: Training, built: Built) -> None:
     """RecipeError where a stage would find no pairs of its split: said before the first stage trains, not after."""
     there = {row.split for row in built.preferences}
     stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
-    if recipe.policy.objective != "sft":
+    if recipe.policy.objective not in ("base", "sft"):
         stages["policy"] = recipe.policy.split
     for name, split in stages.items():
         if split not in there:
