@@ -1,7 +1,11 @@
 """Log-probabilities and rewards equal those of plain transformers."""
 
+from typing import Any
+
+import pytest
 import torch
 from tiny import TINY, World
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from psycopref.train import examples, forward, weights
@@ -17,17 +21,52 @@ def test_logps_equal_a_plain_log_softmax_one_by_one(world: World) -> None:
         assert torch.allclose(value, each[len(row.prompt) - 1 :].sum(), atol=1e-3)
 
 
-def test_recomputed_chunks_give_the_same_gradient(world: World, monkeypatch: object) -> None:
-    loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
-    rows = list(examples.encoded(loaded.tokenizer, world.speeches, world.responses).values())[:4]
-    grads = []
-    for chunk, keep in ((1024, 2**25), (7, 0)):
-        forward.CHUNK, forward.KEEP_LOGITS = chunk, keep
-        loaded.model.zero_grad()
-        forward.logps(loaded.model, rows).sum().backward()
-        grads.append(loaded.model.model.embed_tokens.weight.grad.clone())
-    forward.CHUNK, forward.KEEP_LOGITS = 1024, 2**25
-    assert torch.allclose(grads[0], grads[1], atol=1e-4)
+@pytest.mark.parametrize("bias", [False, True])
+def test_chunked_log_probabilities_have_the_gradient_of_a_log_softmax(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "CELLS", 16 * 50)
+    torch.manual_seed(0)
+    head = torch.nn.Linear(8, 50, bias=bias, dtype=torch.float64)
+    hidden, targets = torch.randn(37, 8, dtype=torch.float64, requires_grad=True), torch.randint(0, 50, (37,))
+    scale = torch.randn(37, dtype=torch.float64)
+    inputs = [hidden, *head.parameters()]
+    ours, plain = forward.head_logps(head, hidden, targets), torch.log_softmax(head(hidden), -1).gather(-1, targets[:, None])[:, 0]
+    assert torch.allclose(ours, plain, atol=1e-12)
+    for one, two in zip(torch.autograd.grad((ours * scale).sum(), inputs), torch.autograd.grad((plain * scale).sum(), inputs), strict=True):
+        assert torch.allclose(one, two, atol=1e-11)
+
+
+def test_half_precision_inside_and_single_outside() -> None:
+    torch.manual_seed(0)
+    head, hidden, targets = torch.nn.Linear(16, 30, bias=False), torch.randn(9, 16, requires_grad=True), torch.randint(0, 30, (9,))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = forward.head_logps(head, hidden, targets)
+    found.sum().backward()
+    plain = torch.log_softmax(head(hidden), -1).gather(-1, targets[:, None])[:, 0]
+    assert found.dtype == torch.float32 and torch.allclose(found, plain, atol=5e-2)
+    assert hidden.grad is not None and hidden.grad.dtype == torch.float32 and head.weight.grad.dtype == torch.float32
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation made."""
+
+    cells = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for one in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(one, torch.Tensor):
+                self.cells = max(self.cells, one.numel())
+        return out
+
+
+def test_tokens_times_vocabulary_never_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory above weights and gradients stays flat in the vocabulary: no tensor is larger than the weight or the chunk."""
+    monkeypatch.setattr(forward, "CELLS", 2**16)
+    for vocab in (1000, 20_000):
+        head, hidden = torch.nn.Linear(4, vocab, bias=False), torch.randn(700, 4, requires_grad=True)
+        with Largest() as made:
+            forward.head_logps(head, hidden, torch.randint(0, vocab, (700,))).sum().backward()
+        assert made.cells <= max(2**16, 16 * vocab, 4 * vocab) < 700 * vocab
 
 
 def test_a_model_that_changes_its_logits_is_read_whole() -> None:

@@ -6,14 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from psycopref.train import attention
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
-CHUNK = 1024
-KEEP_LOGITS = 2**25
+CELLS = 2**23  # logits held at once: 32 MB in float32
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
@@ -46,8 +44,7 @@ def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
 def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
     """Summed log-probability of each response given its prompt, logps_R.
 
-    Hidden states go through the output layer at response tokens only, in chunks that are computed again in the backward
-    pass where the logits would take much memory. Models that do more to their logits than a linear layer (soft caps,
+    Hidden states go through the output layer at response tokens only (`head_logps`). Models that do more to their logits than a linear layer (soft caps,
     scales) are recognised on first sight and read whole.
     """
     if attention.is_packed(model):
@@ -87,17 +84,58 @@ def _wide(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def head_logps(head: Any, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
-    """Log-probabilities of targets under softmax(head(hidden)), in chunks."""
-    again = torch.is_grad_enabled() and hidden_NH.shape[0] * head.weight.shape[0] > KEEP_LOGITS
-    parts = []
-    for hidden, targets in zip(torch.split(hidden_NH, CHUNK), torch.split(targets_N, CHUNK), strict=True):
-        parts.append(checkpoint(_head_chunk, head, hidden, targets, use_reentrant=False) if again else _head_chunk(head, hidden, targets))
-    return torch.cat(parts)
+def head_logps(head: torch.nn.Linear, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
+    """Log-probabilities of targets under softmax(head(hidden)), float32 at least.
+
+    Tokens x vocabulary never exists, neither here nor in the backward pass: logits are made for some tokens at a time (`CELLS` numbers
+    at most), thrown away, and made again for the gradient.
+    """
+    chunk = max(16, CELLS // head.weight.shape[0])
+    return _HeadLogps.apply(hidden_NH, head.weight, head.bias, targets_N, chunk)  # type: ignore[no-any-return,no-untyped-call]
 
 
-def _head_chunk(head: Any, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
-    return _picked(head(hidden_NH), targets_N)
+class _HeadLogps(torch.autograd.Function):
+    """d log p(t) / d logits = onehot(t) - softmax: hidden states, weight and one number per token are all that is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor, chunk: int) -> Tensor:
+        if torch.is_autocast_enabled(hidden_NH.device.type):
+            hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
+        weight = weight_VH.to(hidden_NH.dtype)
+        norms, picked = [], []
+        for hidden, targets in zip(hidden_NH.split(chunk), targets_N.split(chunk), strict=True):  # type: ignore[no-untyped-call]
+            logits = _logits(hidden, weight, bias_V)
+            norms.append(logits.logsumexp(-1))
+            picked.append(logits.gather(-1, targets[:, None])[:, 0])
+        norms_N = torch.cat(norms)
+        ctx.save_for_backward(hidden_NH, weight_VH, bias_V, targets_N, norms_N)
+        ctx.chunk = chunk
+        return torch.cat(picked) - norms_N
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        hidden_NH, weight_VH, bias_V, targets_N, norms_N = ctx.saved_tensors
+        chunk, weight = ctx.chunk, weight_VH.to(hidden_NH.dtype)
+        to_hidden, to_weight = [], torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None
+        to_bias = torch.zeros_like(bias_V) if bias_V is not None else None
+        pieces = (each.split(chunk) for each in (hidden_NH, targets_N, norms_N, grads[0]))
+        for hidden, targets, norms, grad in zip(*pieces, strict=True):
+            share = (_logits(hidden, weight, bias_V) - norms[:, None]).exp_().mul_(-grad[:, None])
+            share.scatter_add_(1, targets[:, None], grad[:, None].to(share.dtype))
+            if to_bias is not None:
+                to_bias += share.sum(0)
+            share = share.to(hidden.dtype)
+            to_hidden.append(share @ weight)
+            if to_weight is not None and to_weight.dtype == share.dtype:
+                to_weight.addmm_(share.T, hidden)
+            elif to_weight is not None:
+                to_weight += share.T @ hidden
+        return torch.cat(to_hidden), to_weight, to_bias, None, None
+
+
+def _logits(hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None) -> Tensor:
+    logits_NV = _wide(hidden_NH @ weight_VH.T)
+    return logits_NV if bias_V is None else logits_NV + bias_V
 
 
 def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
