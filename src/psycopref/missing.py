@@ -1,6 +1,7 @@
 """Calls made elsewhere: what a recipe still has to ask, in the providers' batch format, and the replies taken in."""
 
 import json
+import os
 import re
 import sys
 from collections import Counter
@@ -52,7 +53,7 @@ def missing(work: Path, recipe_name: str) -> int:
             _flow(recipe, lab)
         except _Stop:
             pass
-        with (work / ASKS).open("w", encoding="utf-8") as file:
+        with os.fdopen(os.open(work / ASKS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # client text
             file.writelines(canonical(ask) + "\n" for ask in lab.found)
         for ask in lab.found:
             line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": lab.entries[ask.model].request(ask)}

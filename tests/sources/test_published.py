@@ -80,3 +80,20 @@ def test_a_wrong_place_says_what_to_give(tmp_path: Path) -> None:
         published.files(None)
     with pytest.raises(SourceError, match="no such folder"):
         published.files(tmp_path / "a" / "b")
+
+
+def test_turns_before_a_question_are_read_and_tell_questions_apart(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    turns = [[], [{"role": "client", "text": "I came back."}, {"role": "counselor", "text": "How was it?"}]]
+    rows = [
+        {"question": "It was the same.", "chosen": f"a{n}", "rejected": f"b{n}", "chosen_model": "x", "rejected_model": "y",
+         "chosen_empathy_rating": 4, "rejected_empathy_rating": 2, "history": history}
+        for n, history in enumerate(turns)
+    ]  # fmt: skip
+    pl.DataFrame(rows).write_parquet(tmp_path / "data" / "train-0.parquet")
+    plain, after = published.read(tmp_path, {})
+    assert plain.history == () and [(turn.role, turn.text) for turn in after.history] == [("client", "I came back."), ("counselor", "How was it?")]
+    bad = pl.DataFrame([{**rows[0], "history": [{"role": "doctor", "text": "No."}]}])
+    bad.write_parquet(tmp_path / "data" / "train-0.parquet")
+    with pytest.raises(SourceError, match="row 1: the history is not a list"):
+        list(published.read(tmp_path, {}))

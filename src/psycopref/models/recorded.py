@@ -43,5 +43,5 @@ def call_ids(path: Path, model: str) -> frozenset[str]:
             return frozenset(row[0] for row in db.execute("SELECT call_id FROM calls WHERE model = ?", [model]))
         finally:
             db.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: not usable as a recording ({error}); give a ledger file such as work/calls.sqlite") from error
+    except sqlite3.Error as error:  # its text may quote what stands in a damaged file
+        raise StoreError(f"{path}: not usable as a recording ({type(error).__name__}); give a ledger file such as work/calls.sqlite") from None

@@ -1,6 +1,7 @@
 """A preference dataset in the layout of the published PsychoCounsel-Preference: data/{train,test}-*.parquet."""
 
 import importlib.util
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 from psycopref.errors import SourceError
 from psycopref.sources.files import column_names, need_column
 from psycopref.sources.found import Answer, Found
-from psycopref.tables import Split
+from psycopref.tables import Split, Turn
 
 COLUMNS = ("question", "chosen", "rejected", "chosen_model", "rejected_model")
 SPLITS: tuple[Split, ...] = ("test", "dev", "train")
@@ -69,7 +70,18 @@ def _checked(file: Path) -> pl.DataFrame:
         if holes.any():
             row = int(holes.arg_true()[0]) + 1
             raise SourceError(f"{file}: row {row} has no {column!r}; every row needs one")
-    return frame.select("ID" if "ID" in frame.columns else pl.lit("").alias("ID"), *COLUMNS, *_rating_columns(file, frame))
+    turns = pl.Series(
+        "turns", [_turns(file, row, value) for row, value in enumerate(frame["history"], 1)] if "history" in frame.columns else [""] * frame.height
+    )
+    return frame.select("ID" if "ID" in frame.columns else pl.lit("").alias("ID"), *COLUMNS, *_rating_columns(file, frame), turns)
+
+
+def _turns(file: Path, row: int, value: Any) -> str:
+    """The turns before a question as JSON, '' for none."""
+    found = list(value) if value is not None else []
+    if not all(isinstance(turn, dict) and turn.get("role") in ("client", "counselor") and isinstance(turn.get("text"), str) for turn in found):
+        raise SourceError(f'{file}: row {row}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
+    return json.dumps([[turn["role"], turn["text"]] for turn in found]) if found else ""
 
 
 def _rating_columns(file: Path, frame: pl.DataFrame) -> list[str]:
@@ -86,11 +98,12 @@ def _rating_columns(file: Path, frame: pl.DataFrame) -> list[str]:
 
 def _questions(split: Split, frame: pl.DataFrame) -> Iterator[Found]:
     numbered = frame.with_columns(pl.int_range(1, pl.len() + 1).alias("row"))
-    for (question,), rows in numbered.group_by("question", maintain_order=True):
-        yield _question(split, str(question), rows.to_dicts())
+    for (question, turns), rows in numbered.group_by("question", "turns", maintain_order=True):
+        history = tuple(Turn(role, text) for role, text in json.loads(str(turns))) if turns else ()
+        yield _question(split, str(question), history, rows.to_dicts())
 
 
-def _question(split: Split, question: str, rows: list[dict[str, Any]]) -> Found:
+def _question(split: Split, question: str, history: tuple[Turn, ...], rows: list[dict[str, Any]]) -> Found:
     answers: dict[tuple[str, str], int] = {}
     kept: list[Answer] = []
     pairs: list[tuple[int, int]] = []
@@ -104,7 +117,7 @@ def _question(split: Split, question: str, rows: list[dict[str, Any]]) -> Found:
             both.append(answers[key])
         pairs.append((both[0], both[1]))
     first = rows[0]
-    return Found(f"{split}:{first['row']}:{first['ID']}", question, "", split, (), tuple(kept), tuple(dict.fromkeys(pairs)))
+    return Found(f"{split}:{first['row']}:{first['ID']}", question, "", split, history, tuple(kept), tuple(dict.fromkeys(pairs)))
 
 
 def _ratings(side: str, row: dict[str, Any]) -> tuple[tuple[str, float, str], ...]:

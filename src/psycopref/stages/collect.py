@@ -81,6 +81,11 @@ class Collect(Stage):
     sources: tuple[SourceSetting, ...] = Field(min_length=1)
     mask: bool = True
 
+    @classmethod
+    def version(cls) -> int:
+        """2: optional fields of JSON lines are looked up row by row."""
+        return 2
+
     @model_validator(mode="after")
     def _labels(self) -> "Collect":
         names = [source.called for source in self.sources]
@@ -103,11 +108,11 @@ class Collect(Stage):
 
 
 def _unique(source: SourceSetting) -> Iterator[Found]:
-    seen: set[str] = set()
-    for found in SOURCES[source.name].read(source.path, source.columns):
-        if found.origin in seen:
-            raise SourceError(f"source {source.called!r}: the id {found.origin!r} stands twice; ids must be unique")
-        seen.add(found.origin)
+    seen: dict[str, int] = {}
+    for number, found in enumerate(SOURCES[source.name].read(source.path, source.columns), 1):
+        if found.origin in seen:  # an id may be a person's name, so it is not quoted
+            raise SourceError(f"source {source.called!r}: entries {seen[found.origin]} and {number} have the same id; ids must be unique")
+        seen[found.origin] = number
         yield found
 
 
