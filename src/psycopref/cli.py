@@ -7,6 +7,7 @@ from pathlib import Path
 
 from psycopref import __version__
 from psycopref.errors import PsycoprefError
+from psycopref.launch import rank
 from psycopref.progress import Progress
 
 
@@ -75,7 +76,10 @@ def _do(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from psycopref import runs
 
-    place = runs.run(args.recipe, args.work, Progress(quiet=False))
+    follows = rank() > 0  # one of several processes of `accelerate launch`, and not the first
+    place = runs.run(args.recipe, args.work, Progress(quiet=follows))
+    if follows:
+        return 0
     from psycopref.inspecting import headline
 
     print(headline(place))

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
 
 from psycopref import __version__
 from psycopref.errors import StoreError
+from psycopref.launch import rank
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.limits import answer_all
 from psycopref.models.pool import ModelEntry
@@ -29,14 +30,22 @@ class Runs(Protocol[P, Out]):
     @classmethod
     def version(cls) -> int: ...
 
+    @classmethod
+    def together(cls) -> bool: ...
+
     def reads(self) -> Sequence[Path]: ...
 
 
 class Lab:
-    """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock against a second run."""
+    """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock against a second run.
+
+    Under `accelerate launch` (RANK over 0) a process follows the first one: it trains along where a stage says `together`, waits for every
+    other step to appear, and writes nothing.
+    """
 
     def __init__(self, work: Path, progress: Progress | None = None) -> None:
         self.work = work
+        self.follows = rank() > 0
         self.progress = progress or Progress()
         try:
             work.mkdir(mode=0o700, parents=True, exist_ok=True)  # a folder that was there keeps its rights; what is made in it is private
@@ -44,12 +53,20 @@ class Lab:
             self._lock = (work / "lock").open("a+")
         except OSError as error:
             raise steps.explain(error, work) from error
-        self._take_lock()
-        self.ledger = Ledger(work / "calls.sqlite")
+        if not self.follows:
+            self._take_lock()
+        self._ledger: Ledger | None = None if self.follows else Ledger(work / "calls.sqlite")
         self.place: Path = work
         self.taken: list[dict[str, Any]] = []
         self.calls_made = 0
         self._stage = ""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every call ever made here; a follower only reads it."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.work / "calls.sqlite", read_only=True)
+        return self._ledger
 
     def _take_lock(self) -> None:
         try:
@@ -65,7 +82,8 @@ class Lab:
 
     def close(self) -> None:
         """Close the ledger and give the workspace back."""
-        self.ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
         self._lock.close()
 
     def __enter__(self) -> Self:
@@ -83,7 +101,10 @@ class Lab:
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
-        if not folder.is_dir():
+        if self.follows and not folder.is_dir():
+            self._follow(folder, (lambda: stage.run(self, *args, **kwargs)) if stage.together() else None)
+            found = True
+        elif not folder.is_dir():
             self._make(folder, lambda: stage.run(self, *args, **kwargs), {**head, "key": key, "psycopref": __version__})
             found = False
         else:
@@ -115,6 +136,16 @@ class Lab:
             raise steps.explain(error, self.place) from error
         finally:
             self.place, self._stage = outer_place, outer_stage
+
+    def _follow(self, folder: Path, work: Callable[[], Any] | None) -> None:
+        """Do this process's part of a step, if it has one, and wait until the first process has written it."""
+        outer_place = self.place
+        if work is not None:
+            self.place = steps.begin(folder)
+            work()
+            self.place = outer_place
+        while not folder.is_dir():
+            time.sleep(0.05)
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
         """Each ask with its reply, from the ledger or from its model; order is not kept. Streams both ways.

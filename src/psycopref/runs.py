@@ -26,13 +26,18 @@ LAST = "steps.json"
 
 
 def run(name: str, work: Path, progress: Progress) -> Path:
-    """Run a recipe in a workspace; gives the folder of the run. Everything finished before is found, not made again."""
+    """Run a recipe in a workspace; gives the folder of the run. Everything finished before is found, not made again.
+
+    A process that follows another (see Lab) leaves no run and gives the workspace.
+    """
     short, recipe = load_recipe(name)
     if recipe.annotations is not None and not recipe.annotations.is_file():
         raise RecipeError(f"{name}: 'annotations': no file {str(recipe.annotations)!r}; give the path of a filled experts.csv, or leave it out")
     began = time.monotonic()
     with Lab(work, progress) as lab:
         built, trained = _flow(recipe, lab)
+        if lab.follows:
+            return work
         _no_pairs(built, progress)
         expert = _validated(recipe, lab, built)
         figures = lab.do(Report(), *_drawn(built, trained)).page

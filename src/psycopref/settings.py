@@ -25,3 +25,8 @@ class Stage(Settings):
     def reads(self) -> Sequence[Path]:
         """Files outside the workspace that `run` reads; their bytes enter the step's key."""
         return ()
+
+    @classmethod
+    def together(cls) -> bool:
+        """Whether all processes of a launch run this stage side by side; the others wait for the first one's result."""
+        return False

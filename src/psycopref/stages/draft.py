@@ -69,10 +69,10 @@ class Draft(Stage):
 
     def _sampled(self, lab: Lab, loaded: "Loaded", asks: Sequence[Ask], tick: Tick) -> dict[str, Reply]:
         """Replies to the asks by call id, put in the ledger chunk by chunk."""
-        from psycopref.train import loop
+        from psycopref.train import machine
         from psycopref.train.tokens import encode
 
-        loaded.model.to(loop.device())
+        loaded.model.to(machine.device())
         prompts: dict[tuple[Message, ...], tuple[list[int], list[Ask]]] = {}
         for ask in asks:
             if ask.messages not in prompts:

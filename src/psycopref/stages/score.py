@@ -25,7 +25,7 @@ class Score(Stage):
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path) -> Scored:
         """Ratings whose judge is the digest of `weights`; TrainError where a response is longer than the model reads."""
-        from psycopref.train import examples, forward, loop
+        from psycopref.train import examples, forward, machine
         from psycopref.train import weights as folders
 
         loaded = folders.load_reward(weights)
@@ -35,7 +35,7 @@ class Score(Stage):
         if longer:
             raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights.name} reads; leave them out")
         scores = [0.0] * len(rows)
-        loaded.model.to(loop.device())
+        loaded.model.to(machine.device())
         with lab.progress.track("score", len(rows)) as tick:
             for group, values in forward.measure_all(loaded.model, forward.rewards, rows, self.batch_tokens):
                 for index, value in zip(group, values, strict=True):

@@ -1,23 +1,23 @@
 """The one training loop: every objective, any device, checkpoints from which a killed run goes on to the same weights."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from psycopref.errors import TrainError
 from psycopref.progress import Progress
 from psycopref.tables import Point, content_id
+from psycopref.train import machine
 from psycopref.train.forward import Measure, measure_all, packing
 from psycopref.train.losses import Outcome, Values
 from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
 from psycopref.train.plan import Training
+from psycopref.train.tokens import Encoded
 
 
 class Task(NamedTuple):
@@ -35,11 +35,6 @@ class Means(NamedTuple):
     accuracy: float | None
 
 
-def device() -> torch.device:
-    """The device that accelerate gives this process."""
-    return torch.device(Accelerator().device)
-
-
 def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Training, kept: Path) -> list[Item]:
     """The items with the reference model's log-probabilities (of rows and rows beside), computed once and kept in `kept` for a restart."""
     rows = [row for item in items for row in (*item.rows, *item.beside)]
@@ -47,12 +42,12 @@ def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Trainin
         values = torch.load(kept, weights_only=True).tolist()
     else:
         values = [0.0] * len(rows)
-        model.to(device())
-        with _autocast(plan, model.device):
+        model.to(machine.device())
+        with machine.autocast(plan, model.device):
             for group, got in measure_all(model, measure, rows, plan.batch_tokens):
                 for index, value in zip(group, got, strict=True):
                     values[index] = value
-        _replace(kept, torch.tensor(values, dtype=torch.float64))
+        machine.replace(kept, torch.tensor(values, dtype=torch.float64))
     each = iter(values)
     return [item._replace(reference=tuple(next(each) for _ in (*item.rows, *item.beside))) for item in items]
 
@@ -78,8 +73,23 @@ def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], pl
     return loop.points
 
 
+class _Measured(torch.nn.Module):
+    """A model with what is asked of it, as one module, so that what wraps modules (DDP) sees every pass."""
+
+    def __init__(self, model: Any, measure: Measure) -> None:
+        super().__init__()
+        self.model, self.measure = model, measure
+
+    def forward(self, rows: Sequence[Encoded]) -> Tensor:
+        """What `measure` says of the rows."""
+        return self.measure(self.model, rows)
+
+
 class _Loop:
-    """The state of one run: model, optimiser, step, random state, curve, best dev value."""
+    """The state of one run: model, optimiser, step, random state, curve, best dev value.
+
+    With several processes each takes its share of every batch; gradients are averaged by DDP, figures added up here.
+    """
 
     def __init__(self, model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path) -> None:
         torch.manual_seed(plan.seed)
@@ -88,13 +98,15 @@ class _Loop:
         self.dev_every = plan.dev_every or max(1, len(items) // plan.batch_size)
         self.step, self.best, self.packed = 0, math.inf, False
         self.points: list[Point] = []
-        self.accelerator = Accelerator()
-        if self.accelerator.num_processes > 1:
-            raise TrainError("training runs in one process for now; start without `accelerate launch`")
+        self.accelerator = machine.accelerator()
+        self.many = self.accelerator.num_processes
+        if plan.batch_size < self.many:
+            raise TrainError(f"{task.name}: batch_size {plan.batch_size} is less than the {self.many} processes; raise it, or launch fewer")
         if plan.recompute:
             model.gradient_checkpointing_enable()
         self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr, fused=True)
-        self.model, self.optimiser = self.accelerator.prepare(model, self.optimiser)
+        self.model = model
+        self.net, self.optimiser = self.accelerator.prepare(_Measured(model, task.measure), self.optimiser)
         self.resume()
 
     def advance(self) -> Means:
@@ -104,9 +116,9 @@ class _Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         items = [self.items[i] for i in batch(self.step, len(self.items), plan.batch_size, plan.seed)]
-        self.model.train()
+        self.net.train()
         means = self.gradients(items)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), plan.clip)
+        self.accelerator.clip_grad_norm_(self.net.parameters(), plan.clip)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.step += 1
@@ -118,20 +130,31 @@ class _Loop:
         return means
 
     def gradients(self, items: Sequence[Item]) -> Means:
-        """Add up the gradients of a batch's mean loss, micro-batch by micro-batch."""
-        total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0, False
-        shift = self.shift(items)
-        for group in self.groups(items):
-            outcome = self.outcome([items[i] for i in group], shift)
-            part = outcome.losses_B.sum() / total
-            value = float(part.detach())
-            if not math.isfinite(value):
-                raise TrainError(f"{self.task.name}: the loss is {value} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
-            self.accelerator.backward(part)
+        """Add up the gradients of a batch's mean loss, micro-batch by micro-batch; this process has every `many`-th item."""
+        total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0.0, False
+        own = list(items)[self.accelerator.process_index :: self.many]
+        shift = self.shift(own)
+        groups = list(self.groups(own))
+        for number, group in enumerate(groups, 1):
+            with nullcontext() if number == len(groups) else self.accelerator.no_sync(self.net):
+                outcome = self.outcome([own[i] for i in group], shift)
+                part = outcome.losses_B.sum() / total
+                value = float(part.detach())
+                if not math.isfinite(value):
+                    raise TrainError(f"{self.task.name}: the loss is {value} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
+                self.accelerator.backward(part * self.many)  # DDP takes the mean over processes
             loss += value
             if outcome.margins_B is not None:
                 pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+        loss, hits = self.added(loss, hits)
         return Means(loss, hits / len(items) if pairs else None)
+
+    def added(self, loss: float, hits: float) -> tuple[float, float]:
+        """The sums over all processes."""
+        if self.many == 1:
+            return loss, hits
+        sums = self.accelerator.reduce(torch.tensor([loss, hits], dtype=torch.float64, device=self.accelerator.device), "sum")
+        return float(sums[0]), float(sums[1])
 
     def groups(self, items: Sequence[Item]) -> Iterator[list[int]]:
         """The items' positions, micro-batch by micro-batch."""
@@ -148,16 +171,17 @@ class _Loop:
         known = [item.reference[-1] for item in items]
         total = torch.zeros((), device=self.accelerator.device)
         for group in self.groups([Item((row,)) for row in rows]):
-            with _autocast(self.plan, self.accelerator.device):
-                total += (self.task.measure(self.model, [rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
-        return total / len(rows)
+            with machine.autocast(self.plan, self.accelerator.device):
+                total += (self.net([rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
+        whole, count = self.added(float(total), len(rows))
+        return torch.tensor(whole / count, device=total.device)
 
     def outcome(self, items: Sequence[Item], shift: Tensor | None) -> Outcome:
         """The objective on one micro-batch."""
         rows = [row for item in items for row in item.rows]
         shape = (len(items), len(items[0].rows))
-        with _autocast(self.plan, self.accelerator.device):
-            values = self.task.measure(self.model, rows).view(shape)
+        with machine.autocast(self.plan, self.accelerator.device):
+            values = self.net(rows).view(shape)
         known = torch.tensor([(item.reference or (0.0,) * shape[1])[: shape[1]] for item in items], device=values.device, dtype=values.dtype)
         tokens = torch.tensor([[len(row.response) for row in item.rows] for item in items], device=values.device)
         gaps = torch.tensor([item.gap for item in items], device=values.device, dtype=values.dtype)
@@ -174,32 +198,35 @@ class _Loop:
     @torch.no_grad()
     def look(self) -> None:
         """Loss and accuracy on dev; the weights are kept where they are the best so far."""
-        self.model.eval()
-        loss, hits, weight, pairs = 0.0, 0, 0.0, False
-        shift = self.shift(self.dev)
-        for group in self.groups(self.dev):
-            outcome = self.outcome([self.dev[i] for i in group], shift)
+        self.net.eval()
+        loss, hits, weight, pairs = 0.0, 0.0, sum(item.weight for item in self.dev), False
+        own = list(self.dev)[self.accelerator.process_index :: self.many]
+        shift = self.shift(own)
+        for group in self.groups(own):
+            outcome = self.outcome([own[i] for i in group], shift)
             loss += float(outcome.losses_B.sum())
-            weight += sum(self.dev[i].weight for i in group)
             if outcome.margins_B is not None:
                 pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+        loss, hits = self.added(loss, hits)
+        pairs = pairs or len(self.dev[0].rows) > 1
         self.note("dev_loss", loss / weight)
         if pairs:
             self.note("dev_accuracy", hits / len(self.dev))
         value = -hits / len(self.dev) if self.plan.best == "accuracy" and pairs else loss / weight
         if self.plan.best and value < self.best:
             self.best = value
-            _replace(self.place / "best.pt", self.weights())
+            machine.replace(self.place / "best.pt", self.weights())
 
     def finish(self) -> None:
         """Leave the model with the weights that were asked for, ready to be used."""
         if self.plan.best and self.dev:
-            self.accelerator.unwrap_model(self.model).load_state_dict(torch.load(self.place / "best.pt", weights_only=True))
+            self.accelerator.wait_for_everyone()
+            self.model.load_state_dict(torch.load(self.place / "best.pt", weights_only=True))
         self.model.eval()
 
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now."""
-        return dict(self.accelerator.unwrap_model(self.model).state_dict())
+        return dict(self.model.state_dict())
 
     def note(self, name: str, value: float) -> None:
         """One point of the curve at the present step."""
@@ -208,8 +235,8 @@ class _Loop:
     def keep(self) -> None:
         """Write a checkpoint in place of the one before."""
         points = [(point.name, point.step, point.value) for point in self.points]
-        state = {"step": self.step, "best": self.best, "points": points, "random": _random_state()}
-        _replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": self.optimiser.state_dict()})
+        state = {"step": self.step, "best": self.best, "points": points, "random": machine.random_state()}
+        machine.replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": self.optimiser.state_dict()})
 
     def resume(self) -> None:
         """Go on from the checkpoint that an interrupted run left, if there is one."""
@@ -217,7 +244,7 @@ class _Loop:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best = state["step"], state["best"]
         self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]
@@ -248,22 +275,3 @@ def _decayed(model: Any, weight_decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in learnt if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0.0},
     ]
-
-
-def _random_state() -> dict[str, Any]:
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
-
-
-def _autocast(plan: Training, where: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(where.type, torch.bfloat16) if plan.precision == "bf16" else nullcontext()
-
-
-def _replace(path: Path, state: Any) -> None:
-    """Write a state file so that a kill leaves either the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -49,6 +49,11 @@ class Training(Stage):
     size: Size = Size()
     keep_every: int = Field(default=100, ge=1, exclude=True)
 
+    @classmethod
+    def together(cls) -> bool:
+        """Under `accelerate launch` every process trains its share of each batch."""
+        return True
+
     def reads(self) -> Sequence[Path]:
         """The files of a `base` folder."""
         return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from psycopref.errors import TrainError
+from psycopref.launch import rank
 from psycopref.store.keys import folder_digest
 from psycopref.train.plan import Size, Training
 from psycopref.train.tokens import PAD, PLAIN, learn_tokenizer
@@ -151,7 +152,12 @@ def set_dropout(model: Any, share: float) -> None:
 
 
 def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[str, object]) -> Path:
-    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever was there goes away first."""
+    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever was there goes away first.
+
+    Of several processes the first one writes.
+    """
+    if rank():
+        return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model, tokenizer = loaded
