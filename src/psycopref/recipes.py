@@ -41,7 +41,11 @@ class Dataset(Settings):
 
 
 class Training(Settings):
-    """From preferences to a reward model, a policy and figures (paper, sections 4 and 5)."""
+    """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
+
+    `reference` of the online rounds is the round's own start or the first state of the policy; `guard` says what happens when
+    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds.
+    """
 
     start: Policy | None = None
     reward: Reward
@@ -52,6 +56,8 @@ class Training(Settings):
     policy: Policy
     rounds: int = Field(default=3, ge=0)
     round_speeches: int = Field(default=6400, ge=1)
+    reference: Literal["previous", "first"] = "previous"
+    guard: Literal["warn", "stop"] = "warn"
     draft: Draft
     pair: Pair
     online: Policy

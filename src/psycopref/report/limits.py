@@ -36,6 +36,15 @@ EASY = (
 )
 
 
+GUARDS = {
+    "over_optimised": "its reward rose while the gold reward fell",
+    "length": "answers have grown or shrunk by half against the start",
+    "unfinished": "over a fifth of the answers did not come to an end, and have no reward",
+    "ties": "over half of the speeches gave no pair",
+    "diversity": "samples are less than half as varied as in the first round",
+}
+
+
 def limits(content: "ReportData", found: Found) -> list[str]:
     """The limits that apply to this page."""
     said = [DRAFTS, TEXT]

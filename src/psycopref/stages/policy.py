@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -50,8 +50,19 @@ class Policy(Training):
         """2: packed rows; sums in another order."""
         return 2
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Trained:
-        """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number."""
+    def run(
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        start: Path | None,
+        reference: Path | None = None,
+    ) -> Trained:
+        """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number.
+
+        Log-ratios are taken against `reference` where one is given (a folder with the same tokenizer), else against where training starts.
+        """
         from psycopref.train import examples, loop, weights
 
         loaded = self._model(speeches, responses, start)
@@ -59,7 +70,9 @@ class Policy(Training):
             return Trained(weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"}), [])
         weights.set_dropout(loaded.model, self.dropout)
         task = self._task()
-        found, dev = (self._items(loaded, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
+        against = self._reference(loaded, reference)
+        found, dev = (self._items(loaded, against, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
+        del against
         curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress)
         facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
         points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
@@ -97,9 +110,21 @@ class Policy(Training):
                 objective = partial(losses.kto, beta=self.beta)
         return loop.Task(self.objective, forward.logps, objective)
 
+    def _reference(self, loaded: "Loaded", reference: Path | None) -> Any:
+        """The model that log-ratios are taken against."""
+        from psycopref.train import weights
+
+        if reference is None:
+            return loaded.model
+        other = weights.load_policy(reference)
+        if other.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
+            raise TrainError(f"policy: the reference {reference.parent.name} has another tokenizer than the policy; give one that it descends from")
+        return other.model
+
     def _items(
         self,
         loaded: "Loaded",
+        against: Any,
         task: "Task",
         split: Split,
         speeches: Sequence[Speech],
@@ -107,7 +132,7 @@ class Policy(Training):
         preferences: Sequence[Preference],
         place: Path,
     ) -> "Found":
-        """What to learn from in a split ('' for none), with the starting policy's log-probabilities where the objective has a reference."""
+        """What to learn from in a split ('' for none), with the reference's log-probabilities where the objective has a reference."""
         from psycopref.train import examples, loop
 
         if not split:
@@ -119,4 +144,4 @@ class Policy(Training):
             return found
         if self.objective == "kto":
             found = found._replace(items=examples.with_others(found.items))
-        return found._replace(items=loop.reference(loaded.model, task.measure, found.items, self, place / "reference" / f"{split}.pt"))
+        return found._replace(items=loop.reference(against, task.measure, found.items, self, place / "reference" / f"{split}.pt"))

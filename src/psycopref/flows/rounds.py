@@ -1,0 +1,173 @@
+"""DPO-Iter: round after round the policy answers, the reward model picks best and worst, the policy learns (paper, section 5)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopref.errors import RecipeError
+from psycopref.lab import Lab
+from psycopref.recipes import Training
+from psycopref.stats.diversity import distinct, self_bleu
+from psycopref.stats.intervals import mean_interval
+from psycopref.stats.length import words
+from psycopref.store.keys import digest
+from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, metric
+
+NO_RESPONSES: Sequence[Response] = ()
+
+
+class Practice(NamedTuple):
+    """What a round learnt from: the policy's own answers to some train speeches, and the pairs that the reward model made of them."""
+
+    speeches: Sequence[Speech]
+    drafts: Sequence[Response]
+    failures: Sequence[Failure]
+    pairs: Sequence[Preference]
+
+
+class Round(NamedTuple):
+    """One state of the policy: weights and curve, its answers to the test speeches with their scores, and what it had learnt from."""
+
+    weights: Path
+    curve: Sequence[Point]
+    answers: Sequence[Response]
+    failures: Sequence[Failure]
+    scores: Sequence[Rating]
+    gold_scores: Sequence[Rating]
+    practice: Practice | None = None
+
+
+class Judges(NamedTuple):
+    """The reward model that picks, and the gold one that only watches (None where there is none)."""
+
+    reward: Path
+    gold: Path | None
+
+
+def answered(recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path, judges: Judges, curve: Sequence[Point] = ()) -> Round:
+    """A state of the policy with its answers to the test speeches."""
+    drafts = lab.do(recipe.answer, test, weights, NO_RESPONSES)
+    scores = lab.do(recipe.score, test, drafts.responses, judges.reward).ratings
+    gold = lab.do(recipe.score, test, drafts.responses, judges.gold).ratings if judges.gold else ()
+    return Round(weights, curve, drafts.responses, drafts.failures, scores, gold)
+
+
+def online(recipe: Training, lab: Lab, speeches: Sequence[Speech], before: list[Round], judges: Judges) -> list[Round]:
+    """The rounds before and those of DPO-Iter. Each finished step is kept, so a run that was killed goes on where it was.
+
+    A guard that trips is said, or with `guard = "stop"` ends the rounds.
+    """
+    test = [speech for speech in speeches if speech.split == "test"]
+    rounds = list(before)
+    for number in range(recipe.rounds):
+        one = _practised(recipe, lab, drawn(speeches, recipe.round_speeches, number), rounds, judges)
+        reference = rounds[0].weights if recipe.reference == "first" else None
+        more = () if reference is None else (reference,)
+        made = lab.do(recipe.online, one.speeches, one.drafts, one.pairs, rounds[-1].weights, *more)
+        rounds.append(answered(recipe, lab, test, made.weights, judges, made.curve)._replace(practice=one))
+        tripped = guards(rounds)
+        for what in tripped.values():
+            lab.progress.say(f"WARNING: round {len(rounds) - 1}: {what}")
+        if tripped and recipe.guard == "stop":
+            lab.progress.say(f'stopped after round {len(rounds) - 1} ([training] guard = "stop")')
+            break
+    return rounds
+
+
+def drawn(speeches: Sequence[Speech], count: int, number: int) -> list[Speech]:
+    """`count` train speeches for a round, without replacement, afresh for each round; RecipeError where there are fewer."""
+    train = [speech for speech in speeches if speech.split == "train"]
+    if count > len(train):
+        raise RecipeError(f"[training]: round_speeches = {count}, but there are {len(train)} train speeches; lower it, or collect more")
+    return sorted(train, key=lambda speech: digest(["round", number, speech.speech_id]))[:count]
+
+
+def _practised(recipe: Training, lab: Lab, part: Sequence[Speech], rounds: list[Round], judges: Judges) -> Practice:
+    drafts = lab.do(recipe.draft, part, rounds[-1].weights, NO_RESPONSES)
+    scores = lab.do(recipe.score, part, drafts.responses, judges.reward).ratings
+    return Practice(part, drafts.responses, drafts.failures, lab.do(recipe.pair, part, drafts.responses, scores).preferences)
+
+
+def figures(rounds: Sequence[Round]) -> list[Metric]:
+    """The figures of every round, and of what it learnt from."""
+    return [
+        row for number in range(len(rounds)) for row in (*_on_test(rounds, number), *_on_practice(rounds[number].practice, number), *_tripped(rounds, number))
+    ]
+
+
+def _on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
+    """The figures of one round on the test speeches, with intervals by speech.
+
+    `policy.reward`, `policy.gold_reward`, `policy.words` are means over the answers that came to an end, `policy.finished` says which
+    share did. `policy.gold_reward_gain` is the mean difference to round 0 over the speeches that both rounds answered.
+    """
+    one, start = rounds[number], rounds[0]
+    speech_of = {row.response_id: row.speech_id for row in (*one.answers, *start.answers)}
+    gold, first = ([(speech_of[r.subject_id], r.score) for r in state.gold_scores] for state in (one, start))
+    before = dict(first)
+    series = {
+        "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
+        "policy.gold_reward": gold,
+        "policy.gold_reward_gain": [(key, score - before[key]) for key, score in gold if number and key in before],
+        "policy.words": [(r.speech_id, float(words(r.text))) for r in one.answers],
+        "policy.finished": [(row.speech_id, 1.0) for row in one.answers] + [(row.subject_id, 0.0) for row in one.failures],
+    }
+    out = []
+    for name, pairs in series.items():
+        if pairs:
+            found = mean_interval([v for _, v in pairs], [c for c, _ in pairs], share=name == "policy.finished")
+            out.append(metric(name, f"round:{number}", found.value, found.low, found.high, len(pairs)))
+    return out
+
+
+def _on_practice(practice: Practice | None, number: int) -> list[Metric]:
+    """What a round learnt from: speeches, pairs, speeches without a pair (all samples alike, or fewer than two came to an end), diversity."""
+    if practice is None:
+        return []
+    groups: dict[str, list[str]] = {}
+    for row in practice.drafts:
+        groups.setdefault(row.speech_id, []).append(row.text)
+    texts = [row.text for row in practice.drafts]
+    count, drafts = len(practice.speeches), len(practice.drafts) + len(practice.failures)
+    values = {
+        "round.speeches": (count, count),
+        "round.pairs": (len(practice.pairs), count),
+        "round.without_pair": (count - len({row.speech_id for row in practice.pairs}), count),
+        "round.finished": (len(texts) / drafts if drafts else 0.0, drafts),
+        "round.words": (sum(map(words, texts)) / len(texts) if texts else 0.0, len(texts)),
+        "round.distinct_2": (distinct(texts, 2), len(texts)),
+        "round.self_bleu": (self_bleu(list(groups.values())), len(texts)),
+    }
+    return [metric(name, f"round:{number}", value, count=n) for name, (value, n) in values.items() if value == value]
+
+
+def _tripped(rounds: Sequence[Round], number: int) -> list[Metric]:
+    return [metric(f"guard.{name}", f"round:{number}", 1, count=1) for name in guards(rounds[: number + 1])]
+
+
+def guards(rounds: Sequence[Round]) -> dict[str, str]:
+    """What looks wrong with the last round, by name; nothing before the second state.
+
+    The bounds are ours: reward up and gold reward down against the round before (over-optimisation, Gao et al. 2022, arXiv 2210.10760),
+    words more than half again as many or fewer than two thirds of the start's, under 80 % of the answers at an end, half of the
+    speeches without a pair, bigrams under half as varied as in the first round of practice.
+    """
+    if len(rounds) < 2:
+        return {}
+    at = len(rounds) - 1
+    now, before, start = ({row.name: row.value for row in _on_test(rounds, number)} for number in (at, at - 1, 0))
+    first = next((one.practice for one in rounds if one.practice is not None), None)
+    drill, drill_first = ({row.name: row.value for row in _on_practice(one, 0)} for one in (rounds[-1].practice, first))
+    found = {}
+    if now.get("policy.gold_reward", 0.0) < before.get("policy.gold_reward", 0.0) and now.get("policy.reward", 0.0) > before.get("policy.reward", 0.0):
+        found["over_optimised"] = "the reward it is trained on rose, the gold reward fell"
+    ratio = now.get("policy.words", 0.0) / start["policy.words"] if start.get("policy.words") else 1.0
+    if not 2 / 3 <= ratio <= 1.5:
+        found["length"] = f"answers have {ratio:.2f} times the words of the start"
+    if now.get("policy.finished", 1.0) < 0.8:
+        found["unfinished"] = f"{1 - now['policy.finished']:.0%} of the answers did not come to an end"
+    if drill and drill["round.without_pair"] > 0.5 * drill["round.speeches"]:
+        found["ties"] = f"{drill['round.without_pair']:.0f} of {drill['round.speeches']:.0f} speeches gave no pair"
+    if drill.get("round.distinct_2", 1.0) < 0.5 * drill_first.get("round.distinct_2", 0.0):
+        found["diversity"] = "samples are less than half as varied as in the first round"
+    return found

@@ -1,0 +1,48 @@
+"""Diversity: whether a policy still says different things, or has begun to say one."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """The share of n-grams (of lower-cased words) that are different from all others, over all texts; NaN where there is none.
+
+    Li et al. 2016 (arXiv 1510.03055), distinct-n. It falls with the number of words, so compare texts of like number and length.
+    """
+    grams = [gram for text in texts for gram in _grams(text.lower().split(), n)]
+    return len(set(grams)) / len(grams) if grams else math.nan
+
+
+def self_bleu(groups: Sequence[Sequence[str]], n: int = 4) -> float:
+    """How much the texts of a group repeat one another: the mean BLEU of each against the others of its group, 0 to 1.
+
+    Zhu et al. 2018 (arXiv 1802.01886). Uniform weights up to n-grams, brevity penalty, precisions with one added to both counts above
+    unigrams (Lin and Och 2004). Groups of one text are left out; NaN where none is left.
+    """
+    scores = []
+    for group in groups:
+        words = [text.lower().split() for text in group]
+        scores += [_bleu(one, words[:at] + words[at + 1 :], n) for at, one in enumerate(words) if len(words) > 1 and one]
+    return sum(scores) / len(scores) if scores else math.nan
+
+
+def _bleu(candidate: Sequence[str], references: Sequence[Sequence[str]], n: int) -> float:
+    logs = 0.0
+    for size in range(1, n + 1):
+        own = Counter(_grams(candidate, size))
+        most: Counter[tuple[str, ...]] = Counter()
+        for reference in references:
+            most |= Counter(_grams(reference, size))
+        hits, all_ = sum((own & most).values()), sum(own.values())
+        if size > 1:
+            hits, all_ = hits + 1, all_ + 1
+        if not hits:
+            return 0.0
+        logs += math.log(hits / all_) / n
+    nearest = min((abs(len(reference) - len(candidate)), len(reference)) for reference in references)[1]
+    return math.exp(logs + min(0.0, 1 - nearest / len(candidate)))
+
+
+def _grams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(words[at : at + n]) for at in range(len(words) - n + 1)]
