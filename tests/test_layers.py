@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-TORCH = {"torch", "transformers", "accelerate", "tokenizers", "safetensors"}
+TORCH = {"torch", "transformers", "accelerate", "tokenizers", "safetensors", "peft"}
 
 
 def room(path: Path) -> str:

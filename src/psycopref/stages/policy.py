@@ -63,7 +63,7 @@ class Policy(Training):
 
         Log-ratios are taken against `reference` where one is given (a folder with the same tokenizer), else against where training starts.
         """
-        from psycopref.train import examples, loop, weights
+        from psycopref.train import adapters, examples, loop, weights
 
         loaded = self._model(speeches, responses, start)
         if self.objective == "base":
@@ -73,7 +73,9 @@ class Policy(Training):
         against = self._reference(loaded, reference)
         found, dev = (self._items(loaded, against, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
         del against
+        adapter = adapters.attach(loaded.model, self)
         curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress)
+        adapters.merge(adapter)
         facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
         points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
         return Trained(weights.save(loaded, lab.place / "weights", "policy", self, facts), points)

@@ -44,14 +44,16 @@ class Reward(Training):
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Rewarded:
         """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the loss is not a number."""
-        from psycopref.train import examples, forward, loop, losses, weights
+        from psycopref.train import adapters, examples, forward, loop, losses, weights
 
         loaded = self._model(speeches, responses, start)
         weights.set_dropout(loaded.model, self.dropout)
+        adapter = adapters.attach(loaded.model, self)
         found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length)
         dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
         task = loop.Task("reward", forward.rewards, partial(losses.bradley_terry, margin=self.margin, centre=self.centre))
         curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress)
+        adapters.merge(adapter)
         facts: dict[str, object] = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
         return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])
 

@@ -221,12 +221,13 @@ class _Loop:
         """Leave the model with the weights that were asked for, ready to be used."""
         if self.plan.best and self.dev:
             self.accelerator.wait_for_everyone()
-            self.model.load_state_dict(torch.load(self.place / "best.pt", weights_only=True))
+            self.model.load_state_dict(torch.load(self.place / "best.pt", weights_only=True), strict=False)
         self.model.eval()
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's weights as they are now."""
-        return dict(self.model.state_dict())
+        """The model's weights as they are now; only those that are trained where others are frozen (they come with the start)."""
+        frozen = {name for name, one in self.model.named_parameters() if not one.requires_grad}
+        return {name: one for name, one in self.model.state_dict().items() if name not in frozen}
 
     def note(self, name: str, value: float) -> None:
         """One point of the curve at the present step."""
@@ -244,7 +245,7 @@ class _Loop:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"], strict=False)
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best = state["step"], state["best"]
         self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]

@@ -26,6 +26,7 @@ class Training(Stage):
 
     `steps` 0 leaves the length to `epochs`. `batch_tokens` bounds the padded tokens of a micro-batch; `max_length` is the
     longest prompt and response trained on. `best` keeps the weights that were best on the dev split by loss or accuracy.
+    `lora` is the rank of low-rank adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank.
     `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose.
     """
 
@@ -46,6 +47,8 @@ class Training(Stage):
     best: Literal["", "loss", "accuracy"] = ""
     precision: Literal["fp32", "bf16"] = "fp32"
     recompute: bool = False
+    lora: int = Field(default=0, ge=0)
+    lora_alpha: int = Field(default=0, ge=0)
     size: Size = Size()
     keep_every: int = Field(default=100, ge=1, exclude=True)
 

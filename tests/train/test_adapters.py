@@ -1,0 +1,64 @@
+"""Low-rank adapters: they alone learn, the folder that comes out is an ordinary one."""
+
+import pytest
+import torch
+from tiny import TINY, World
+from transformers import AutoModelForCausalLM
+
+from psycopref.lab import Lab
+from psycopref.stages.policy import Policy
+from psycopref.stages.reward import Reward
+from psycopref.train import adapters, examples, weights
+from psycopref.train.plan import Training
+
+pytest.importorskip("peft")
+SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)
+
+
+def test_only_adapters_and_a_reward_head_are_trained(world: World) -> None:
+    loaded = weights.fresh_reward(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
+    ids = torch.arange(3, 12)[None]
+    before = loaded.model(input_ids=ids).logits
+    adapter = adapters.attach(loaded.model, Training(lora=4, size=TINY))
+    learnt = {name for name, one in loaded.model.named_parameters() if one.requires_grad}
+    assert all("lora_" in name or name == "score.weight" for name in learnt) and "score.weight" in learnt and len(learnt) == 2 * 7 * 2 + 1
+    assert torch.equal(loaded.model(input_ids=ids).logits, before), "fresh adapters change nothing: the reference is the adapter switched off"
+    adapters.merge(adapter)
+    assert not any("lora_" in name for name, _ in loaded.model.named_parameters())
+
+
+def test_dpo_with_adapters_learns_and_saves_an_ordinary_folder(lab: Lab, world: World) -> None:
+    start = lab.do(SFT, world.speeches, world.responses, [], None).weights
+    made = lab.do(Policy(lr=1e-2, epochs=8, batch_size=4, size=TINY, lora=4, best="loss"), *world, start)
+    last = {point.name: point.value for point in made.curve}
+    assert last["dev_accuracy"] == 1.0 and next(point.value for point in made.curve if point.name == "loss") == pytest.approx(0.6931, abs=1e-3)
+    one, two = (AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (start, made.weights))
+    assert one.keys() == two.keys()
+    changed = {name for name in one if not torch.equal(one[name], two[name])}
+    assert changed and all("_proj" in name for name in changed)
+
+
+def test_a_killed_run_with_adapters_goes_on(lab: Lab, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from psycopref.train import forward
+
+    stage = Reward(lr=1e-2, epochs=4, batch_size=4, size=TINY, lora=4, keep_every=2, dev="")
+    lab.place = lab.work / "whole"
+    whole = stage.run(lab, *world, None).weights
+    real, calls = forward.rewards, 0
+
+    def dying(model, rows):  # type: ignore[no-untyped-def]
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            raise KeyboardInterrupt
+        return real(model, rows)
+
+    lab.place = lab.work / "cut"
+    monkeypatch.setattr(forward, "rewards", dying)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(lab, *world, None)
+    monkeypatch.setattr(forward, "rewards", real)
+    kept = torch.load(lab.place / "checkpoint" / "state.pt", weights_only=True)["model"]
+    assert kept and not any(name.endswith("embed_tokens.weight") for name in kept)
+    again = stage.run(lab, *world, None).weights
+    assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
