@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from psycopref.sources import counsel_chat, files, published, sample
+from psycopref.sources import counsel_chat, files, preferences, published, sample
 from psycopref.sources.found import Answer, Found
 
 __all__ = ["SOURCES", "Answer", "Found", "Source"]
@@ -22,6 +22,7 @@ SOURCES: dict[str, Source] = {
     "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"]),
     "counsel-chat": Source(counsel_chat.read, lambda path: [] if path is None else [files.existing(path, "counsel-chat")]),
     "published": Source(published.read, published.files),
+    "preferences": Source(preferences.read, preferences.files),
     "csv": Source(files.read_csv, lambda path: [files.existing(path, "csv")], mapped=True),
     "jsonl": Source(files.read_jsonl, lambda path: [files.existing(path, "jsonl")], mapped=True),
 }

@@ -10,6 +10,7 @@ from psycopref.errors import SourceError
 from psycopref.lab import Lab
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
+from psycopref.store.keys import digest
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Turn, content_id
 from psycopref.text.normal import folded, repair
 from psycopref.text.pii import mask
@@ -29,13 +30,16 @@ class Collected(NamedTuple):
 class SourceSetting(Settings):
     """One corpus: `name` is how it is read, `label` what its speeches are said to come from (the name if empty).
 
-    `path` is relative to the folder one runs in and is no part of a step's key; the bytes of its files are.
+    `path` is relative to the folder one runs in and is no part of a step's key; the bytes of its files are. `take` keeps that
+    many entries, chosen by a hash of their ids; `weight` is the source's share of Collect's `budget`.
     """
 
     name: str
     label: str = ""
     path: Path | None = Field(default=None, exclude=True)
     columns: dict[str, str] = Field(default_factory=dict)
+    take: int | None = Field(default=None, ge=1)
+    weight: float | None = Field(default=None, gt=0)
 
     @field_validator("name")
     @classmethod
@@ -75,11 +79,12 @@ class Collect(Stage):
     """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept.
 
     What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
-    so that nothing of a train speech reaches a test speech.
+    so that nothing of a train speech reaches a test speech. Sources are mixed by `take`, or by their weights in a `budget` of entries.
     """
 
     sources: tuple[SourceSetting, ...] = Field(min_length=1)
     mask: bool = True
+    budget: int | None = Field(default=None, ge=1)
 
     @classmethod
     def version(cls) -> int:
@@ -92,7 +97,23 @@ class Collect(Stage):
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(f"two sources are called {twice[0]!r}; give each a label of its own")
+        if any((source.weight is None) == (self.budget is not None) for source in self.sources):
+            raise ValueError("weights and a budget go together: give `budget` and every source a `weight`, or neither")
+        if self.budget is not None and any(source.take for source in self.sources):
+            raise ValueError("a source has `take` although there is a `budget`; mix by one or by the other")
         return self
+
+    def counts(self) -> list[int | None]:
+        """How many entries each source gives, None for all: its `take`, or its share of the budget (largest remainders)."""
+        if self.budget is None:
+            return [source.take for source in self.sources]
+        weights = [source.weight or 0.0 for source in self.sources]
+        exact = [self.budget * weight / sum(weights) for weight in weights]
+        counts = [int(one) for one in exact]
+        by_rest = sorted(range(len(exact)), key=lambda at: (counts[at] - exact[at], at))
+        for at in by_rest[: self.budget - sum(counts)]:
+            counts[at] += 1
+        return list(counts)
 
     def reads(self) -> Sequence[Path]:
         """The files of all sources; SourceError where one is missing."""
@@ -101,10 +122,21 @@ class Collect(Stage):
     def run(self, lab: Lab) -> Collected:
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
         shelf = _Shelf(self.mask)
-        for source in self.sources:
-            for found in lab.progress.over(_unique(source), f"collect {source.called}"):
+        for source, count in zip(self.sources, self.counts(), strict=True):
+            for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
                 shelf.take(source.called, found)
         return shelf.collected()
+
+
+def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
+    """All entries, or the `count` whose ids have the smallest hashes, so that a larger count keeps what a smaller one had."""
+    if count is None:
+        yield from _unique(source)
+        return
+    entries = list(_unique(source))
+    if len(entries) < count:
+        raise SourceError(f"source {source.called!r}: {count} entries are asked for, it has {len(entries)}; lower `take`, `weight` or `budget`")
+    yield from sorted(entries, key=lambda found: digest(["take", found.origin]))[:count]
 
 
 def _unique(source: SourceSetting) -> Iterator[Found]:

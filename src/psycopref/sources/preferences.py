@@ -1,0 +1,201 @@
+"""Preference sets in the layouts that others publish, told apart by their columns: one JSON Lines or Parquet file, or a folder of Parquet.
+
+| layout | columns |
+|---|---|
+| plain (TRL) | prompt, chosen, rejected: texts |
+| conversational (TRL) | chosen, rejected: lists of {role, content}; prompt: such a list, a text, or missing |
+| UltraFeedback, binarized | the same, with score_chosen and score_rejected |
+| Anthropic HH | chosen, rejected: transcripts of "\\n\\nHuman: ... \\n\\nAssistant: ..." |
+| HelpSteer2, preferences | prompt, response_1, response_2, preference_strength (below 0: the first is better; 0: no pair) |
+| HelpSteer2, ratings | prompt, response, helpfulness, a number; rows of one prompt that follow one another make pairs where it differs |
+
+Licences are those of the sets (HelpSteer2 CC-BY-4.0, UltraFeedback MIT, HH-RLHF MIT at the time of writing): check the set's own card.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+from psycopref.errors import SourceError
+from psycopref.sources.files import column_names, existing
+from psycopref.sources.found import Answer, Found
+from psycopref.tables import Split, Turn
+
+_ROLES: dict[str, Literal["client", "counselor"]] = {"user": "client", "human": "client", "prompter": "client", "assistant": "counselor", "gpt": "counselor"}
+_HH = re.compile(r"\n\n(Human|Assistant):")
+_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "validation": "dev", "dev": "dev"}
+
+
+class _Row(NamedTuple):
+    """One row of a file: its values, where it stands for messages, and the split that the file's name says."""
+
+    values: dict[str, Any]
+    where: str
+    split: Split
+
+
+def files(path: Path | None) -> Sequence[Path]:
+    """The file, or the Parquet files of a folder (of its data/ where it has one), in order of their names."""
+    if path is None or not path.is_dir():
+        return [existing(path, "preferences")]
+    found = sorted((path / "data").glob("*.parquet") if (path / "data").is_dir() else path.glob("*.parquet"))
+    if not found:
+        raise SourceError(f"{path}: no .parquet file in it or in its data/; give the folder or the file that holds the preferences")
+    return found
+
+
+def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
+    """One entry per row (per prompt for HelpSteer2's ratings), with its answers and the pair that it states."""
+    for file in files(path):
+        rows = _rows(file)
+        first = next(rows, None)
+        if first is None:
+            continue
+        layout = _layout(file, first.values)
+        if layout is _rated:
+            yield from _grouped(file, first, rows)
+            continue
+        yield layout(first)
+        for row in rows:
+            yield layout(row)
+
+
+def _rows(file: Path) -> Iterator[_Row]:
+    named = [value for name, value in _SPLITS.items() if file.name.startswith((f"{name}-", f"{name}."))]
+    split: Split = named[0] if named else ""
+    if file.suffix == ".parquet":
+        try:
+            frame = pl.read_parquet(file)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from None
+        for number, values in enumerate(frame.iter_rows(named=True), 1):
+            yield _Row(values, f"{file} row {number}", split)
+        return
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                values = json.loads(line.decode("utf-8"))
+            except ValueError as error:
+                raise SourceError(f"{file} line {number}: not JSON in UTF-8 ({type(error).__name__}); one object a line") from None
+            if not isinstance(values, dict):
+                raise SourceError(f"{file} line {number}: not an object; one object a line")
+            yield _Row(values, f"{file} line {number}", split)
+
+
+def _layout(file: Path, values: Mapping[str, Any]) -> Any:
+    names = set(values)
+    if {"prompt", "response_1", "response_2", "preference_strength"} <= names:
+        return _strength
+    if {"prompt", "response", "helpfulness"} <= names:
+        return _rated
+    if {"chosen", "rejected"} <= names:
+        if not isinstance(values["chosen"], str):
+            return _conversation
+        return _plain if "prompt" in names else _transcript
+    wanted = "chosen and rejected (with prompt), or prompt, response_1, response_2 and preference_strength, or prompt, response and helpfulness"
+    raise SourceError(f"{file}: not a layout of preferences that is known: it has {column_names(sorted(names))}; needed are {wanted}")
+
+
+def _plain(row: _Row) -> Found:
+    return _pair(row, (), _text(row, "prompt"), _text(row, "chosen"), _text(row, "rejected"))
+
+
+def _conversation(row: _Row) -> Found:
+    prompt = row.values.get("prompt")
+    before = _turns(row, "prompt") if isinstance(prompt, list) else [Turn("client", prompt)] if isinstance(prompt, str) else []
+    sides = [_turns(row, side) for side in ("chosen", "rejected")]
+    if isinstance(prompt, list) or (before and len(sides[0]) == len(sides[1]) == 1):
+        sides = [before + side for side in sides]
+    return _diverging(row, *sides)
+
+
+def _transcript(row: _Row) -> Found:
+    sides = []
+    for side in ("chosen", "rejected"):
+        parts = _HH.split(_text(row, side))
+        if len(parts) < 5:
+            raise SourceError(f'{row.where}: {side!r} is a text without a prompt and no transcript of "\\n\\nHuman:" and "\\n\\nAssistant:" turns')
+        sides.append([Turn(_ROLES[role.lower()], said.strip()) for role, said in zip(parts[1::2], parts[2::2], strict=True)])
+    return _diverging(row, *sides)
+
+
+def _diverging(row: _Row, chosen: list[Turn], rejected: list[Turn]) -> Found:
+    """Two dialogues that are the same up to the counselor's last turn."""
+    if chosen[:-1] != rejected[:-1] or len(chosen) < 2 or chosen[-2].role != "client" or {chosen[-1].role, rejected[-1].role} != {"counselor"}:
+        raise SourceError(f"{row.where}: chosen and rejected are not two replies to one client turn")
+    return _pair(row, tuple(chosen[:-2]), chosen[-2].text, chosen[-1].text, rejected[-1].text)
+
+
+def _pair(row: _Row, history: tuple[Turn, ...], text: str, chosen: str, rejected: str) -> Found:
+    answers = []
+    for side, said in (("chosen", chosen), ("rejected", rejected)):
+        score = row.values.get(f"score_{side}")
+        ratings = (("overall", float(score), ""),) if isinstance(score, int | float) else ()
+        answers.append(Answer(str(row.values.get(f"{side}_model") or "unknown"), said, ratings))
+    return Found(row.where.rsplit("/", 1)[-1], text, "", _split(row), history, tuple(answers), ((0, 1),))
+
+
+def _strength(row: _Row) -> Found:
+    value = row.values["preference_strength"]
+    if not isinstance(value, int | float):
+        raise SourceError(f"{row.where}: preference_strength is not a number")
+    answers = tuple(Answer("unknown", _text(row, f"response_{n}")) for n in (1, 2))
+    pairs = () if value == 0 else ((1, 0),) if value > 0 else ((0, 1),)
+    return Found(row.where.rsplit("/", 1)[-1], _text(row, "prompt"), "", _split(row), (), answers, pairs)
+
+
+def _rated(row: _Row) -> Answer:
+    value = row.values.get("helpfulness")
+    if not isinstance(value, int | float):
+        raise SourceError(f"{row.where}: helpfulness is not a number")
+    return Answer("unknown", _text(row, "response"), (("helpfulness", float(value), ""),))
+
+
+def _grouped(file: Path, first: _Row, rows: Iterator[_Row]) -> Iterator[Found]:
+    """Rows of one prompt that follow one another, as one entry."""
+    group = [first]
+    for row in rows:
+        if row.values.get("prompt") != group[0].values["prompt"]:
+            yield _together(group)
+            group = []
+        group.append(row)
+    yield _together(group)
+
+
+def _together(group: list[_Row]) -> Found:
+    answers = [_rated(row) for row in group]
+    helpful = [answer.ratings[0][1] for answer in answers]
+    pairs = tuple((a, b) for a in range(len(group)) for b in range(len(group)) if helpful[a] > helpful[b])
+    return Found(group[0].where.rsplit("/", 1)[-1], _text(group[0], "prompt"), "", _split(group[0]), (), tuple(answers), pairs)
+
+
+def _split(row: _Row) -> Split:
+    return _SPLITS.get(str(row.values.get("split") or ""), row.split)
+
+
+def _text(row: _Row, name: str) -> str:
+    value = row.values.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise SourceError(f"{row.where}: {name!r} is missing, empty or not a text; every row needs one")
+    return value.encode("utf-8", "replace").decode()
+
+
+def _turns(row: _Row, name: str) -> list[Turn]:
+    """A list of messages as turns. A system message is left out: a speech has no place for one."""
+    found = row.values.get(name)
+    turns = []
+    for message in found if isinstance(found, list) else [None]:
+        said = message.get("content", message.get("value")) if isinstance(message, dict) else None
+        role = str(message.get("role", message.get("from"))).lower() if isinstance(message, dict) else ""
+        if role == "system":
+            continue
+        if role not in _ROLES or not isinstance(said, str):
+            raise SourceError(f"{row.where}: {name!r} is not a list of messages with role (user or assistant) and content")
+        turns.append(Turn(_ROLES[role], said.encode("utf-8", "replace").decode()))
+    return turns
