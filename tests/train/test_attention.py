@@ -25,7 +25,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from psycopref.train import attention, forward
+from psycopref.train import attention, forward, machine
 from psycopref.train.packs import packed_batches
 from psycopref.train.tokens import Encoded
 
@@ -185,3 +185,16 @@ def test_counted_work_is_at_most_55_percent_of_padded() -> None:
         forward.logps(model, rows).sum().backward()
     share = ours.get_total_flops() / padded.get_total_flops()
     assert 0.2 < share <= 0.55, share
+
+
+def test_recomputed_activations_have_the_same_gradient() -> None:
+    """Gradient checkpointing runs each layer again in the backward pass, with the layout it had."""
+    torch.manual_seed(0)
+    model, rows = AutoModelForCausalLM.from_config(SHAPES["llama"]()), some_rows()
+    with attention.packed(model):
+        plain = gradients(model, lambda: forward.logps(model, rows))
+        machine.recompute(model)
+        model.train()
+        again = gradients(model, lambda: forward.logps(model, rows))
+    assert torch.allclose(plain[0], again[0], atol=1e-5)
+    assert all(torch.allclose(plain[1][name], again[1][name], atol=1e-4) for name in plain[1])

@@ -73,6 +73,12 @@ def test_micro_batches_do_not_change_the_gradient(world: World, tmp_path: Path) 
     assert all(torch.allclose(one[name], all_[name], atol=1e-4) for name in one)
 
 
+def test_recomputed_activations_change_nothing(world: World, tmp_path: Path) -> None:
+    one, _ = trained(world, tmp_path / "1", plan(dropout=0.0))
+    two, _ = trained(world, tmp_path / "2", plan(dropout=0.0, recompute=True))
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
 def test_a_loss_that_is_not_a_number_is_an_error(world: World, tmp_path: Path) -> None:
     bad = Task("reward", lambda model, rows: forward.rewards(model, rows) * float("nan"), losses.bradley_terry)
     with pytest.raises(TrainError, match="the loss is nan at step 1; lower lr"):

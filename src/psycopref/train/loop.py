@@ -103,7 +103,7 @@ class _Loop:
         if plan.batch_size < self.many:
             raise TrainError(f"{task.name}: batch_size {plan.batch_size} is less than the {self.many} processes; raise it, or launch fewer")
         if plan.recompute:
-            model.gradient_checkpointing_enable()
+            machine.recompute(model)
         self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr, fused=True)
         self.model = model
         self.net, self.optimiser = self.accelerator.prepare(_Measured(model, task.measure), self.optimiser)

@@ -22,6 +22,11 @@ def accelerator() -> Accelerator:
     return Accelerator(cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()))
 
 
+def recompute(model: Any) -> None:
+    """Keep no activations but the layers' inputs; the rest is made again in the backward pass (transformers renamed the switch in 5.x)."""
+    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
+
+
 def random_state() -> dict[str, Any]:
     """The state of torch's random numbers on every device of this process."""
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
