@@ -103,7 +103,7 @@ def test_a_guard_stops_the_rounds(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
 
     def practised(recipe: Any, lab: Lab, part: Any, states: list[Round], judges: Any) -> Practice:
         seen.append(len(states))
-        return practice(["a b c"] * 8, 0)
+        return practice(["a b c"] * 8, 1)
 
     class Recipe:
         rounds, round_speeches, reference, guard, online = 5, 4, "first", "stop", None
@@ -112,4 +112,26 @@ def test_a_guard_stops_the_rounds(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(rounds, "answered", lambda *given: FINE)
     monkeypatch.setattr(lab, "do", lambda *given: Round(Path("w"), (), [], [], [], []))
     found = rounds.online(Recipe(), lab, build_world().speeches, [FINE, FINE], rounds.Judges(Path("r"), None))  # type: ignore[arg-type]
-    assert seen == [2] and len(found) == 3
+    assert seen == [2] and len(found) == 3, "the first round of practice trips `ties`"
+    short = state("one two three", 0.0, 0.0)
+    assert len(rounds.online(Recipe(), lab, build_world().speeches, [FINE, short], rounds.Judges(Path("r"), None))) == 2  # type: ignore[arg-type]
+    assert seen == [2], "DPO on the dataset's own pairs is watched too"
+
+
+def test_noise_is_no_over_optimisation() -> None:
+    def noisy(shift: float) -> Round:
+        base = state("one two three four five six", 0.0, 0.0)
+        scores, gold = (
+            [Rating(row.rating_id, row.subject_id, "reward", "r", sign * (shift + (-1) ** at)) for at, row in enumerate(base.scores)] for sign in (1, -1)
+        )
+        return base._replace(scores=scores, gold_scores=gold)
+
+    assert guards([FINE, noisy(0.01)]) == {} and list(guards([FINE, noisy(3.0)])) == ["over_optimised"]
+
+
+def test_a_round_without_a_pair_ends_the_rounds(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Recipe:
+        rounds, round_speeches, reference, guard = 5, 4, "previous", "warn"
+
+    monkeypatch.setattr(rounds, "_practised", lambda *given: practice([], 0))
+    assert len(rounds.online(Recipe(), lab, build_world().speeches, [FINE, FINE], rounds.Judges(Path("r"), None))) == 2  # type: ignore[arg-type]

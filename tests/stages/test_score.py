@@ -25,3 +25,10 @@ def test_longer_than_the_model_reads_is_an_error(lab: Lab, world: World) -> None
     long = Response("response-long", world.speeches[0].speech_id, "x", "word " * 2000)
     with pytest.raises(TrainError, match="1 responses are longer than the 512 tokens"):
         Score().run(lab, world.speeches, [long], made.weights)
+
+
+def test_a_response_that_stands_twice_has_one_rating(lab: Lab, world: World) -> None:
+    weights = lab.do(Reward(steps=1, batch_size=4, size=TINY), *world, None).weights
+    once = Score().run(lab, world.speeches, world.responses, weights).ratings
+    twice = Score().run(lab, world.speeches, [*world.responses, *world.responses[:5]], weights).ratings
+    assert list(once) == list(twice)

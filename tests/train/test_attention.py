@@ -198,3 +198,16 @@ def test_recomputed_activations_have_the_same_gradient() -> None:
         again = gradients(model, lambda: forward.logps(model, rows))
     assert torch.allclose(plain[0], again[0], atol=1e-5)
     assert all(torch.allclose(plain[1][name], again[1][name], atol=1e-4) for name in plain[1])
+
+
+def test_a_window_that_only_the_mask_knows_is_not_packed() -> None:
+    from transformers import PhimoeConfig
+
+    config = PhimoeConfig(**{**BASE, "num_local_experts": 2, "num_experts_per_tok": 1}, sliding_window=6)
+    assert not attention.works(AutoModelForCausalLM.from_config(config))
+
+
+def test_the_trial_does_not_depend_on_autocast() -> None:
+    model = AutoModelForCausalLM.from_config(SHAPES["llama"]())
+    with torch.autocast("cpu", torch.bfloat16), forward.packing(model) as able:
+        assert able

@@ -9,11 +9,12 @@ from safetensors import safe_open
 from tiny import TINY, World
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
+from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.stages.policy import Policy
 from psycopref.tables import Preference, Response, Speech, content_id
-from psycopref.train import attention, examples, forward, loop, losses, tokens, weights
+from psycopref.train import attention, examples, forward, loop, losses, machine, tokens, weights
 from psycopref.train.packs import Item, batch
 from psycopref.train.plan import Training
 from psycopref.train.tokens import Encoded
@@ -114,6 +115,31 @@ def test_a_new_head_is_made_by_the_seed(world: World, tmp_path: Path) -> None:
     folder = weights.save(policy, tmp_path / "w", "policy", Training(size=TINY), {})
     one, same, other = (weights.load_reward(folder, seed).model.score.weight for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_an_added_pad_row_is_the_same_at_every_load(world: World, tmp_path: Path) -> None:
+    policy = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
+    folder = weights.save(policy, tmp_path / "w", "policy", Training(size=TINY), {})
+    policy.tokenizer.pad_token = policy.tokenizer.eos_token
+    policy.tokenizer.add_tokens(["<|more|>"])
+    policy.tokenizer.save_pretrained(folder)
+    one, two = (weights.load_policy(folder).model.state_dict() for _ in range(2))
+    assert one["model.embed_tokens.weight"].shape[0] > policy.model.config.vocab_size
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_kto_sets_responses_beside_prompts_of_others(world: World) -> None:
+    loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
+    items = examples.pairs(loaded.tokenizer, *world, "train", 512).items
+    doubled = [one for item in items for one in (item, item, item)]
+    assert all(one.beside[0].prompt != one.rows[0].prompt and one.beside[0].response == one.rows[0].response for one in examples.with_others(doubled))
+    with pytest.raises(TrainError, match="same prompt"):
+        examples.with_others(items[:1] * 2)
+
+
+def test_accelerate_s_own_precision_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    assert machine.accelerator().mixed_precision == "no"
 
 
 def test_an_odd_batch_is_filled_from_the_next_epoch() -> None:

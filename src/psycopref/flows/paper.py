@@ -115,6 +115,8 @@ def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judge
         ("winrate", "constrained", short.responses, rival.responses, rival.responses),
         ("winrate.start", "raw", last, states[0].answers, NO_RESPONSES),
     ]
+    if len(states) == 1:
+        arms.pop()  # there is no earlier state to compare with
     for name, arm, ours, theirs, targets in arms:
         stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
         scores = lab.do(recipe.score, test, [*ours, *theirs], judge).ratings if stage.judge is None else ()

@@ -55,23 +55,34 @@ def answered(recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path, 
 def online(recipe: Training, lab: Lab, speeches: Sequence[Speech], before: list[Round], judges: Judges) -> list[Round]:
     """The rounds before and those of DPO-Iter. Each finished step is kept, so a run that was killed goes on where it was.
 
-    A guard that trips is said, or with `guard = "stop"` ends the rounds.
+    A guard that trips is said, or with `guard = "stop"` ends the rounds; so does a round in which no speech gives a pair.
     """
     test = [speech for speech in speeches if speech.split == "test"]
     rounds = list(before)
     for number in range(recipe.rounds):
+        if _watched(recipe, lab, rounds):
+            return rounds
         one = _practised(recipe, lab, drawn(speeches, recipe.round_speeches, number), rounds, judges)
+        if not len(one.pairs):
+            lab.progress.say(f"WARNING: round {len(rounds)}: no speech gave a pair (all samples alike, or too few at an end); the rounds end here")
+            return rounds
         reference = rounds[0].weights if recipe.reference == "first" else None
         more = () if reference is None else (reference,)
         made = lab.do(recipe.online, one.speeches, one.drafts, one.pairs, rounds[-1].weights, *more)
         rounds.append(answered(recipe, lab, test, made.weights, judges, made.curve)._replace(practice=one))
-        tripped = guards(rounds)
-        for what in tripped.values():
-            lab.progress.say(f"WARNING: round {len(rounds) - 1}: {what}")
-        if tripped and recipe.guard == "stop":
-            lab.progress.say(f'stopped after round {len(rounds) - 1} ([training] guard = "stop")')
-            break
+    _watched(recipe, lab, rounds)
     return rounds
+
+
+def _watched(recipe: Training, lab: Lab, rounds: Sequence[Round]) -> bool:
+    """Say what is wrong with the last state; whether the rounds are to end."""
+    tripped = guards(rounds)
+    for what in tripped.values():
+        lab.progress.say(f"WARNING: round {len(rounds) - 1}: {what}")
+    if tripped and recipe.guard == "stop":
+        lab.progress.say(f'stopped after round {len(rounds) - 1} ([training] guard = "stop")')
+        return True
+    return False
 
 
 def drawn(speeches: Sequence[Speech], count: int, number: int) -> list[Speech]:
@@ -148,26 +159,49 @@ def _tripped(rounds: Sequence[Round], number: int) -> list[Metric]:
 def guards(rounds: Sequence[Round]) -> dict[str, str]:
     """What looks wrong with the last round, by name; nothing before the second state.
 
-    The bounds are ours: reward up and gold reward down against the round before (over-optimisation, Gao et al. 2022, arXiv 2210.10760),
-    words more than half again as many or fewer than two thirds of the start's, under 80 % of the answers at an end, half of the
-    speeches without a pair, bigrams under half as varied as in the first round of practice.
+    The bounds are ours: against the round before, over the speeches that both answered, reward clearly up and gold reward clearly down (both
+    intervals leave out 0; over-optimisation, Gao et al. 2022, arXiv 2210.10760); words more than half again as many or fewer than two
+    thirds of the start's; under 80 % of the answers at an end; over half of the speeches without a pair; bigrams under half as varied as in
+    the first round of practice.
     """
     if len(rounds) < 2:
         return {}
-    at = len(rounds) - 1
-    now, before, start = ({row.name: row.value for row in _on_test(rounds, number)} for number in (at, at - 1, 0))
-    first = next((one.practice for one in rounds if one.practice is not None), None)
-    drill, drill_first = ({row.name: row.value for row in _on_practice(one, 0)} for one in (rounds[-1].practice, first))
+    now, before, start = rounds[-1], rounds[-2], rounds[0]
     found = {}
-    if now.get("policy.gold_reward", 0.0) < before.get("policy.gold_reward", 0.0) and now.get("policy.reward", 0.0) > before.get("policy.reward", 0.0):
+    if _rose(now.answers, now.scores, before.answers, before.scores) > 0 > _rose(now.answers, now.gold_scores, before.answers, before.gold_scores):
         found["over_optimised"] = "the reward it is trained on rose, the gold reward fell"
-    ratio = now.get("policy.words", 0.0) / start["policy.words"] if start.get("policy.words") else 1.0
-    if not 2 / 3 <= ratio <= 1.5:
-        found["length"] = f"answers have {ratio:.2f} times the words of the start"
-    if now.get("policy.finished", 1.0) < 0.8:
-        found["unfinished"] = f"{1 - now['policy.finished']:.0%} of the answers did not come to an end"
-    if drill and drill["round.without_pair"] > 0.5 * drill["round.speeches"]:
-        found["ties"] = f"{drill['round.without_pair']:.0f} of {drill['round.speeches']:.0f} speeches gave no pair"
-    if drill.get("round.distinct_2", 1.0) < 0.5 * drill_first.get("round.distinct_2", 0.0):
-        found["diversity"] = "samples are less than half as varied as in the first round"
+    if now.answers and start.answers:
+        ratio = _mean_words(now.answers) / max(_mean_words(start.answers), 1.0)
+        if not 2 / 3 <= ratio <= 1.5:
+            found["length"] = f"answers have {ratio:.2f} times the words of the start"
+    asked = len(now.answers) + len(now.failures)
+    if len(now.failures) > 0.2 * asked:
+        found["unfinished"] = f"{len(now.failures)} of {asked} answers did not come to an end"
+    drill = now.practice
+    if drill is not None:
+        bare = len(drill.speeches) - len({row.speech_id for row in drill.pairs})
+        if bare > 0.5 * len(drill.speeches):
+            found["ties"] = f"{bare} of {len(drill.speeches)} speeches gave no pair"
+        first = next(one.practice for one in rounds if one.practice is not None)
+        if distinct([row.text for row in drill.drafts], 2) < 0.5 * distinct([row.text for row in first.drafts], 2):
+            found["diversity"] = "samples are less than half as varied as in the first round"
     return found
+
+
+def _mean_words(answers: Sequence[Response]) -> float:
+    return sum(words(row.text) for row in answers) / len(answers)
+
+
+def _rose(answers: Sequence[Response], scores: Sequence[Rating], old_answers: Sequence[Response], old_scores: Sequence[Rating]) -> int:
+    """1 where scores are clearly up over the speeches of both, -1 where clearly down, else 0."""
+    new, old = ({by[row.subject_id]: row.score for row in rated} for by, rated in ((_speeches(answers), scores), (_speeches(old_answers), old_scores)))
+    both = sorted(new.keys() & old.keys())
+    if len(both) < 2:
+        return 0
+    change = mean_interval([new[key] - old[key] for key in both], both)
+    low, high = (change.value if end is None else end for end in (change.low, change.high))
+    return 1 if low > 0 else -1 if high < 0 else 0
+
+
+def _speeches(answers: Sequence[Response]) -> dict[str, str]:
+    return {row.response_id: row.speech_id for row in answers}

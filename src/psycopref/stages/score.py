@@ -13,7 +13,7 @@ from psycopref.tables import Rating, Response, Speech, content_id
 
 
 class Scored(NamedTuple):
-    """One rating per response, in the order of the responses."""
+    """One rating per response, in the order in which they first stand."""
 
     ratings: Sequence[Rating]
 
@@ -29,7 +29,8 @@ class Score(Stage):
         from psycopref.train import weights as folders
 
         loaded = folders.load_reward(weights)
-        rows = list(examples.encoded(loaded.tokenizer, speeches, responses).values())
+        encoded = examples.encoded(loaded.tokenizer, speeches, responses)  # a response that stands twice has one rating
+        rows = list(encoded.values())
         limit = getattr(loaded.model.config, "max_position_embeddings", None)
         longer = sum(len(row.ids) > limit for row in rows) if limit else 0
         if longer:
@@ -42,7 +43,7 @@ class Score(Stage):
                     scores[index] = value
                 tick(len(group))
         judge = folders.name_of(weights)
-        return Scored([_rating(row.response_id, judge, score) for row, score in zip(responses, scores, strict=True)])
+        return Scored([_rating(response_id, judge, score) for response_id, score in zip(encoded, scores, strict=True)])
 
 
 def _rating(response_id: str, judge: str, score: float) -> Rating:

@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+Grams = Counter[tuple[str, ...]]
+
 
 def distinct(texts: Sequence[str], n: int) -> float:
     """The share of n-grams (of lower-cased words) that are different from all others, over all texts; NaN where there is none.
@@ -22,26 +24,28 @@ def self_bleu(groups: Sequence[Sequence[str]], n: int = 4) -> float:
     """
     scores = []
     for group in groups:
-        words = [text.lower().split() for text in group]
-        scores += [_bleu(one, words[:at] + words[at + 1 :], n) for at, one in enumerate(words) if len(words) > 1 and one]
+        texts = [text.lower().split() for text in group]
+        counted = [[Counter(_grams(one, size)) for size in range(1, n + 1)] for one in texts]
+        for at, one in enumerate(texts):
+            others = [other for other in range(len(texts)) if other != at]
+            if one and others:
+                scores.append(_bleu(counted[at], [counted[other] for other in others], len(one), [len(texts[other]) for other in others]))
     return sum(scores) / len(scores) if scores else math.nan
 
 
-def _bleu(candidate: Sequence[str], references: Sequence[Sequence[str]], n: int) -> float:
+def _bleu(own: Sequence[Grams], references: Sequence[Sequence[Grams]], length: int, lengths: Sequence[int]) -> float:
+    """BLEU of one text, given the n-gram counts (by size) of it and of its references, and their lengths in words."""
     logs = 0.0
-    for size in range(1, n + 1):
-        own = Counter(_grams(candidate, size))
-        most: Counter[tuple[str, ...]] = Counter()
-        for reference in references:
-            most |= Counter(_grams(reference, size))
-        hits, all_ = sum((own & most).values()), sum(own.values())
-        if size > 1:
+    for size, grams in enumerate(own):
+        hits = sum(min(count, max(reference[size][gram] for reference in references)) for gram, count in grams.items())
+        all_ = grams.total()
+        if size:
             hits, all_ = hits + 1, all_ + 1
         if not hits:
             return 0.0
-        logs += math.log(hits / all_) / n
-    nearest = min((abs(len(reference) - len(candidate)), len(reference)) for reference in references)[1]
-    return math.exp(logs + min(0.0, 1 - nearest / len(candidate)))
+        logs += math.log(hits / all_) / len(own)
+    nearest = min((abs(other - length), other) for other in lengths)[1]
+    return math.exp(logs + min(0.0, 1 - nearest / length))
 
 
 def _grams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:

@@ -109,7 +109,9 @@ def group_attention(
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
     window, cap = more.get("sliding_window"), more.get("softcap")
-    if query.is_cuda:
+    if _PROBE is not None:
+        _PROBE.append(window)
+    if query.is_cuda and not dropout:
         return _flex(query, key, value, layout, scaling, window, cap), None
     # split, not slices: the gradient of a split is one concatenation, that of every slice a whole row of zeros
     split = [torch.split(each, list(layout.pieces), 2) for each in (query, key, value)]
@@ -145,6 +147,7 @@ def _flex(query: Tensor, key: Tensor, value: Tensor, layout: Pack, scaling: floa
     """The same through FlexAttention's block masks, compiled once; queries and keys of other groups are never read."""
     from torch.nn.attention.flex_attention import flex_attention
 
+    query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast rotated states stay in float32
     run = _compiled() if query.is_cuda else flex_attention
     capped = None if cap is None else partial(_capped, cap=cap)
     out = run(query, key, value, score_mod=capped, block_mask=block_mask(layout, window), scale=scaling)
@@ -155,6 +158,7 @@ def _capped(score: Tensor, *_: Tensor, cap: float) -> Tensor:
     return torch.tanh(score / cap) * cap
 
 
+_PROBE: list[int | None] | None = None  # the windows that a trial's layers asked for
 _MASKS: dict[tuple[int, int | None], Any] = {}
 _FLEX: list[Any] = []
 
@@ -173,7 +177,8 @@ def block_mask(layout: Pack, window: int | None) -> Any:
 
     name = (id(layout.groups_T), window)
     if name not in _MASKS:
-        _MASKS.clear()
+        if any(layout_id != name[0] for layout_id, _ in _MASKS):
+            _MASKS.clear()
         _MASKS[name] = create_block_mask(_rule(layout, window), None, None, layout.tokens, layout.tokens, device=str(layout.groups_T.device))
     return _MASKS[name]
 
@@ -226,9 +231,26 @@ def works(model: Any) -> bool:
 
 @torch.no_grad()
 def _tried(model: Any) -> bool:
+    global _PROBE
     _register()
     if not getattr(model, "_supports_attention_backend", False):
         return False
+    with torch.autocast(model.device.type, enabled=False):
+        _PROBE = []
+        try:
+            return _same(model) and not (_windowed(model.config) and not any(_PROBE))
+        finally:
+            _PROBE = None
+
+
+def _windowed(config: Any) -> bool:
+    """Whether a model looks back over a window only; where its layers do not say so to their attention, it would be lost."""
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) is not False else None
+    return window is not None or getattr(config, "attention_chunk_size", None) is not None
+
+
+def _same(model: Any) -> bool:
+    """Whether packed rows give the hidden states that single sequences have."""
     was, training, device = model.config._attn_implementation, model.training, model.device  # noqa: SLF001
     model.eval()
     rows = [Encoded([3, 4, 5, 6, 7], [8, 9, 10]), Encoded([3, 4, 5, 6, 7], [11, 12, 13, 14]), Encoded([5, 9], [4, 3, 12])]
@@ -237,7 +259,7 @@ def _tried(model: Any) -> bool:
         model.set_attn_implementation(NAME)
         layout = pack(rows, device)
         together = hidden(model, layout)[[end - 1 for _, _, end in layout.rows]]
-    except (NotImplementedError, TypeError, ValueError):
+    except (NotImplementedError, TypeError, ValueError, RuntimeError):  # the last from compilers, where a shape is none of theirs
         return False
     finally:
         model.set_attn_implementation(was)

@@ -49,8 +49,15 @@ def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Respon
 
 
 def with_others(items: Sequence[Item]) -> list[Item]:
-    """The items, each with its chosen response set beside the prompt of the item before (the first beside the last's)."""
-    return [item._replace(beside=(Encoded(items[at - 1].rows[0].prompt, item.rows[0].response),)) for at, item in enumerate(items)]
+    """The items, each with its chosen response set beside the prompt of the nearest item before that has another prompt (round the end)."""
+    prompts = [item.rows[0].prompt for item in items]
+    if len(set(map(tuple, prompts))) == 1:
+        raise TrainError("kto: all preferences have the same prompt, so no response can be set beside another; give preferences of more speeches")
+    out = []
+    for at, item in enumerate(items):
+        other = next(prompts[at - back] for back in range(1, len(items)) if prompts[at - back] != prompts[at])
+        out.append(item._replace(beside=(Encoded(other, item.rows[0].response),)))
+    return out
 
 
 def encoded(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]) -> dict[str, Encoded]:

@@ -149,7 +149,8 @@ def plain_head(model: Any) -> bool:
     if known is None:
         was = model.training
         model.eval()
-        known = _plain(model, torch.arange(3, 11, device=model.device)[None])
+        with torch.autocast(model.device.type, enabled=False):
+            known = _plain(model, torch.arange(3, 11, device=model.device)[None])
         model.train(was)
         model._psycopref_plain_head = known  # noqa: SLF001 - remembered on the model it describes
     return bool(known)

@@ -117,6 +117,7 @@ class _Loop:
             group["lr"] = rate
         items = [self.items[i] for i in batch(self.step, len(self.items), plan.batch_size, plan.seed)]
         self.net.train()
+        machine.reseed(plan.seed, self.step, self.accelerator.process_index)
         means = self.gradients(items)
         self.accelerator.clip_grad_norm_(self.net.parameters(), plan.clip)
         self.optimiser.step()
@@ -133,11 +134,11 @@ class _Loop:
         """Add up the gradients of a batch's mean loss, micro-batch by micro-batch; this process has every `many`-th item."""
         total, loss, hits, pairs = sum(item.weight for item in items), 0.0, 0.0, False
         own = list(items)[self.accelerator.process_index :: self.many]
-        shift = self.shift(own)
+        shift = self.shift(own) if items[0].beside else None
         groups = list(self.groups(own))
         for number, group in enumerate(groups, 1):
             with nullcontext() if number == len(groups) else self.accelerator.no_sync(self.net):
-                outcome = self.outcome([own[i] for i in group], shift)
+                outcome = self.outcome([own[i] for i in group], shift, self.net)
                 part = outcome.losses_B.sum() / total
                 value = float(part.detach())
                 if not math.isfinite(value):
@@ -158,30 +159,33 @@ class _Loop:
 
     def groups(self, items: Sequence[Item]) -> Iterator[list[int]]:
         """The items' positions, micro-batch by micro-batch."""
+        if not items:
+            return iter(())
         if self.packed:
             return packed_batches([item.rows for item in items], self.plan.batch_tokens)
         return micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows))
 
     @torch.no_grad()
-    def shift(self, items: Sequence[Item]) -> Tensor | None:
-        """The mean log-ratio of the rows beside, over the whole batch, whatever the micro-batches; None where there are none."""
-        rows = [row for item in items for row in item.beside]
-        if not rows:
-            return None
-        known = [item.reference[-1] for item in items]
+    def shift(self, items: Sequence[Item]) -> Tensor:
+        """The mean log-ratio of the rows beside, over the whole batch, whatever micro-batches and processes it was spread over."""
+        rows, known = [item.beside[0] for item in items], [item.reference[-1] for item in items]
         total = torch.zeros((), device=self.accelerator.device)
         for group in self.groups([Item((row,)) for row in rows]):
             with machine.autocast(self.plan, self.accelerator.device):
-                total += (self.net([rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
+                total += (self.alone([rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
         whole, count = self.added(float(total), len(rows))
         return torch.tensor(whole / count, device=total.device)
 
-    def outcome(self, items: Sequence[Item], shift: Tensor | None) -> Outcome:
+    def alone(self, rows: Sequence[Encoded]) -> Tensor:
+        """What is measured without a gradient, past DDP, whose passes must be as many in every process."""
+        return self.task.measure(self.model, rows)
+
+    def outcome(self, items: Sequence[Item], shift: Tensor | None, measure: Callable[[Sequence[Encoded]], Tensor]) -> Outcome:
         """The objective on one micro-batch."""
         rows = [row for item in items for row in item.rows]
         shape = (len(items), len(items[0].rows))
         with machine.autocast(self.plan, self.accelerator.device):
-            values = self.net(rows).view(shape)
+            values = measure(rows).view(shape)
         known = torch.tensor([(item.reference or (0.0,) * shape[1])[: shape[1]] for item in items], device=values.device, dtype=values.dtype)
         tokens = torch.tensor([[len(row.response) for row in item.rows] for item in items], device=values.device)
         gaps = torch.tensor([item.gap for item in items], device=values.device, dtype=values.dtype)
@@ -201,9 +205,9 @@ class _Loop:
         self.net.eval()
         loss, hits, weight, pairs = 0.0, 0.0, sum(item.weight for item in self.dev), False
         own = list(self.dev)[self.accelerator.process_index :: self.many]
-        shift = self.shift(own)
+        shift = self.shift(own) if self.dev[0].beside else None
         for group in self.groups(own):
-            outcome = self.outcome([own[i] for i in group], shift)
+            outcome = self.outcome([own[i] for i in group], shift, self.alone)
             loss += float(outcome.losses_B.sum())
             if outcome.margins_B is not None:
                 pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
@@ -221,7 +225,8 @@ class _Loop:
         """Leave the model with the weights that were asked for, ready to be used."""
         if self.plan.best and self.dev:
             self.accelerator.wait_for_everyone()
-            self.model.load_state_dict(torch.load(self.place / "best.pt", weights_only=True), strict=False)
+            self.model.load_state_dict(torch.load(self.place / "best.pt", map_location="cpu", mmap=True, weights_only=True), strict=False)
+            self.accelerator.wait_for_everyone()
         self.model.eval()
 
     def weights(self) -> dict[str, Tensor]:
@@ -236,7 +241,7 @@ class _Loop:
     def keep(self) -> None:
         """Write a checkpoint in place of the one before."""
         points = [(point.name, point.step, point.value) for point in self.points]
-        state = {"step": self.step, "best": self.best, "points": points, "random": machine.random_state()}
+        state = {"step": self.step, "best": self.best, "points": points}
         machine.replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": self.optimiser.state_dict()})
 
     def resume(self) -> None:
@@ -249,9 +254,6 @@ class _Loop:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best = state["step"], state["best"]
         self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]
-        torch.set_rng_state(state["random"]["cpu"])
-        if torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random"]["cuda"])
 
 
 def learning_rate(step: int, steps: int, plan: Training) -> float:

@@ -91,8 +91,8 @@ def orpo(v: Values, beta: float) -> Outcome:
 def kto(v: Values, beta: float) -> Outcome:
     """(1 - sigmoid(beta * (h_c - z))) and (1 - sigmoid(beta * (z - h_r))), their mean; Ethayarajh et al. 2024 (arXiv 2402.01306), equation 7.
 
-    h are the log-ratios of the two responses, which count alike (both weights 1); z = `shift` is the mean log-ratio of responses set
-    beside other prompts of the batch, at least 0.
+    h are the log-ratios of the two responses, which count alike (both weights 1); z = `shift` is the batch's mean log-ratio of responses set
+    beside prompts that they do not answer, at least 0.
     """
     ratios_BR = v.values_BR - v.reference_BR
     z = torch.zeros((), device=ratios_BR.device) if v.shift is None else v.shift.clamp_min(0)

@@ -1,5 +1,6 @@
 """Where training runs: the device and the processes that accelerate gives, precision, and state files that a kill leaves whole."""
 
+import hashlib
 import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -18,8 +19,12 @@ def device() -> torch.device:
 
 
 def accelerator() -> Accelerator:
-    """Accelerate takes several CPU processes for what they are only where it is told."""
-    return Accelerator(cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()))
+    """Processes and device are accelerate's; what its config file says of precision, accumulation and compiling is the recipe's business.
+
+    Several CPU processes are taken for what they are only where accelerate is told so.
+    """
+    off = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return Accelerator(cpu=off, mixed_precision="no", gradient_accumulation_steps=1, dynamo_backend="no")
 
 
 def recompute(model: Any) -> None:
@@ -27,9 +32,9 @@ def recompute(model: Any) -> None:
     getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
 
 
-def random_state() -> dict[str, Any]:
-    """The state of torch's random numbers on every device of this process."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+def reseed(seed: int, step: int, process: int) -> None:
+    """Random numbers (dropout) that depend on seed, step and process alone, so that a resumed run draws what an uninterrupted one does."""
+    torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}/{step}/{process}".encode()).digest()[:7], "big"))
 
 
 def autocast(plan: Training, where: torch.device) -> AbstractContextManager[Any]:

@@ -133,11 +133,21 @@ def _ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
         tokenizer.add_special_tokens({"pad_token": PAD})
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        _grow(model, len(tokenizer))
     model.config.pad_token_id = tokenizer.pad_token_id
     if tokenizer.chat_template is None:
         tokenizer.chat_template = PLAIN
     return Loaded(model, tokenizer)
+
+
+def _grow(model: Any, rows: int) -> None:
+    """More embedding rows, each the mean of those that were there: the same at every load."""
+    old = model.get_input_embeddings().weight.shape[0]
+    model.resize_token_embeddings(rows, mean_resizing=False)
+    with torch.no_grad():
+        for layer in (model.get_input_embeddings(), model.get_output_embeddings() if hasattr(model, "lm_head") else None):
+            if layer is not None:
+                layer.weight[old:] = layer.weight[:old].mean(0)
 
 
 def set_dropout(model: Any, share: float) -> None:
