@@ -1,5 +1,6 @@
 """Two processes train one model: the same curves as one process, every step written once."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,3 +58,15 @@ def test_fewer_pairs_than_processes_is_an_error() -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainError, match="batch_size 2 is less than the 3 processes"):
         patch.setattr(machine, "accelerator", Many)
         loop._Loop(None, task, [Item((Encoded([1], [2]), Encoded([1], [3])))], [], Training(batch_size=2), Path("nowhere"))
+
+
+@pytest.mark.slow
+def test_one_dev_item_for_two_processes_and_a_resume_with_dropout(tmp_path: Path) -> None:
+    """No process waits for a pass that another does not make; the random numbers of a step do not depend on what was before."""
+    command = [*TWO[:-2], str(Path(__file__).with_name("two_processes.py")), str(tmp_path)]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False, timeout=120)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("CURVES ")]
+    assert lines, done.stderr[-3000:]
+    whole, again = json.loads(lines[0].removeprefix("CURVES "))
+    assert {name for name, _, _ in whole} >= {"loss", "dev_loss"} and len(whole) == len(again)
+    assert all(one[:2] == two[:2] and one[2] == pytest.approx(two[2], abs=1e-7) for one, two in zip(whole, again, strict=True))
