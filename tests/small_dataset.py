@@ -2,28 +2,16 @@
 
 from pathlib import Path
 
-from tiny_paper import dataset
+from tiny_paper import DATASET, dataset
 
 from psycopref import runs
 from psycopref.progress import Progress
-
-RECIPE = """
-flow = "dataset"
-[dataset.collect]
-sources = [{ name = "published", path = "FOLDER" }]
-[dataset.clean]
-low = 1
-[dataset.dedup]
-threshold = 1.0
-[dataset.topics]
-labeller = "given"
-"""
 
 
 def write(folder: Path, more: str = "") -> Path:
     """The dataset and its recipe in `folder`; `more` goes to the top of the recipe."""
     path = folder / "small.toml"
-    path.write_text(more + RECIPE.replace("FOLDER", str(dataset(folder / "published"))), encoding="utf-8")
+    path.write_text(more + f'flow = "dataset"{DATASET}'.replace("FOLDER", str(dataset(folder / "published"))), encoding="utf-8")
     return path
 
 

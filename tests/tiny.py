@@ -1,6 +1,10 @@
 """A tiny world: speeches of two splits, four responses each, and pairs that a word decides."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
 
 from psycopref.tables import Preference, Response, Speech, Split, content_id
 from psycopref.train.plan import Size
@@ -26,3 +30,22 @@ def build_world() -> World:
         responses += pair
         preferences.append(Preference(content_id("preference", number), speech.speech_id, pair[0].response_id, pair[1].response_id, 2.0, split))
     return World(speeches, responses, preferences)
+
+
+@contextmanager
+def killed_at(call: int, measure: str) -> Iterator[None]:
+    """Interrupt what runs inside when `forward.<measure>` is called for that time."""
+    from psycopref.train import forward
+
+    real, calls = getattr(forward, measure), 0
+
+    def dying(model: Any, rows: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise KeyboardInterrupt
+        return real(model, rows)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(forward, measure, dying)
+        yield

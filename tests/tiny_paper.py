@@ -6,8 +6,7 @@ import polars as pl
 from tiny import BAD, GOOD
 
 ITEMS = ("empathy", "relevance", "clarity", "safety", "exploration", "autonomy", "staging")
-RECIPE = """
-flow = "paper"
+DATASET = """
 [dataset.collect]
 sources = [{ name = "published", path = "FOLDER" }]
 [dataset.clean]
@@ -16,6 +15,8 @@ low = 1
 threshold = 1.0
 [dataset.topics]
 labeller = "given"
+"""
+TRAINING = """
 gold_share = 0.4
 
 [training]
@@ -100,5 +101,7 @@ def dataset(folder: Path) -> Path:
 def write(folder: Path, url: str) -> Path:
     """The dataset and the recipe in `folder`; the opponent answers at `url`."""
     path = folder / "tiny.toml"
-    path.write_text(RECIPE.replace("FOLDER", str(dataset(folder / "published"))).replace("URL", url).replace("SIZE", SIZE), encoding="utf-8")
+    path.write_text(
+        f'flow = "paper"{DATASET}{TRAINING}'.replace("FOLDER", str(dataset(folder / "published"))).replace("URL", url).replace("SIZE", SIZE), encoding="utf-8"
+    )
     return path

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from tiny import TINY, World
+from tiny import TINY, World, killed_at
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.stages.policy import Policy
-from psycopref.train import examples, forward
+from psycopref.train import examples
 from psycopref.train.weights import load_policy
 
 SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)
@@ -49,23 +49,12 @@ def test_dpo_needs_a_start(lab: Lab, world: World) -> None:
         Policy(size=TINY).run(lab, *world, None)
 
 
-def test_a_killed_dpo_goes_on_with_its_reference(lab: Lab, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_dpo_goes_on_with_its_reference(lab: Lab, world: World) -> None:
     start = lab.do(SFT.model_copy(update={"steps": 3}), world.speeches, world.responses, [], None).weights
     dpo = Policy(lr=1e-3, epochs=4, batch_size=4, size=TINY, keep_every=2)
     whole = dpo.model_copy(update={"max_length": 1000}).run(_at(lab, "whole"), *world, start).weights
-    real, calls = forward.logps, 0
-
-    def dying(model, rows):  # type: ignore[no-untyped-def]
-        nonlocal calls
-        calls += 1
-        if calls == 14:
-            raise KeyboardInterrupt
-        return real(model, rows)
-
-    monkeypatch.setattr(forward, "logps", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(14, "logps"):
         dpo.run(_at(lab, "cut"), *world, start)
-    monkeypatch.setattr(forward, "logps", real)
     assert (lab.place / "checkpoint" / "state.pt").exists() and (lab.place / "reference" / "train.pt").exists()
     again = dpo.run(lab, *world, start).weights
     assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()

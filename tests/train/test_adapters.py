@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import TINY, World
+from tiny import TINY, World, killed_at
 from transformers import AutoModelForCausalLM
 
 from psycopref.lab import Lab
@@ -38,26 +38,13 @@ def test_dpo_with_adapters_learns_and_saves_an_ordinary_folder(lab: Lab, world: 
     assert changed and all("_proj" in name for name in changed)
 
 
-def test_a_killed_run_with_adapters_goes_on(lab: Lab, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from psycopref.train import forward
-
+def test_a_killed_run_with_adapters_goes_on(lab: Lab, world: World) -> None:
     stage = Reward(lr=1e-2, epochs=4, batch_size=4, size=TINY, lora=4, keep_every=2, dev="")
     lab.place = lab.work / "whole"
     whole = stage.run(lab, *world, None).weights
-    real, calls = forward.rewards, 0
-
-    def dying(model, rows):  # type: ignore[no-untyped-def]
-        nonlocal calls
-        calls += 1
-        if calls == 8:
-            raise KeyboardInterrupt
-        return real(model, rows)
-
     lab.place = lab.work / "cut"
-    monkeypatch.setattr(forward, "rewards", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(8, "rewards"):
         stage.run(lab, *world, None)
-    monkeypatch.setattr(forward, "rewards", real)
     kept = torch.load(lab.place / "checkpoint" / "state.pt", weights_only=True)["model"]
     assert kept and not any(name.endswith("embed_tokens.weight") for name in kept)
     again = stage.run(lab, *world, None).weights

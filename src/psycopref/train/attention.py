@@ -145,12 +145,9 @@ def _masked(query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, layout: Pack, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
     """The same through FlexAttention's block masks, compiled once; queries and keys of other groups are never read."""
-    from torch.nn.attention.flex_attention import flex_attention
-
     query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast rotated states stay in float32
-    run = _compiled() if query.is_cuda else flex_attention
     capped = None if cap is None else partial(_capped, cap=cap)
-    out = run(query, key, value, score_mod=capped, block_mask=block_mask(layout, window), scale=scaling)
+    out = _compiled()(query, key, value, score_mod=capped, block_mask=block_mask(layout, window), scale=scaling)
     return out.transpose(1, 2)  # type: ignore[no-any-return]
 
 

@@ -86,7 +86,7 @@ class _Measured(torch.nn.Module):
 
 
 class _Loop:
-    """The state of one run: model, optimiser, step, random state, curve, best dev value.
+    """The state of one run: model, optimiser, step, curve, best dev value.
 
     With several processes each takes its share of every batch; gradients are averaged by DDP, figures added up here.
     """
