@@ -8,7 +8,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 from loopback import Loopback
+from safetensors.torch import load_file
 from tiny_paper import write
 
 ONE = [sys.executable, "-m", "psycopref"]
@@ -52,7 +54,7 @@ def test_fewer_pairs_than_processes_is_an_error() -> None:
     from psycopref.train.tokens import Encoded
 
     class Many:
-        num_processes = 3
+        num_processes, is_fsdp2 = 3, False
 
     task = loop.Task("reward", lambda model, rows: model, losses.bradley_terry)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainError, match="batch_size 2 is less than the 3 processes"):
@@ -70,3 +72,52 @@ def test_one_dev_item_for_two_processes_and_a_resume_with_dropout(tmp_path: Path
     whole, again = json.loads(lines[0].removeprefix("CURVES "))
     assert {name for name, _, _ in whole} >= {"loss", "dev_loss"} and len(whole) == len(again)
     assert all(one[:2] == two[:2] and one[2] == pytest.approx(two[2], abs=1e-7) for one, two in zip(whole, again, strict=True))
+
+
+def launched(config: str) -> dict[str, str]:
+    """The environment that `accelerate launch` makes of a shipped configuration."""
+    launch = pytest.importorskip("accelerate.commands.launch")
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    path = Path(__file__).parents[1] / "launch" / f"{config}.yaml"
+    args = launch.launch_command_parser().parse_args(["--config_file", str(path), "-m", "psycopref", "run", "paper"])
+    args, _, _ = launch._validate_launch_command(args)
+    assert args.multi_gpu != args.use_fsdp and args.num_processes == 8
+    return {key: value for key, value in prepare_multi_gpu_env(args).items() if key.startswith(("ACCELERATE_", "FSDP_"))}
+
+
+def test_the_shipped_configurations_are_what_accelerate_takes() -> None:
+    assert "ACCELERATE_USE_FSDP" not in launched("ddp")
+    env = launched("fsdp2")
+    assert env["ACCELERATE_USE_FSDP"] == "true" and env["FSDP_VERSION"] == "2" and env["FSDP_CPU_RAM_EFFICIENT_LOADING"] == "false"
+
+
+@pytest.mark.slow
+def test_weights_spread_over_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    """FSDP2 with an odd batch, one dev item and a kill: curves, checkpoints and saved weights as of one process."""
+    script = str(Path(__file__).with_name("sharded.py"))
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    curves = []
+    for command, place, more in ((TWO[:-2], "two", launched("fsdp2")), ([sys.executable], "one", {})):
+        done = subprocess.run([*command, script, str(tmp_path / place), "8"], env=env | more, capture_output=True, text=True, check=False, timeout=150)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("CURVES ")]
+        assert lines, done.stderr[-3000:]
+        curves.append(json.loads(lines[0].removeprefix("CURVES ")))
+    two, one = curves
+    assert two["again"] == two["policy"], "killed and gone on: the same to the last digit"
+    for kind in ("policy", "reward"):
+        assert [point[:2] for point in two[kind]] == [point[:2] for point in one[kind]]
+        assert all(a[2] == pytest.approx(b[2], abs=1e-6) for a, b in zip(two[kind], one[kind], strict=True))
+        spread, whole = (load_file(tmp_path / place / kind / "weights" / "model.safetensors") for place in ("two", "one"))
+        assert spread.keys() == whole.keys() and all(torch.allclose(spread[name], whole[name], atol=1e-5) for name in whole)
+        config = [json.loads((tmp_path / place / kind / "weights" / "config.json").read_text())["architectures"] for place in ("two", "one")]
+        assert config[0] == config[1]
+
+
+def test_deepspeed_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from psycopref.errors import TrainError
+    from psycopref.train import machine
+
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(TrainError, match="DeepSpeed.*launch/fsdp2.yaml"):
+        machine.accelerator()

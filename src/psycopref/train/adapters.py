@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from psycopref.errors import TrainError
+from psycopref.train import machine
 from psycopref.train.plan import Training
 
 
@@ -19,6 +20,8 @@ def attach(model: Any, plan: Training) -> Any:
         return None
     if importlib.util.find_spec("peft") is None:
         raise TrainError("lora: peft is not installed; `pip install -c constraints.txt -e '.[lora]'`, or set lora = 0")
+    if machine.accelerator().is_fsdp2:
+        raise TrainError("lora: adapters are trained with the model whole in each process; launch with launch/ddp.yaml, or set lora = 0")
     from peft import LoraConfig, LoraModel
 
     torch.manual_seed(plan.seed)

@@ -12,7 +12,7 @@ from torch import Tensor
 from psycopref.errors import TrainError
 from psycopref.progress import Progress
 from psycopref.tables import Point, content_id
-from psycopref.train import machine
+from psycopref.train import machine, shards
 from psycopref.train.forward import Measure, measure_all, packing
 from psycopref.train.losses import Outcome, Values
 from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
@@ -41,12 +41,9 @@ def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Trainin
     if kept.exists():
         values = torch.load(kept, weights_only=True).tolist()
     else:
-        values = [0.0] * len(rows)
         model.to(machine.device())
         with machine.autocast(plan, model.device):
-            for group, got in measure_all(model, measure, rows, plan.batch_tokens):
-                for index, value in zip(group, got, strict=True):
-                    values[index] = value
+            values = machine.shared(rows, lambda own: measure_all(model, measure, own, plan.batch_tokens))
         machine.replace(kept, torch.tensor(values, dtype=torch.float64))
     each = iter(values)
     return [item._replace(reference=tuple(next(each) for _ in (*item.rows, *item.beside))) for item in items]
@@ -60,35 +57,43 @@ def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], pl
     """
     if not items:
         raise TrainError(f"{task.name}: nothing to train on; check split, gap and max_length, and that the tables belong together")
-    loop = _Loop(model, task, items, dev, plan, place)
-    with packing(model) as able, progress.track(task.name, loop.steps) as tick:
+    model.to(machine.device())
+    with packing(model) as able:  # tried before weights are wrapped or spread
         if not able:
             progress.say(f"  {task.name}: {type(model).__name__} does not take packed rows; batches are padded")
+        loop = _Loop(model, task, items, dev, plan, place)
         loop.packed = able
+        _steps(loop, progress)
+    return loop.points
+
+
+def _steps(loop: "_Loop", progress: Progress) -> None:
+    with progress.track(loop.task.name, loop.steps) as tick:
         tick(loop.step)
         while loop.step < loop.steps:
             means = loop.advance()
             tick(1, f"loss {means.loss:.3f}")
     loop.finish()
-    return loop.points
 
 
 class _Measured(torch.nn.Module):
-    """A model with what is asked of it, as one module, so that what wraps modules (DDP) sees every pass."""
+    """A model with what is asked of it, as one module, so that what wraps modules (DDP, FSDP2) sees every pass."""
 
     def __init__(self, model: Any, measure: Measure) -> None:
         super().__init__()
         self.model, self.measure = model, measure
+        self._no_split_modules = model._no_split_modules  # noqa: SLF001 - what accelerate asks which layers to shard
 
     def forward(self, rows: Sequence[Encoded]) -> Tensor:
-        """What `measure` says of the rows."""
-        return self.measure(self.model, rows)
+        """What `measure` says of the rows; a copy, since FSDP2 hangs its backward pass on what leaves here."""
+        return self.measure(self.model, rows).clone()
 
 
 class _Loop:
     """The state of one run: model, optimiser, step, curve, best dev value.
 
-    With several processes each takes its share of every batch; gradients are averaged by DDP, figures added up here.
+    With several processes each takes its share of every batch; gradients are averaged by DDP or FSDP2, figures added up here.
+    Under FSDP2 every pass is one that all processes make: who has fewer micro-batches goes along with passes that count for nothing.
     """
 
     def __init__(self, model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path) -> None:
@@ -99,7 +104,7 @@ class _Loop:
         self.step, self.best, self.packed = 0, math.inf, False
         self.points: list[Point] = []
         self.accelerator = machine.accelerator()
-        self.many = self.accelerator.num_processes
+        self.many, self.sharded = self.accelerator.num_processes, self.accelerator.is_fsdp2
         if plan.batch_size < self.many:
             raise TrainError(f"{task.name}: batch_size {plan.batch_size} is less than the {self.many} processes; raise it, or launch fewer")
         if plan.recompute:
@@ -137,16 +142,16 @@ class _Loop:
         shift = self.shift(own) if items[0].beside else None
         groups = list(self.groups(own))
         for number, group in enumerate(groups, 1):
-            with nullcontext() if number == len(groups) else self.accelerator.no_sync(self.net):
-                outcome = self.outcome([own[i] for i in group], shift, self.net)
-                part = outcome.losses_B.sum() / total
+            with nullcontext() if self.sharded or number == len(groups) else self.accelerator.no_sync(self.net):
+                outcome = self.outcome([own[i] for i in group] or items[:1], shift, self.net)
+                part = outcome.losses_B.sum() / total * bool(group)
                 value = float(part.detach())
                 if not math.isfinite(value):
                     raise TrainError(f"{self.task.name}: the loss is {value} at step {self.step + 1}; lower lr (now {self.plan.lr}) and run again")
-                self.accelerator.backward(part * self.many)  # DDP takes the mean over processes
+                self.accelerator.backward(part * self.many)  # DDP and FSDP2 take the mean over processes
             loss += value
             if outcome.margins_B is not None:
-                pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+                pairs, hits = True, hits + int((outcome.margins_B > 0).sum()) * bool(group)
         loss, hits = self.added(loss, hits)
         return Means(loss, hits / len(items) if pairs else None)
 
@@ -158,12 +163,14 @@ class _Loop:
         return float(sums[0]), float(sums[1])
 
     def groups(self, items: Sequence[Item]) -> Iterator[list[int]]:
-        """The items' positions, micro-batch by micro-batch."""
-        if not items:
-            return iter(())
-        if self.packed:
-            return packed_batches([item.rows for item in items], self.plan.batch_tokens)
-        return micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows))
+        """The items' positions, micro-batch by micro-batch; under FSDP2 empty ones follow until all processes have as many."""
+        found: list[list[int]] = []
+        if items and self.packed:
+            found = list(packed_batches([item.rows for item in items], self.plan.batch_tokens))
+        elif items:
+            found = list(micro_batches([item.length for item in items], self.plan.batch_tokens, len(items[0].rows)))
+        most = int(self.accelerator.gather(torch.tensor([len(found)], device=self.accelerator.device)).max()) if self.sharded else 0
+        return iter(found + [[]] * (most - len(found)))
 
     @torch.no_grad()
     def shift(self, items: Sequence[Item]) -> Tensor:
@@ -172,13 +179,15 @@ class _Loop:
         total = torch.zeros((), device=self.accelerator.device)
         for group in self.groups([Item((row,)) for row in rows]):
             with machine.autocast(self.plan, self.accelerator.device):
-                total += (self.alone([rows[i] for i in group]) - torch.tensor([known[i] for i in group], device=total.device)).sum()
+                values = self.alone([rows[i] for i in group] or items[0].beside)
+            if group:
+                total += (values - torch.tensor([known[i] for i in group], device=total.device)).sum()
         whole, count = self.added(float(total), len(rows))
         return torch.tensor(whole / count, device=total.device)
 
     def alone(self, rows: Sequence[Encoded]) -> Tensor:
-        """What is measured without a gradient, past DDP, whose passes must be as many in every process."""
-        return self.task.measure(self.model, rows)
+        """What is measured without a gradient: past DDP, whose passes must be as many in every process; through FSDP2, which holds the weights."""
+        return self.net(rows) if self.sharded else self.task.measure(self.model, rows)
 
     def outcome(self, items: Sequence[Item], shift: Tensor | None, measure: Callable[[Sequence[Encoded]], Tensor]) -> Outcome:
         """The objective on one micro-batch."""
@@ -207,10 +216,10 @@ class _Loop:
         own = list(self.dev)[self.accelerator.process_index :: self.many]
         shift = self.shift(own) if self.dev[0].beside else None
         for group in self.groups(own):
-            outcome = self.outcome([own[i] for i in group], shift, self.alone)
-            loss += float(outcome.losses_B.sum())
+            outcome = self.outcome([own[i] for i in group] or self.dev[:1], shift, self.alone)
+            loss += float(outcome.losses_B.sum()) * bool(group)
             if outcome.margins_B is not None:
-                pairs, hits = True, hits + int((outcome.margins_B > 0).sum())
+                pairs, hits = True, hits + int((outcome.margins_B > 0).sum()) * bool(group)
         loss, hits = self.added(loss, hits)
         pairs = pairs or len(self.dev[0].rows) > 1
         self.note("dev_loss", loss / weight)
@@ -225,14 +234,15 @@ class _Loop:
         """Leave the model with the weights that were asked for, ready to be used."""
         if self.plan.best and self.dev:
             self.accelerator.wait_for_everyone()
-            self.model.load_state_dict(torch.load(self.place / "best.pt", map_location="cpu", mmap=True, weights_only=True), strict=False)
+            shards.load_weights(self.model, torch.load(self.place / "best.pt", map_location="cpu", mmap=True, weights_only=True))
             self.accelerator.wait_for_everyone()
         self.model.eval()
 
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now; only those that are trained where others are frozen (they come with the start)."""
         frozen = {name for name, one in self.model.named_parameters() if not one.requires_grad}
-        return {name: one for name, one in self.model.state_dict().items() if name not in frozen}
+        learnt = {name: one for name, one in self.model.state_dict().items() if name not in frozen}
+        return shards.gathered(learnt) if self.sharded else learnt
 
     def note(self, name: str, value: float) -> None:
         """One point of the curve at the present step."""
@@ -242,7 +252,8 @@ class _Loop:
         """Write a checkpoint in place of the one before."""
         points = [(point.name, point.step, point.value) for point in self.points]
         state = {"step": self.step, "best": self.best, "points": points}
-        machine.replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": self.optimiser.state_dict()})
+        moments = self.optimiser.state_dict()
+        machine.replace(self.place / "state.pt", {**state, "model": self.weights(), "optimiser": shards.gathered(moments) if self.sharded else moments})
 
     def resume(self) -> None:
         """Go on from the checkpoint that an interrupted run left, if there is one."""
@@ -250,8 +261,8 @@ class _Loop:
         if not path.exists():
             return
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"], strict=False)
-        self.optimiser.load_state_dict(state["optimiser"])
+        shards.load_weights(self.model, state["model"])
+        shards.load_optimiser(self.optimiser, state["optimiser"])
         self.step, self.best = state["step"], state["best"]
         self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]
 

@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 
+from psycopref.errors import TrainError
 from psycopref.launch import rank
 from psycopref.train.plan import Training
 
@@ -23,8 +26,25 @@ def accelerator() -> Accelerator:
 
     Several CPU processes are taken for what they are only where accelerate is told so.
     """
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
+        raise TrainError("DeepSpeed takes the optimiser's steps out of this loop's hands; launch with launch/fsdp2.yaml, which spreads the same state")
     off = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    return Accelerator(cpu=off, mixed_precision="no", gradient_accumulation_steps=1, dynamo_backend="no")
+    here = Accelerator(cpu=off, mixed_precision="no", gradient_accumulation_steps=1, dynamo_backend="no")
+    if here.distributed_type == DistributedType.FSDP and (not here.is_fsdp2 or here.state.fsdp_plugin.cpu_ram_efficient_loading):
+        raise TrainError("FSDP: version 2 with fsdp_cpu_ram_efficient_loading: false is what training is made for; launch with launch/fsdp2.yaml")
+    return here
+
+
+def shared(rows: Sequence[Any], measure: Callable[[Sequence[Any]], Iterable[tuple[list[int], list[float]]]]) -> list[float]:
+    """One number per row, each process measuring every so-many-th row, put together again in all of them."""
+    here = accelerator()
+    at = range(here.process_index, len(rows), here.num_processes)
+    values_R = torch.zeros(len(rows), dtype=torch.float64)
+    for group, got in measure([rows[i] for i in at]):
+        values_R[[at[i] for i in group]] = torch.tensor(got, dtype=torch.float64)
+    if here.num_processes > 1:
+        values_R = here.reduce(values_R.to(here.device), "sum").cpu()
+    return values_R.tolist()
 
 
 def recompute(model: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from psycopref.errors import TrainError
 from psycopref.launch import rank
 from psycopref.store.keys import folder_digest
+from psycopref.train import shards
 from psycopref.train.plan import Size, Training
 from psycopref.train.tokens import PAD, PLAIN, learn_tokenizer
 
@@ -164,8 +165,9 @@ def set_dropout(model: Any, share: float) -> None:
 def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[str, object]) -> Path:
     """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever was there goes away first.
 
-    Of several processes the first one writes.
+    Of several processes the first one writes; weights that are spread over them are put together.
     """
+    whole = shards.whole(loaded.model)
     if rank():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -174,7 +176,7 @@ def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[st
     if kind == "policy":
         _say_how_to_generate(model, tokenizer)
     with _quiet():
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=whole)
         tokenizer.save_pretrained(folder)
     lines = [f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()]
     (folder / "README.md").write_text(CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8")
