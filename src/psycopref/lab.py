@@ -158,6 +158,11 @@ class Lab:
         """Add finished new calls to the tally of this run."""
         self.calls_made += calls
 
+    @property
+    def board(self) -> Path:
+        """Where a tracker keeps the curves of the step under way; it stays when the step is finished."""
+        return self.work / "trackers" / self.place.name.removesuffix(".part")
+
     def partial(self, row_type: type, name: str) -> "Table[Any] | None":
         """A table that an interrupted run of the step under way left in its `.part` folder, or None."""
         path = self.place / f"{name}.parquet"

@@ -114,3 +114,20 @@ def test_learning_rate_warms_up_and_decays() -> None:
     rates = [learning_rate(step, 10, Training(lr=1.0, warmup=0.2, decay="linear")) for step in range(10)]
     assert rates[:3] == [0.5, 1.0, 1.0] and rates[-1] == pytest.approx(1 / 8)
     assert learning_rate(9, 10, Training(lr=1.0, warmup=0, decay="constant")) == 1.0
+
+
+def test_a_tracker_gets_the_curve_and_no_path(world: World, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    loaded, items, dev = ready(world)
+    settings = plan(epochs=1, tracker="tensorboard", base=str(tmp_path / "clinic"))
+    train(loaded.model, REWARD, items, dev, settings, tmp_path / "place", Progress(), tmp_path / "trackers" / "reward-1")
+    files = [path for path in (tmp_path / "trackers" / "reward-1").rglob("*") if path.is_file()]
+    kept = b"".join(path.read_bytes() for path in files)
+    assert all(name in kept for name in (b"loss", b"dev_accuracy", b"lr")) and str(tmp_path).encode() not in kept
+
+
+def test_a_tracker_that_is_not_installed_is_an_error(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", list)
+    loaded, items, dev = ready(world)
+    with pytest.raises(TrainError, match="wandb is not installed"):
+        train(loaded.model, REWARD, items, dev, plan(tracker="wandb"), tmp_path, Progress(), tmp_path / "board")

@@ -74,8 +74,8 @@ class Policy(Training):
         found, dev = (self._items(loaded, against, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
         del against
         adapter = adapters.attach(loaded.model, self)
-        curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress)
-        adapters.merge(adapter)
+        curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress, lab.board)
+        loaded = loaded._replace(model=adapters.merged(adapter, loaded.model, self, lambda: weights.load_policy(start or self.base).model))
         facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
         points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
         return Trained(weights.save(loaded, lab.place / "weights", "policy", self, facts), points)
@@ -84,7 +84,7 @@ class Policy(Training):
         from psycopref.train import examples, weights
 
         if start is not None or self.base:
-            return weights.load_policy(start or self.base)
+            return weights.load_policy(start or self.base, self)
         if self.objective != "sft":
             raise TrainError(f'policy: {self.objective} has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
         texts = examples.texts(speeches, responses, self.split)

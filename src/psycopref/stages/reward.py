@@ -52,8 +52,8 @@ class Reward(Training):
         found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length)
         dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
         task = loop.Task("reward", forward.rewards, partial(losses.bradley_terry, margin=self.margin, centre=self.centre))
-        curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress)
-        adapters.merge(adapter)
+        curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress, lab.board)
+        loaded = loaded._replace(model=adapters.merged(adapter, loaded.model, self, lambda: weights.load_reward(start or self.base, self.seed).model))
         facts: dict[str, object] = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
         return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])
 
@@ -61,7 +61,7 @@ class Reward(Training):
         from psycopref.train import examples, weights
 
         if start is not None or self.base:
-            return weights.load_reward(start or self.base, self.seed)
+            return weights.load_reward(start or self.base, self.seed, self)
         texts = examples.texts(speeches, responses, self.split)
         if not texts:
             raise TrainError(f"reward: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")

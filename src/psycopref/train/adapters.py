@@ -1,25 +1,28 @@
 """Low-rank adapters (LoRA, Hu et al. 2021, arXiv 2106.09685) by peft, put into a model and merged into its weights at the end."""
 
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from psycopref.errors import TrainError
-from psycopref.train import machine
+from psycopref.train import machine, shards
 from psycopref.train.plan import Training
 
 
 def attach(model: Any, plan: Training) -> Any:
     """Put adapters of rank `plan.lora` on every linear layer but the output, so that they alone (and a reward head) are trained.
 
-    Gives what `merge` takes, None where the plan asks for none. The model stays the object it was; with fresh adapters its
+    Gives what `merged` takes, None where the plan asks for none. The model stays the object it was; with fresh adapters its
     numbers are those it had, so log-probabilities taken before training are the reference with the adapters off.
     """
     if not plan.lora:
         return None
     if importlib.util.find_spec("peft") is None:
         raise TrainError("lora: peft is not installed; `pip install -c constraints.txt -e '.[lora]'`, or set lora = 0")
+    if plan.quantise and not getattr(model, "is_loaded_in_4bit", False):
+        raise TrainError('quantise: there are no weights to quantise in a fresh model; give `base`, or set quantise = ""')
     if machine.accelerator().is_fsdp2:
         raise TrainError("lora: adapters are trained with the model whole in each process; launch with launch/ddp.yaml, or set lora = 0")
     from peft import LoraConfig, LoraModel
@@ -35,7 +38,41 @@ def attach(model: Any, plan: Training) -> Any:
     return adapter
 
 
-def merge(adapter: Any) -> None:
-    """Add what the adapters learnt to the weights they stand beside, and take them out."""
-    if adapter is not None:
-        adapter.merge_and_unload()
+def quantised(plan: Training | None) -> dict[str, Any]:
+    """What `from_pretrained` is told so that frozen weights take four bits each (QLoRA, Dettmers et al. 2023, arXiv 2305.14314), by bitsandbytes."""
+    if plan is None or not plan.quantise:
+        return {}
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainError("quantise: bitsandbytes is not installed; `pip install -c constraints.txt -e '.[qlora]'`, or set quantise = \"\"")
+    from transformers import BitsAndBytesConfig
+
+    compute = torch.bfloat16 if plan.precision == "bf16" else torch.float32
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type=plan.quantise, bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=compute
+        )
+    }
+
+
+def steady(model: Any) -> Any:
+    """The model with four-bit layers that stay as they are: on some CPUs they would repack themselves at the first look at dev, and lose their gradients."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def merged(adapter: Any, model: Any, plan: Training, whole: Callable[[], Any]) -> Any:
+    """The model with what the adapters learnt added to its weights; the model as it is where there are none.
+
+    Quantised weights are not merged into: `whole` loads them in full, and the adapters move over.
+    """
+    if adapter is None:
+        return model
+    if plan.quantise:
+        learnt = {name: one.detach().cpu() for name, one in model.named_parameters() if one.requires_grad}
+        model = whole()
+        adapter = attach(model, plan.model_copy(update={"quantise": ""}))
+        shards.load_weights(model, learnt)
+    adapter.merge_and_unload()
+    return model

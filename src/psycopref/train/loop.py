@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from psycopref.train.losses import Outcome, Values
 from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
 from psycopref.train.plan import Training
 from psycopref.train.tokens import Encoded
+from psycopref.train.trackers import Board
 
 
 class Task(NamedTuple):
@@ -49,11 +51,13 @@ def reference(model: Any, measure: Measure, items: Sequence[Item], plan: Trainin
     return [item._replace(reference=tuple(next(each) for _ in (*item.rows, *item.beside))) for item in items]
 
 
-def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path, progress: Progress) -> list[Point]:
+def train(
+    model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], plan: Training, place: Path, progress: Progress, board: Path | None = None
+) -> list[Point]:
     """Train `model` in place and give its curve; TrainError where there is nothing to learn from or the loss is not a number.
 
     A checkpoint found in `place` is gone on from, to the same weights bit for bit. With `plan.best` the model ends with the
-    weights that were best on `dev`, otherwise with the last.
+    weights that were best on `dev`, otherwise with the last. `board` is the folder of the plan's tracker.
     """
     if not items:
         raise TrainError(f"{task.name}: nothing to train on; check split, gap and max_length, and that the tables belong together")
@@ -63,16 +67,18 @@ def train(model: Any, task: Task, items: Sequence[Item], dev: Sequence[Item], pl
             progress.say(f"  {task.name}: {type(model).__name__} does not take packed rows; batches are padded")
         loop = _Loop(model, task, items, dev, plan, place)
         loop.packed = able
-        _steps(loop, progress)
+        _steps(loop, progress, Board(plan, board))
     return loop.points
 
 
-def _steps(loop: "_Loop", progress: Progress) -> None:
+def _steps(loop: "_Loop", progress: Progress, board: Board) -> None:
     with progress.track(loop.task.name, loop.steps) as tick:
         tick(loop.step)
         while loop.step < loop.steps:
             means = loop.advance()
             tick(1, f"loss {means.loss:.3f}")
+            board.log({point.name: point.value for point in takewhile(lambda point: point.step == loop.step, reversed(loop.points))}, loop.step)
+    board.close()
     loop.finish()
 
 
@@ -240,8 +246,9 @@ class _Loop:
 
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now; only those that are trained where others are frozen (they come with the start)."""
-        frozen = {name for name, one in self.model.named_parameters() if not one.requires_grad}
-        learnt = {name: one for name, one in self.model.state_dict().items() if name not in frozen}
+        trained = {name for name, one in self.model.named_parameters(remove_duplicate=False) if one.requires_grad}
+        every = all(one.requires_grad for one in self.model.parameters())
+        learnt = {name: one for name, one in self.model.state_dict().items() if every or name in trained}
         return shards.gathered(learnt) if self.sharded else learnt
 
     def note(self, name: str, value: float) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from psycopref.settings import Settings, Stage
 
@@ -26,8 +26,10 @@ class Training(Stage):
 
     `steps` 0 leaves the length to `epochs`. `batch_tokens` bounds the padded tokens of a micro-batch; `max_length` is the
     longest prompt and response trained on. `best` keeps the weights that were best on the dev split by loss or accuracy.
-    `lora` is the rank of low-rank adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank.
-    `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose.
+    `lora` is the rank of low-rank adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank;
+    with `quantise` the frozen weights beside them are held in four bits (QLoRA).
+    `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose. `tracker` shows the curves while
+    they grow (TensorBoard's files are in the workspace's `trackers`; wandb sends numbers and settings to where it is set up to).
     """
 
     base: str = ""
@@ -49,8 +51,16 @@ class Training(Stage):
     recompute: bool = False
     lora: int = Field(default=0, ge=0)
     lora_alpha: int = Field(default=0, ge=0)
+    quantise: Literal["", "nf4"] = ""
     size: Size = Size()
     keep_every: int = Field(default=100, ge=1, exclude=True)
+    tracker: Literal["", "tensorboard", "trackio", "wandb"] = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _quantised_beside_adapters(self) -> "Training":
+        if self.quantise and not self.lora:
+            raise ValueError("quantise: four-bit weights cannot be trained themselves; set lora, such as lora = 16")
+        return self
 
     @classmethod
     def together(cls) -> bool:

@@ -11,7 +11,7 @@ import torch
 from psycopref.errors import TrainError
 from psycopref.launch import rank
 from psycopref.store.keys import folder_digest
-from psycopref.train import shards
+from psycopref.train import adapters, shards
 from psycopref.train.plan import Size, Training
 from psycopref.train.tokens import PAD, PLAIN, learn_tokenizer
 
@@ -86,19 +86,19 @@ def _llama(size: Size, tokenizer: Any, **more: Any) -> Any:
     )  # fmt: skip
 
 
-def load_policy(source: Path | str) -> Loaded:
-    """A causal model from a folder or a hub id, in float32, with a pad token and a chat template."""
+def load_policy(source: Path | str, plan: Training | None = None) -> Loaded:
+    """A causal model from a folder or a hub id, in float32 (or quantised as `plan` says), with a pad token and a chat template."""
     from transformers import AutoModelForCausalLM
 
-    return _ready(*_load(AutoModelForCausalLM, source), source)
+    return _ready(*_load(AutoModelForCausalLM, source, **adapters.quantised(plan)), source)
 
 
-def load_reward(source: Path | str, seed: int = 0) -> Loaded:
+def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None) -> Loaded:
     """A sequence classifier with one label from a folder or a hub id; the head of a causal model's folder starts from `seed`."""
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    return _ready(*_load(AutoModelForSequenceClassification, source, num_labels=1), source)
+    return _ready(*_load(AutoModelForSequenceClassification, source, num_labels=1, **adapters.quantised(plan)), source)
 
 
 def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
@@ -106,7 +106,7 @@ def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
 
     with _quiet():
         try:
-            return kind.from_pretrained(str(source), dtype=torch.float32, **more), AutoTokenizer.from_pretrained(str(source))
+            return adapters.steady(kind.from_pretrained(str(source), dtype=torch.float32, **more)), AutoTokenizer.from_pretrained(str(source))
         except (OSError, ValueError, RuntimeError) as error:
             raise TrainError(f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give a Hugging Face folder or hub id") from error
 
