@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from small_dataset import RECIPE, built, write
+from small_dataset import built, write
+from tiny_paper import DATASET
 
 from psycopref import runs
 from psycopref.errors import RecipeError, StoreError
@@ -91,6 +92,7 @@ gap = 4.5
 
 
 def test_a_dataset_without_a_pair_is_said_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "recipe.toml").write_text(RECIPE.replace('"published", path = "FOLDER"', '"sample"') + NO_PAIRS, encoding="utf-8")
+    sample = DATASET.replace('"published", path = "FOLDER"', '"sample"')
+    (tmp_path / "recipe.toml").write_text(f'flow = "dataset"{sample}{NO_PAIRS}', encoding="utf-8")
     runs.run(str(tmp_path / "recipe.toml"), tmp_path / "work", Progress(quiet=False))
     assert "WARNING: no preference pairs: 888 responses" in " ".join(capsys.readouterr().err.split())

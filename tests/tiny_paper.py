@@ -98,10 +98,9 @@ def dataset(folder: Path) -> Path:
     return folder
 
 
-def write(folder: Path, url: str) -> Path:
-    """The dataset and the recipe in `folder`; the opponent answers at `url`."""
+def write(folder: Path, url: str, flow: str = "paper", more: str = "") -> Path:
+    """The dataset and the recipe in `folder`; the opponent answers at `url`; `more` goes to the end."""
     path = folder / "tiny.toml"
-    path.write_text(
-        f'flow = "paper"{DATASET}{TRAINING}'.replace("FOLDER", str(dataset(folder / "published"))).replace("URL", url).replace("SIZE", SIZE), encoding="utf-8"
-    )
+    text = f'flow = "{flow}"{DATASET}{TRAINING}{more}'
+    path.write_text(text.replace("FOLDER", str(dataset(folder / "published"))).replace("URL", url).replace("SIZE", SIZE), encoding="utf-8")
     return path

@@ -20,6 +20,7 @@ _HEAD = (
     "reward.ece",
     "reward.brier",
     "policy.gold_reward",
+    "policy.kl",
     "policy.words",
     "policy.finished",
     "winrate",

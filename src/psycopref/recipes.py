@@ -14,9 +14,10 @@ from psycopref.stages.clean import Clean
 from psycopref.stages.collect import Collect
 from psycopref.stages.dedup import Dedup
 from psycopref.stages.draft import Draft
+from psycopref.stages.drift import Drift
 from psycopref.stages.evaluate import Evaluate
 from psycopref.stages.pair import Pair
-from psycopref.stages.policy import Policy
+from psycopref.stages.policy import Policy, Start
 from psycopref.stages.rate import Rate
 from psycopref.stages.respond import Respond
 from psycopref.stages.reward import Reward
@@ -62,6 +63,7 @@ class Training(Settings):
     pair: Pair
     online: Policy
     answer: Draft
+    drift: Drift = Drift()
     constrained: Draft
     opponent: Respond
     evaluate: Evaluate
@@ -90,17 +92,26 @@ class DatasetRecipe(Settings):
 
 
 class PaperRecipe(Settings):
-    """flow = "paper": the dataset, the reward model, the policy and their figures."""
+    """flow = "paper": the dataset, the reward model, the policy and their figures. flow = "ablation": offline against online, for each of `sizes`."""
 
-    flow: Literal["paper"]
+    flow: Literal["paper", "ablation"]
     dataset: Dataset
     training: Training
+    sizes: dict[str, Start] = {}
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
     annotations: Path | None = None
 
+    @model_validator(mode="after")
+    def _sizes(self) -> "PaperRecipe":
+        if (self.flow == "ablation") != bool(self.sizes):
+            raise ValueError('[sizes]: flow = "ablation" needs at least one, such as [sizes.small] with a base; other flows have none')
+        if wrong := [name for name in self.sizes if ":" in name]:
+            raise ValueError(f"[sizes]: a name must hold no colon, found {wrong}")
+        return self
+
 
 Recipe = DatasetRecipe | PaperRecipe
-FLOWS: dict[str, type[DatasetRecipe] | type[PaperRecipe]] = {"dataset": DatasetRecipe, "paper": PaperRecipe}
+FLOWS: dict[str, type[DatasetRecipe] | type[PaperRecipe]] = {"dataset": DatasetRecipe, "paper": PaperRecipe, "ablation": PaperRecipe}
 
 
 def load_recipe(name: str) -> tuple[str, Recipe]:

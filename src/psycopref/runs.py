@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
-from psycopref.flows import dataset, paper
+from psycopref.flows import ablation, dataset, paper
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
@@ -68,7 +68,7 @@ def _no_pairs(built: Built, progress: Progress) -> None:
 def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
     if isinstance(recipe, DatasetRecipe):
         return dataset.run(recipe.dataset, lab), None
-    return paper.run(recipe, lab)
+    return ablation.run(recipe, lab) if recipe.flow == "ablation" else paper.run(recipe, lab)
 
 
 def _validated(recipe: Recipe, lab: Lab, built: Built) -> Validated | None:
@@ -186,6 +186,8 @@ def _titles(recipe: Recipe) -> dict[str, str]:
     """What each win rate compares."""
     if not isinstance(recipe, PaperRecipe):
         return {}
+    if recipe.sizes:
+        return {f"winrate.{name}": f"online against offline preferences, {name}" for name in recipe.sizes}
     return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}
 
 

@@ -10,6 +10,7 @@ from psycopref.errors import RecipeError, TrainError
 from psycopref.flows import rounds
 from psycopref.flows.rounds import Practice, Round, drawn, figures, guards
 from psycopref.lab import Lab
+from psycopref.stages.drift import Drift
 from psycopref.stages.policy import Policy
 from psycopref.tables import Failure, Rating, Response, Speech, content_id
 
@@ -46,6 +47,14 @@ FINE = state("one two three four five six", 0.0, 0.0)
 
 def test_a_sound_round_trips_nothing() -> None:
     assert guards([FINE]) == {} and guards([FINE, state("one two three four five six seven", 1.0, 1.0)]) == {}
+
+
+def test_a_policy_that_has_moved_too_far_trips_a_guard() -> None:
+    last = state("one two three four five six", 1.0, 1.0)
+    moved = [Rating(content_id("rating", row.response_id, "kl"), row.response_id, "log_ratio", "w", 60.0) for row in last.answers]
+    assert list(guards([FINE, last._replace(moved=moved)], 50.0)) == ["kl"] and guards([FINE, last._replace(moved=moved)], 70.0) == {}
+    found = {(row.name, row.slice): row.value for row in figures([FINE, last._replace(moved=moved)], 50.0)}
+    assert found["policy.kl", "round:1"] == 60.0 and found["guard.kl", "round:1"] == 1 and ("policy.kl", "round:0") not in found
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,7 @@ def test_a_guard_stops_the_rounds(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         return practice(["a b c"] * 8, 1)
 
     class Recipe:
-        rounds, round_speeches, reference, guard, online = 5, 4, "first", "stop", None
+        rounds, round_speeches, reference, guard, online, drift = 5, 4, "first", "stop", None, Drift()
 
     monkeypatch.setattr(rounds, "_practised", practised)
     monkeypatch.setattr(rounds, "answered", lambda *given: FINE)
@@ -131,7 +140,7 @@ def test_noise_is_no_over_optimisation() -> None:
 
 def test_a_round_without_a_pair_ends_the_rounds(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     class Recipe:
-        rounds, round_speeches, reference, guard = 5, 4, "previous", "warn"
+        rounds, round_speeches, reference, guard, drift = 5, 4, "previous", "warn", Drift()
 
     monkeypatch.setattr(rounds, "_practised", lambda *given: practice([], 0))
     assert len(rounds.online(Recipe(), lab, build_world().speeches, [FINE, FINE], rounds.Judges(Path("r"), None))) == 2  # type: ignore[arg-type]

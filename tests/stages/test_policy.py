@@ -79,3 +79,28 @@ def test_kto_is_the_same_whatever_the_micro_batches(lab: Lab, world: World) -> N
     curves = [lab.do(Policy(objective="kto", lr=1e-3, batch_size=4, size=TINY, batch_tokens=tokens, dev=""), *world, start).curve for tokens in (64, 100_000)]
     one, all_ = ([point.value for point in curve if point.name == "loss"] for curve in curves)
     assert one == pytest.approx(all_, abs=1e-4)
+
+
+@pytest.mark.parametrize("more", [{}, {"lora": 4}])
+def test_snapshots_are_the_states_on_the_way(lab: Lab, world: World, more: dict[str, int]) -> None:
+    """The last one is where training ended; the one before is what a run of the same schedule had then, a kill or not."""
+    if more:
+        pytest.importorskip("peft")
+    start = lab.do(SFT.model_copy(update={"steps": 3}), world.speeches, world.responses, [], None).weights
+    dpo = Policy(lr=1e-2, steps=4, batch_size=4, size=TINY, snapshots=2, keep_every=1, **more)
+    made = lab.do(dpo, *world, start)
+    kept = {path.name: AutoModelForCausalLM.from_pretrained(path).state_dict() for path in made.snapshots.iterdir()}
+    last = AutoModelForCausalLM.from_pretrained(made.weights).state_dict()
+    assert set(kept) == {"1", "2"} and all(torch.equal(kept["2"][name], last[name]) for name in last)
+    assert not all(torch.equal(kept["1"][name], last[name]) for name in last)
+    again = Policy(lr=1e-2, steps=4, batch_size=4, size=TINY, snapshots=2, keep_every=1, **more)
+    with killed_at(5, "logps"):  # two passes for the reference, then the third step
+        again.run(_at(lab, "cut"), *world, start)
+    again.run(lab, *world, start)
+    for name in ("1", "2"):
+        assert (lab.place / "snapshots" / name / "model.safetensors").read_bytes() == (made.snapshots / name / "model.safetensors").read_bytes()
+
+
+def test_more_snapshots_than_steps_is_an_error(lab: Lab, world: World) -> None:
+    with pytest.raises(TrainError, match="5 snapshots of 3 steps"):
+        lab.do(SFT.model_copy(update={"steps": 3, "snapshots": 5}), world.speeches, world.responses, [], None)

@@ -11,7 +11,8 @@ from tiny import TINY, World
 from psycopref.errors import TrainError
 from psycopref.progress import Progress
 from psycopref.train import examples, forward, losses, weights
-from psycopref.train.loop import Task, learning_rate, reference, train
+from psycopref.train.loop import Task, reference, train
+from psycopref.train.optimiser import learning_rate
 from psycopref.train.packs import Item
 from psycopref.train.plan import Training
 

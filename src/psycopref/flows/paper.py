@@ -11,9 +11,10 @@ from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figure
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
+from psycopref.stages.evaluate import Evaluated
 from psycopref.stages.policy import Trained as Optimised
 from psycopref.stages.reward import Rewarded
-from psycopref.tables import Failure, Metric, Point, Preference, Response, Verdict
+from psycopref.tables import Failure, Metric, Point, Preference, Response, Speech, Verdict
 
 
 class Judged(NamedTuple):
@@ -43,11 +44,11 @@ NONE: Sequence[Preference] = ()
 def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
     """The dataset flow, then training and evaluation."""
     built = dataset.run(recipe.dataset, lab)
-    _trainable(recipe.training, built)
+    trainable(recipe.training, built)
     return built, train(recipe.training, lab, built)
 
 
-def _trainable(recipe: Training, built: Built) -> None:
+def trainable(recipe: Training, built: Built) -> None:
     """RecipeError where a stage would find no pairs of its split: said before the first stage trains, not after."""
     there = {row.split for row in built.preferences}
     stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
@@ -61,19 +62,32 @@ def _trainable(recipe: Training, built: Built) -> None:
             )
 
 
-def train(recipe: Training, lab: Lab, built: Built) -> Trained:
-    """Reward models, the policy and its rounds, and the figures."""
-    start = lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
+class Bench(NamedTuple):
+    """What policies are trained with and judged by: the reward models, how the first one is calibrated, and their curves."""
+
+    judges: Judges
+    calibrated: Calibrated
+    curves: dict[str, Sequence[Point]]
+
+
+def bench(recipe: Training, lab: Lab, built: Built) -> Bench:
+    """The reward model, measured, and the gold one where the recipe has one."""
     reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
     scores = lab.do(recipe.score, built.speeches, built.responses, reward.weights).ratings
     calibrated = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores)
     gold = _gold(recipe, lab, built)
-    judges = Judges(reward.weights, gold.weights if gold else None)
+    return Bench(Judges(reward.weights, gold.weights if gold else None), calibrated, {"reward": reward.curve, "gold": gold.curve if gold else ()})
+
+
+def train(recipe: Training, lab: Lab, built: Built) -> Trained:
+    """Reward models, the policy and its rounds, and the figures."""
+    start = lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
+    judges, calibrated, theirs = bench(recipe, lab, built)
     states = _policies(recipe, lab, built, start, judges)
-    judged = _judged(recipe, lab, built, states, judges.gold or judges.reward)
-    curves = {"start": start.curve if start else (), "reward": reward.curve, "gold": gold.curve if gold else (), **_curves(states, bool(start))}
+    judged = _judged(recipe, lab, built, states, judges)
+    curves = {"start": start.curve if start else (), **theirs, **_curves(states, bool(start))}
     failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
-    metrics = [*calibrated.metrics, *figures(states), *judged.metrics]
+    metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *judged.metrics]
     drawn = {name: points for name, points in curves.items() if points}
     return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*failures, *judged.failures], drawn)
 
@@ -91,7 +105,7 @@ def _policies(recipe: Training, lab: Lab, built: Built, start: Optimised | None,
     test = [speech for speech in built.speeches if speech.split == "test"]
     states = [answered(recipe, lab, test, start.weights, judges)] if start else []
     made = lab.do(recipe.policy, built.speeches, built.responses, built.preferences, start.weights if start else None)
-    states.append(answered(recipe, lab, test, made.weights, judges, made.curve))
+    states.append(answered(recipe, lab, test, made.weights, judges, made.curve, states[0].weights if states else None))
     return online(recipe, lab, list(built.speeches), states, judges)
 
 
@@ -101,7 +115,7 @@ def _curves(states: Sequence[Round], started: bool) -> dict[str, Sequence[Point]
     return {"dpo" if not number else f"round {number}": one.curve for number, one in enumerate(trained)}
 
 
-def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judge: Path) -> Judged:
+def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges: Judges) -> Judged:
     """The last policy against the opponent, raw and with the opponent's length asked for, and against its start."""
     test = [speech for speech in built.speeches if speech.split == "test"]
     rival = lab.do(recipe.opponent, test, NO_RESPONSES)
@@ -118,10 +132,25 @@ def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judge
     if len(states) == 1:
         arms.pop()  # there is no earlier state to compare with
     for name, arm, ours, theirs, targets in arms:
-        stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
-        scores = lab.do(recipe.score, test, [*ours, *theirs], judge).ratings if stage.judge is None else ()
-        made = lab.do(stage, test, ours, theirs, scores, targets)
+        made = compared(recipe, lab, test, ours, theirs, judges, name, arm, targets)
         judged.metrics.extend(made.metrics)
         judged.verdicts.extend(made.verdicts)
         judged.failures.extend(made.failures)
     return judged
+
+
+def compared(
+    recipe: Training,
+    lab: Lab,
+    test: Sequence[Speech],
+    ours: Sequence[Response],
+    theirs: Sequence[Response],
+    judges: Judges,
+    name: str,
+    arm: Literal["raw", "constrained"] = "raw",
+    targets: Sequence[Response] = NO_RESPONSES,
+) -> Evaluated:
+    """Two systems' answers by the recipe's judge; without one by the gold reward model, and where there is none by the one that trained."""
+    stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
+    scores = lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings if stage.judge is None else ()
+    return lab.do(stage, test, ours, theirs, scores, targets)

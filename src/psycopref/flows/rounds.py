@@ -1,6 +1,7 @@
 """DPO-Iter: round after round the policy answers, the reward model picks best and worst, the policy learns (paper, section 5)."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from psycopref.store.keys import digest
 from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, metric
 
 NO_RESPONSES: Sequence[Response] = ()
+Draw = Callable[[int], Sequence[Speech]]
 
 
 class Practice(NamedTuple):
@@ -35,6 +37,7 @@ class Round(NamedTuple):
     scores: Sequence[Rating]
     gold_scores: Sequence[Rating]
     practice: Practice | None = None
+    moved: Sequence[Rating] = ()
 
 
 class Judges(NamedTuple):
@@ -44,39 +47,44 @@ class Judges(NamedTuple):
     gold: Path | None
 
 
-def answered(recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path, judges: Judges, curve: Sequence[Point] = ()) -> Round:
-    """A state of the policy with its answers to the test speeches."""
+def answered(
+    recipe: Training, lab: Lab, test: Sequence[Speech], weights: Path, judges: Judges, curve: Sequence[Point] = (), start: Path | None = None
+) -> Round:
+    """A state of the policy with its answers to the test speeches, and how far it has moved from `start`."""
     drafts = lab.do(recipe.answer, test, weights, NO_RESPONSES)
     scores = lab.do(recipe.score, test, drafts.responses, judges.reward).ratings
     gold = lab.do(recipe.score, test, drafts.responses, judges.gold).ratings if judges.gold else ()
-    return Round(weights, curve, drafts.responses, drafts.failures, scores, gold)
+    moved = lab.do(recipe.drift, test, drafts.responses, weights, start).ratings if start else ()
+    return Round(weights, curve, drafts.responses, drafts.failures, scores, gold, moved=moved)
 
 
-def online(recipe: Training, lab: Lab, speeches: Sequence[Speech], before: list[Round], judges: Judges) -> list[Round]:
+def online(recipe: Training, lab: Lab, speeches: Sequence[Speech], before: list[Round], judges: Judges, draw: Draw | None = None) -> list[Round]:
     """The rounds before and those of DPO-Iter. Each finished step is kept, so a run that was killed goes on where it was.
 
-    A guard that trips is said, or with `guard = "stop"` ends the rounds; so does a round in which no speech gives a pair.
+    `draw` gives a round's speeches by its number from 0 (`drawn` where nothing else is given). A guard that trips is said, or with
+    `guard = "stop"` ends the rounds; so does a round in which no speech gives a pair.
     """
     test = [speech for speech in speeches if speech.split == "test"]
     rounds = list(before)
     for number in range(recipe.rounds):
         if _watched(recipe, lab, rounds):
             return rounds
-        one = _practised(recipe, lab, drawn(speeches, recipe.round_speeches, number), rounds, judges)
+        part = draw(number) if draw else drawn(speeches, recipe.round_speeches, number)
+        one = _practised(recipe, lab, part, rounds, judges)
         if not len(one.pairs):
             lab.progress.say(f"WARNING: round {len(rounds)}: no speech gave a pair (all samples alike, or too few at an end); the rounds end here")
             return rounds
         reference = rounds[0].weights if recipe.reference == "first" else None
         more = () if reference is None else (reference,)
         made = lab.do(recipe.online, one.speeches, one.drafts, one.pairs, rounds[-1].weights, *more)
-        rounds.append(answered(recipe, lab, test, made.weights, judges, made.curve)._replace(practice=one))
+        rounds.append(answered(recipe, lab, test, made.weights, judges, made.curve, rounds[0].weights)._replace(practice=one))
     _watched(recipe, lab, rounds)
     return rounds
 
 
 def _watched(recipe: Training, lab: Lab, rounds: Sequence[Round]) -> bool:
     """Say what is wrong with the last state; whether the rounds are to end."""
-    tripped = guards(rounds)
+    tripped = guards(rounds, recipe.drift.limit)
     for what in tripped.values():
         lab.progress.say(f"WARNING: round {len(rounds) - 1}: {what}")
     if tripped and recipe.guard == "stop":
@@ -99,18 +107,21 @@ def _practised(recipe: Training, lab: Lab, part: Sequence[Speech], rounds: list[
     return Practice(part, drafts.responses, drafts.failures, lab.do(recipe.pair, part, drafts.responses, scores).preferences)
 
 
-def figures(rounds: Sequence[Round]) -> list[Metric]:
+def figures(rounds: Sequence[Round], limit: float = math.inf) -> list[Metric]:
     """The figures of every round, and of what it learnt from."""
     return [
-        row for number in range(len(rounds)) for row in (*_on_test(rounds, number), *_on_practice(rounds[number].practice, number), *_tripped(rounds, number))
+        row
+        for number in range(len(rounds))
+        for row in (*on_test(rounds, number), *_on_practice(rounds[number].practice, number), *_tripped(rounds, number, limit))
     ]
 
 
-def _on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
+def on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
     """The figures of one round on the test speeches, with intervals by speech.
 
     `policy.reward`, `policy.gold_reward`, `policy.words` are means over the answers that came to an end, `policy.finished` says which
-    share did. `policy.gold_reward_gain` is the mean difference to round 0 over the speeches that both rounds answered.
+    share did; `policy.kl` is the mean log-ratio to round 0 in nats (stages/drift.py). `policy.gold_reward_gain` is the mean difference
+    to round 0 over the speeches that both rounds answered.
     """
     one, start = rounds[number], rounds[0]
     speech_of = {row.response_id: row.speech_id for row in (*one.answers, *start.answers)}
@@ -120,6 +131,7 @@ def _on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
         "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
         "policy.gold_reward": gold,
         "policy.gold_reward_gain": [(key, score - before[key]) for key, score in gold if number and key in before],
+        "policy.kl": [(speech_of[r.subject_id], r.score) for r in one.moved],
         "policy.words": [(r.speech_id, float(words(r.text))) for r in one.answers],
         "policy.finished": [(row.speech_id, 1.0) for row in one.answers] + [(row.subject_id, 0.0) for row in one.failures],
     }
@@ -152,17 +164,17 @@ def _on_practice(practice: Practice | None, number: int) -> list[Metric]:
     return [metric(name, f"round:{number}", value, count=n) for name, (value, n) in values.items() if value == value]
 
 
-def _tripped(rounds: Sequence[Round], number: int) -> list[Metric]:
-    return [metric(f"guard.{name}", f"round:{number}", 1, count=1) for name in guards(rounds[: number + 1])]
+def _tripped(rounds: Sequence[Round], number: int, limit: float) -> list[Metric]:
+    return [metric(f"guard.{name}", f"round:{number}", 1, count=1) for name in guards(rounds[: number + 1], limit)]
 
 
-def guards(rounds: Sequence[Round]) -> dict[str, str]:
+def guards(rounds: Sequence[Round], limit: float = math.inf) -> dict[str, str]:
     """What looks wrong with the last round, by name; nothing before the second state.
 
     The bounds are ours: against the round before, over the speeches that both answered, reward clearly up and gold reward clearly down (both
     intervals leave out 0; over-optimisation, Gao et al. 2022, arXiv 2210.10760); words more than half again as many or fewer than two
     thirds of the start's; under 80 % of the answers at an end; over half of the speeches without a pair; bigrams under half as varied as in
-    the first round of practice.
+    the first round of practice; answers that are on average more than `limit` nats likelier than at the start.
     """
     if len(rounds) < 2:
         return {}
@@ -177,6 +189,9 @@ def guards(rounds: Sequence[Round]) -> dict[str, str]:
     asked = len(now.answers) + len(now.failures)
     if len(now.failures) > 0.2 * asked:
         found["unfinished"] = f"{len(now.failures)} of {asked} answers did not come to an end"
+    moved = sum(row.score for row in now.moved) / max(1, len(now.moved))
+    if moved > limit:
+        found["kl"] = f"its answers are {moved:.0f} nats likelier than at the start (limit {limit:g})"
     drill = now.practice
     if drill is not None:
         bare = len(drill.speeches) - len({row.speech_id for row in drill.pairs})

@@ -12,13 +12,14 @@ from psycopref.report.plots import Dots, Estimate
 SERIES = {
     "policy.gold_reward": "gold reward",
     "policy.reward": "reward it was trained on",
+    "policy.kl": "nats from the start (KL)",
     "policy.words": "words",
     "policy.finished": "share that came to an end",
 }
 
 
 def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins: Rows, curves: Mapping[str, Rows]) -> dict[str, str]:
-    """Every figure that the tables allow, by name: topics, chosen, reliability, curves, rounds, and one for each match of `matches`."""
+    """Every figure that the tables allow, by name: topics, chosen, reliability, curves, rounds, checkpoints, and one for each match of `matches`."""
     found: dict[str, str] = {}
     groups = frames.topic_counts(speeches)
     if groups:
@@ -35,6 +36,9 @@ def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins
     by_round = rounds_of(metrics)
     if by_round:
         found["rounds"] = plots.rounds(by_round)
+    sizes = checkpoints_of(metrics)
+    if sizes:
+        found["checkpoints"] = plots.checkpoints(sizes)
     for name in matches(metrics):
         found[name] = plots.winrates(estimates(metrics, name), name)
     return found
@@ -61,6 +65,16 @@ def rounds_of(metrics: Rows) -> dict[str, Sequence[Estimate]]:
         rows = [(int(row.slice.removeprefix("round:")), row) for row in metrics if row.name == name and row.slice.startswith("round:")]
         if rows:
             found[title] = [Estimate(str(at), row.value, row.low, row.high, row.count) for at, row in sorted(rows, key=lambda pair: pair[0])]
+    return found
+
+
+def checkpoints_of(metrics: Rows) -> dict[str, dict[str, list[Estimate]]]:
+    """An ablation's win rates by size and arm, in the order of the checkpoints."""
+    found: dict[str, dict[str, list[Estimate]]] = {}
+    for row in metrics:
+        if row.name == "ablation.winrate":
+            size, arm, number = row.slice.split(":")
+            found.setdefault(size, {}).setdefault(arm, []).append(Estimate(number, row.value, row.low, row.high, row.count))
     return found
 
 

@@ -62,6 +62,7 @@ def render(content: ReportData) -> str:
             reward=sections.reward_tables(found),
             verdict=sections.reward_sentence(found),
             rounds=sections.round_rows(found),
+            checkpoints=sections.checkpoint_rows(content.metrics),
             matches=[sections.match(content, found, name) for name in matches(content.metrics)],
             experts=sections.expert_rows(content.metrics),
             cases=cases.pick(content),

@@ -169,6 +169,26 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
         return inline(figure, "rounds", f"By round. {words}")
 
 
+def checkpoints(sizes: Mapping[str, Mapping[str, Sequence[Estimate]]]) -> str:
+    """Win rate by checkpoint with intervals, one panel a size, one line an arm (paper, Figure 4)."""
+    colours = dict(zip(("offline", "online"), (WARM, ACCENT), strict=True))
+    with canvas(3.4 * len(sizes), 2.7, 1, len(sizes)) as (figure, axes):
+        for axis, (size, arms) in zip(axes[0], sizes.items(), strict=True):
+            for arm, points in arms.items():
+                x, y = [int(one.name) for one in points], [one.value for one in points]
+                colour = colours.get(arm, INK)
+                ends = [(at, one.low, one.high) for at, one in zip(x, points, strict=True) if one.low is not None and one.high is not None]
+                if len(ends) > 1:
+                    axis.fill_between(*np.transpose(np.array(ends, dtype=float)), color=colour, alpha=0.14, linewidth=0)
+                axis.plot(x, y, "o-", color=colour, markersize=4, linewidth=1.6, label=arm)
+            axis.axhline(0.5, color=FAINT, linewidth=0.9, linestyle="--")
+            axis.set_title(size, fontsize=8.5)
+            axis.set_xlabel("checkpoint (0 is the start)", fontsize=8)
+            axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
+        said = [f"{size}, {arm}: {', '.join(f'{one.value:.2f}' for one in points)}" for size, arms in sizes.items() for arm, points in arms.items()]
+        return inline(figure, "checkpoints", f"Win rate by checkpoint. {'; '.join(said)}")
+
+
 def winrates(rows: Sequence[Estimate], name: str) -> str:
     """Win rates with intervals, one row each, 0.5 marked; rows on fewer than 30 speeches are greyed."""
     y = np.arange(len(rows))

@@ -123,6 +123,27 @@ def _rounds(found: Found, name: str) -> list[Metric]:
     return sorted(rows, key=lambda row: int(row.slice.removeprefix("round:")))
 
 
+CHECKPOINT = {
+    "winrate": "win rate",
+    "gold_reward": "gold reward",
+    "reward": "reward",
+    "kl": "nats from the start (KL)",
+    "words": "words",
+    "finished": "came to an end",
+    "pairs": "pairs learnt from",
+}
+
+
+def checkpoint_rows(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """An ablation's figures by size, arm and checkpoint."""
+    found: dict[str, dict[str, Metric]] = {}
+    for row in metrics:
+        if row.name.startswith("ablation."):
+            found.setdefault(row.slice, {})[row.name.removeprefix("ablation.")] = row
+    there = {name: title for name, title in CHECKPOINT.items() if any(name in cells for cells in found.values())}
+    return [{"place": place.split(":"), "cells": {title: cells.get(name) for name, title in there.items()}} for place, cells in found.items()]
+
+
 def round_rows(found: Found) -> list[dict[str, Any]]:
     """The policy's figures by round."""
     series = {

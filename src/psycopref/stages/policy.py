@@ -9,8 +9,9 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.settings import Settings
 from psycopref.tables import Point, Preference, Response, Speech, Split
-from psycopref.train.plan import Training
+from psycopref.train.plan import Size, Training
 
 if TYPE_CHECKING:
     from psycopref.train.examples import Found
@@ -20,10 +21,18 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """A weights folder and how training went."""
+    """A weights folder, how training went, and the folder of its snapshots: weights folders `1`, `2` ... (empty where none were asked for)."""
 
     weights: Path
     curve: Sequence[Point]
+    snapshots: Path
+
+
+class Start(Settings):
+    """Where the policies of one size of an ablation start: what differs from [training.start]."""
+
+    base: str = ""
+    size: Size = Size()
 
 
 class Policy(Training):
@@ -67,18 +76,31 @@ class Policy(Training):
 
         loaded = self._model(speeches, responses, start)
         if self.objective == "base":
-            return Trained(weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"}), [])
+            made = weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"})
+            return Trained(made, [], _folder(lab.place))
         weights.set_dropout(loaded.model, self.dropout)
         task = self._task()
         against = self._reference(loaded, reference)
         found, dev = (self._items(loaded, against, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
         del against
-        adapter = adapters.attach(loaded.model, self)
+        adapters.attach(loaded.model, self)
         curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress, lab.board)
-        loaded = loaded._replace(model=adapters.merged(adapter, loaded.model, self, lambda: weights.load_policy(start or self.base).model))
         facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
         points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
-        return Trained(weights.save(loaded, lab.place / "weights", "policy", self, facts), points)
+        full = self.model_copy(update={"quantise": ""})
+        made = self._written(lab.place, loaded, facts, lambda: full._model(speeches, responses, start).model)
+        return Trained(made, points, _folder(lab.place))
+
+    def _written(self, place: Path, loaded: "Loaded", facts: dict[str, object], whole: Callable[[], Any]) -> Path:
+        """The weights that training ended with, written out; then its snapshots, in `loaded`'s place."""
+        from psycopref.train import adapters, loop, weights
+
+        made = weights.save(loaded._replace(model=adapters.finished(loaded.model, self, whole)), place / "weights", "policy", self, facts)
+        for number in range(1, self.snapshots + 1):
+            model = adapters.finished(loaded.model, self, whole, loop.snapshot(place / "checkpoint", number))
+            said = {**facts, "snapshot": f"{number} of {self.snapshots}"}
+            weights.save(loaded._replace(model=model), _folder(place) / str(number), "policy", self, said)
+        return made
 
     def _model(self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None) -> "Loaded":
         from psycopref.train import examples, weights
@@ -147,3 +169,9 @@ class Policy(Training):
         if self.objective == "kto":
             found = found._replace(items=examples.with_others(found.items))
         return found._replace(items=loop.reference(against, task.measure, found.items, self, place / "reference" / f"{split}.pt"))
+
+
+def _folder(place: Path) -> Path:
+    folder = place / "snapshots"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -43,8 +43,8 @@ class Report(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: a panel for the share of answers that came to an end."""
-        return 2
+        """3: a panel for how far the policy has moved."""
+        return 3
 
     def run(
         self,

@@ -48,12 +48,13 @@ class Reward(Training):
 
         loaded = self._model(speeches, responses, start)
         weights.set_dropout(loaded.model, self.dropout)
-        adapter = adapters.attach(loaded.model, self)
+        adapters.attach(loaded.model, self)
         found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length)
         dev = examples.pairs(loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length) if self.dev else None
         task = loop.Task("reward", forward.rewards, partial(losses.bradley_terry, margin=self.margin, centre=self.centre))
         curve = loop.train(loaded.model, task, found.items, dev.items if dev else [], self, lab.place / "checkpoint", lab.progress, lab.board)
-        loaded = loaded._replace(model=adapters.merged(adapter, loaded.model, self, lambda: weights.load_reward(start or self.base, self.seed).model))
+        full = self.model_copy(update={"quantise": ""})
+        loaded = loaded._replace(model=adapters.finished(loaded.model, self, lambda: full._model(speeches, responses, start).model))
         facts: dict[str, object] = {"objective": losses.bradley_terry.__name__, "pairs": len(found.items), "pairs too long": found.too_long}
         return Rewarded(weights.save(loaded, lab.place / "weights", "reward", self, facts), [*_left_out(found, dev), *curve])
 

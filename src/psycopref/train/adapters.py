@@ -1,10 +1,11 @@
 """Low-rank adapters (LoRA, Hu et al. 2021, arXiv 2106.09685) by peft, put into a model and merged into its weights at the end."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from psycopref.errors import TrainError
 from psycopref.train import machine, shards
@@ -14,7 +15,7 @@ from psycopref.train.plan import Training
 def attach(model: Any, plan: Training) -> Any:
     """Put adapters of rank `plan.lora` on every linear layer but the output, so that they alone (and a reward head) are trained.
 
-    Gives what `merged` takes, None where the plan asks for none. The model stays the object it was; with fresh adapters its
+    Gives peft's handle on them, None where the plan asks for none. The model stays the object it was; with fresh adapters its
     numbers are those it had, so log-probabilities taken before training are the reference with the adapters off.
     """
     if not plan.lora:
@@ -62,17 +63,17 @@ def steady(model: Any) -> Any:
     return model
 
 
-def merged(adapter: Any, model: Any, plan: Training, whole: Callable[[], Any]) -> Any:
-    """The model with what the adapters learnt added to its weights; the model as it is where there are none.
+def finished(model: Any, plan: Training, whole: Callable[[], Any], learnt: Mapping[str, Tensor] | None = None) -> Any:
+    """The model with the weights `learnt` (those it has where none are given), ready to be saved.
 
-    Quantised weights are not merged into: `whole` loads them in full, and the adapters move over.
+    Adapters are added to the weights they stand beside, in a model that `whole` makes anew: in full precision, and without what others left.
     """
-    if adapter is None:
+    if not plan.lora:
+        if learnt is not None:
+            shards.load_weights(model, learnt)
         return model
-    if plan.quantise:
-        learnt = {name: one.detach().cpu() for name, one in model.named_parameters() if one.requires_grad}
-        model = whole()
-        adapter = attach(model, plan.model_copy(update={"quantise": ""}))
-        shards.load_weights(model, learnt)
-    adapter.merge_and_unload()
-    return model
+    own = learnt or {name: one.detach().cpu() for name, one in model.named_parameters() if one.requires_grad}
+    fresh = whole()
+    adapter = attach(fresh, plan.model_copy(update={"quantise": ""}))
+    shards.load_weights(fresh, own)
+    return adapter.merge_and_unload()

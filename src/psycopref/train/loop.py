@@ -13,7 +13,7 @@ from torch import Tensor
 from psycopref.errors import TrainError
 from psycopref.progress import Progress
 from psycopref.tables import Point, content_id
-from psycopref.train import machine, shards
+from psycopref.train import machine, optimiser, shards
 from psycopref.train.forward import Measure, measure_all, packing
 from psycopref.train.losses import Outcome, Values
 from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
@@ -28,6 +28,16 @@ class Task(NamedTuple):
     name: str
     measure: Measure
     objective: Callable[[Values], Outcome]
+
+
+def snapshot(place: Path, number: int) -> dict[str, Tensor]:
+    """The weights that were kept as snapshot `number` (from 1) of a run in `place`."""
+    machine.accelerator().wait_for_everyone()
+    return torch.load(_snapshot(place, number), map_location="cpu", mmap=True, weights_only=True)  # type: ignore[no-any-return]
+
+
+def _snapshot(place: Path, number: int) -> Path:
+    return place / f"snapshot-{number}.pt"
 
 
 class Means(NamedTuple):
@@ -111,11 +121,13 @@ class _Loop:
         self.points: list[Point] = []
         self.accelerator = machine.accelerator()
         self.many, self.sharded = self.accelerator.num_processes, self.accelerator.is_fsdp2
+        if self.steps < plan.snapshots:
+            raise TrainError(f"{task.name}: {plan.snapshots} snapshots of {self.steps} steps; ask for fewer, or train longer")
         if plan.batch_size < self.many:
             raise TrainError(f"{task.name}: batch_size {plan.batch_size} is less than the {self.many} processes; raise it, or launch fewer")
         if plan.recompute:
             machine.recompute(model)
-        self.optimiser = torch.optim.AdamW(_decayed(model, plan.weight_decay), lr=plan.lr, fused=True)
+        self.optimiser = optimiser.adamw(model, plan)
         self.model = model
         self.net, self.optimiser = self.accelerator.prepare(_Measured(model, task.measure), self.optimiser)
         self.resume()
@@ -123,7 +135,7 @@ class _Loop:
     def advance(self) -> Means:
         """One optimiser step on exactly `batch_size` items, and what is due after it."""
         plan = self.plan
-        rate = learning_rate(self.step, self.steps, plan)
+        rate = optimiser.learning_rate(self.step, self.steps, plan)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         items = [self.items[i] for i in batch(self.step, len(self.items), plan.batch_size, plan.seed)]
@@ -207,8 +219,9 @@ class _Loop:
         return self.task.objective(Values(values, known, tokens, gaps, shift))
 
     def after(self) -> None:
-        """What is due after a step: a look at dev, a checkpoint."""
+        """What is due after a step: a look at dev, a snapshot, a checkpoint."""
         last = self.step == self.steps
+        self.snap()
         if self.dev and (last or self.step % self.dev_every == 0):
             self.look()
         if not last and self.step % self.plan.keep_every == 0:
@@ -244,6 +257,13 @@ class _Loop:
             self.accelerator.wait_for_everyone()
         self.model.eval()
 
+    def snap(self) -> None:
+        """Keep the weights where one of the plan's snapshots is due."""
+        count = self.plan.snapshots
+        for number in range(1, count + 1):
+            if round(self.steps * number / count) == self.step:
+                machine.replace(_snapshot(self.place, number), self.weights())
+
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now; only those that are trained where others are frozen (they come with the start)."""
         trained = {name for name, one in self.model.named_parameters(remove_duplicate=False) if one.requires_grad}
@@ -272,27 +292,3 @@ class _Loop:
         shards.load_optimiser(self.optimiser, state["optimiser"])
         self.step, self.best = state["step"], state["best"]
         self.points = [Point(content_id("point", name, step), name, step, value) for name, step, value in state["points"]]
-
-
-def learning_rate(step: int, steps: int, plan: Training) -> float:
-    """The learning rate of optimiser step `step` (from 0): a linear warm-up over a share of the steps, then the decay to 0."""
-    warm = math.ceil(steps * plan.warmup)
-    if step < warm:
-        return plan.lr * (step + 1) / warm
-    done = (step - warm) / max(1, steps - warm)
-    match plan.decay:
-        case "linear":
-            return plan.lr * (1 - done)
-        case "cosine":
-            return plan.lr * 0.5 * (1 + math.cos(math.pi * done))
-        case "constant":
-            return plan.lr
-
-
-def _decayed(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices, none for norms and biases."""
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0.0},
-    ]

@@ -28,6 +28,7 @@ class Training(Stage):
     longest prompt and response trained on. `best` keeps the weights that were best on the dev split by loss or accuracy.
     `lora` is the rank of low-rank adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank;
     with `quantise` the frozen weights beside them are held in four bits (QLoRA).
+    `snapshots` states of the run are kept beside its end, evenly over the steps, the last one included (policies only).
     `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose. `tracker` shows the curves while
     they grow (TensorBoard's files are in the workspace's `trackers`; wandb sends numbers and settings to where it is set up to).
     """
@@ -53,6 +54,7 @@ class Training(Stage):
     lora_alpha: int = Field(default=0, ge=0)
     quantise: Literal["", "nf4"] = ""
     size: Size = Size()
+    snapshots: int = Field(default=0, ge=0)
     keep_every: int = Field(default=100, ge=1, exclude=True)
     tracker: Literal["", "tensorboard", "trackio", "wandb"] = Field(default="", exclude=True)
 
