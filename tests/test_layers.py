@@ -35,7 +35,9 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"flows", "lab", "recipes", "progress", "store", "report", "stages"},
     "export": {"runs", "store", "toml_files"},
     "inspecting": {"runs", "lab", "store", "missing"},
-    "cli": {"runs", "inspecting", "export", "progress"},
+    "needs": {"flows", "recipes", "stages", "train"},
+    "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "store"},
+    "cli": {"runs", "dry_run", "inspecting", "export", "progress"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run a recipe; what was done before is found, not done again")
     run.add_argument("recipe", help="a .toml file, or the name of one in recipes/")
+    run.add_argument("--dry-run", action="store_true", help="say what will be asked, what it costs and what training takes; ask and train nothing")
     show = commands.add_parser("show", help="show the runs, one run, one step or one table")
     show.add_argument("what", nargs="?", default="", help="a run's or step's name, or STEP/TABLE; nothing lists the runs")
     show.add_argument("--rows", type=int, default=10, help="how many rows of a table (default 10)")
@@ -76,6 +77,11 @@ def _do(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from psycopref import runs
 
+    if args.dry_run:
+        from psycopref.dry_run import dry_run
+
+        dry_run(args.recipe, args.work, Progress())
+        return 0
     follows = rank() > 0  # one of several processes of `accelerate launch`, and not the first
     place = runs.run(args.recipe, args.work, Progress(quiet=follows))
     if follows:

@@ -104,7 +104,7 @@ def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None)
 def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
-    with _quiet():
+    with quiet():
         try:
             return adapters.steady(kind.from_pretrained(str(source), dtype=torch.float32, **more)), AutoTokenizer.from_pretrained(str(source))
         except (OSError, ValueError, RuntimeError) as error:
@@ -112,7 +112,7 @@ def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Transformers without its bars and its remarks about a head that starts fresh."""
     from transformers.utils import logging
 
@@ -175,7 +175,7 @@ def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[st
     model, tokenizer = loaded
     if kind == "policy":
         _say_how_to_generate(model, tokenizer)
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder, state_dict=whole)
         tokenizer.save_pretrained(folder)
     lines = [f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()]

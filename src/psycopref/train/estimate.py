@@ -1,0 +1,95 @@
+"""What training will take, before it starts: parameters, memory, GPUs, hours. Rules of thumb, each said with its figure."""
+
+import math
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+
+from psycopref.train.plan import Size, Training
+from psycopref.train.weights import quiet
+
+GPU_BYTES = 80e9
+GPU_FLOPS = 989e12  # dense bf16 of an H100
+UTILISATION = 0.4  # of it in training
+SAMPLING = 0.05  # of it while sampling: memory-bound
+USABLE = 0.9  # of a GPU's memory
+
+
+class Shape(NamedTuple):
+    """A model's parameters, its layers x hidden size, and how both are known: 'config', 'name' or 'size'."""
+
+    parameters: float
+    wide: float
+    known: str
+
+
+class Need(NamedTuple):
+    """Memory in bytes of one process that holds the whole model, the GPUs of 80 GB that are enough, and hours on them in bf16."""
+
+    bytes_whole: float
+    gpus: int
+    spread: bool
+    hours: float
+
+
+@lru_cache(maxsize=64)
+def shape(base: str, size: Size) -> Shape | None:
+    """The shape of the model that training starts from; None where neither a configuration on this machine nor the name tells."""
+    from transformers import AutoConfig
+
+    if not base:
+        own = size.layers * (2 * size.hidden**2 * (1 + size.kv_heads / size.heads) + 3 * size.hidden * size.inner)
+        return Shape(own + size.vocab * size.hidden, size.layers * size.hidden, "size")
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(base, local_files_only=True)  # an estimate needs no network
+    except (OSError, ValueError):
+        return _named(base)
+    return Shape(_counted(config), config.num_hidden_layers * config.hidden_size, "config")
+
+
+def _counted(config: object) -> float:
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return float(sum(one.numel() for one in model.parameters()))
+
+
+def _named(base: str) -> Shape | None:
+    """From a name such as Llama-3.1-8B: layers x hidden size grows with about the two-thirds power of the parameters."""
+    found = re.findall(r"(?<![\d.])(\d+(?:\.\d+)?)[bB](?![a-zA-Z])", base)
+    if not found:
+        return None
+    parameters = float(found[-1]) * 1e9
+    return Shape(parameters, 0.033 * parameters ** (2 / 3), "name")
+
+
+def memory(plan: Training, model: Shape) -> float:
+    """Bytes of one process: weights, gradients and moments in float32 (16 a parameter; adapters: 4, or 0.9 in four bits), the copies that
+    bf16 autocast makes (2 a trained parameter), and activations of a micro-batch (with `recompute` the layers' inputs and one layer).
+    """
+    per = 0.9 if plan.quantise else 4.0 if plan.lora else 16.0 + (2.0 if plan.precision == "bf16" else 0.0)
+    adapters = 16.0 * 18 * plan.lora * model.wide
+    hidden = model.parameters / (12 * model.wide)
+    inside = 34 * hidden  # bytes of one layer and token in half precision (Korthikanti et al. 2022, arXiv 2205.05198)
+    kept = 2 * model.wide + inside if plan.recompute else inside * model.wide / hidden
+    kept *= 1 if plan.precision == "bf16" else 2
+    return per * model.parameters + adapters + kept * plan.batch_tokens
+
+
+def need(plan: Training, model: Shape, tokens: float, reference: bool) -> Need:
+    """Training on `tokens` tokens in all (every epoch counted), and a pass of a reference model over them where there is one."""
+    whole = memory(plan, model)
+    room = USABLE * GPU_BYTES
+    spread = whole > room
+    gpus = 1 if not spread else 2 ** math.ceil(math.log2(whole / room))
+    flops = (8 if plan.recompute else 6) * model.parameters * tokens + (2 * model.parameters * tokens / max(plan.epochs, 1) if reference else 0)
+    return Need(whole, gpus, spread, flops / (gpus * UTILISATION * GPU_FLOPS) / 3600)
+
+
+def sampling_hours(model: Shape, tokens: float) -> float:
+    """Hours on one GPU to sample so many tokens."""
+    return 2 * model.parameters * tokens / (SAMPLING * GPU_FLOPS) / 3600

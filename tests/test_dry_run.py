@@ -1,0 +1,75 @@
+"""The dry run: the calls that the run then makes, nobody asked, nothing trained, prices where the pool has them."""
+
+from pathlib import Path
+
+import pytest
+from loopback import Loopback
+from test_kill import RECIPE
+from tiny import TINY
+from tiny_paper import write
+
+from psycopref import runs
+from psycopref.cli import main
+from psycopref.dry_run import dry_run
+from psycopref.progress import Progress
+from psycopref.train import estimate
+from psycopref.train.plan import Size, Training
+
+
+def test_it_counts_the_calls_that_the_run_makes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = tmp_path / "work"
+    with Loopback() as server:
+        recipe = tmp_path / "recipe.toml"
+        priced = RECIPE.format(url=server.url, c=4).replace('name = "judge",', 'name = "judge", price_in = 2.5, price_out = 10.0,')
+        recipe.write_text(priced.replace("low = 640", "low = 760"), encoding="utf-8")
+        lines = {(line.stage, line.model): line for line in dry_run(str(recipe), work, Progress(quiet=True))}
+        said = capsys.readouterr().out
+        assert sum(server.book.requests.values()) == 0 and not list(work.glob("steps/respond-*")), "nobody is asked"
+        runs.run(str(recipe), work, Progress(quiet=True))
+        asked = sum(server.book.requests.values())
+        assert asked == sum(line.calls - line.kept for line in lines.values()) > 0
+        again = dry_run(str(recipe), work, Progress(quiet=True))
+        assert sum(server.book.requests.values()) == asked and all(line.calls == line.kept for line in again), "all of it is kept by now"
+    judge = lines["rate", "judge"]
+    assert judge.dollars == pytest.approx((judge.tokens_in * 2.5 + judge.tokens_out * 10) / 1e6) and judge.dollars > 0
+    assert lines["respond", "one"].dollars is None and "2 models without a price" in said
+
+
+def test_a_whole_paper_is_estimated_without_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Loopback() as server:
+        recipe = write(tmp_path, server.url)
+        assert main(["run", str(recipe), "--dry-run", "--work", str(tmp_path / "work")]) == 0
+        assert sum(server.book.requests.values()) == 0
+    said = capsys.readouterr().out
+    assert "respond" in said and "rival" in said and "training.online x 1" in said and "10 calls to make" in said
+    assert not list((tmp_path / "work").glob("steps/policy-*")) and not list((tmp_path / "work").glob("runs/*"))
+
+
+def test_memory_and_gpus_of_the_shapes_people_train() -> None:
+    eight = estimate.shape("meta-llama/Llama-3.1-8B-Instruct", Size())
+    assert eight is not None and eight.parameters == 8e9 and eight.known == "name"
+    plain = Training(precision="bf16", recompute=True)
+    full = estimate.need(plain, eight, 1e7, reference=True)
+    assert 128e9 < full.bytes_whole < 170e9 and full.spread and full.gpus in (2, 4)
+    lora = estimate.need(plain.model_copy(update={"lora": 16}), eight, 1e7, reference=True)
+    four = estimate.need(plain.model_copy(update={"lora": 16, "quantise": "nf4"}), eight, 1e7, reference=True)
+    assert not lora.spread and 32e9 < lora.bytes_whole < 50e9 and four.bytes_whole < 20e9
+    assert estimate.shape("someone/unnamed", Size()) is None
+    assert estimate.need(plain, eight, 2e7, reference=False).hours > estimate.need(plain, eight, 1e7, reference=False).hours
+
+
+def test_the_count_of_a_fresh_model_is_its_own() -> None:
+    from psycopref.train.weights import fresh_policy
+
+    model = fresh_policy(["one two three four five"] * 50, TINY, 0).model
+    found = estimate.shape("", TINY.model_copy(update={"vocab": model.config.vocab_size}))
+    assert found is not None and found.parameters == pytest.approx(sum(one.numel() for one in model.parameters()), rel=0.02)
+
+
+def test_a_folder_is_counted_by_its_configuration(tmp_path: Path) -> None:
+    from psycopref.train.weights import fresh_policy
+
+    loaded = fresh_policy(["one two three four five"] * 50, TINY, 0)
+    loaded.model.save_pretrained(tmp_path)
+    found = estimate.shape(str(tmp_path), Size())
+    assert found is not None and found.known == "config" and found.parameters == sum(one.numel() for one in loaded.model.parameters())
