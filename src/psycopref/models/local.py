@@ -44,7 +44,7 @@ class Local:
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """Replies batch by batch, long prompts first; ModelError at the end where some prompts do not fit the model."""
         tokenizer, model = self._loaded = self._loaded or self._load()
-        prompts = [(ask, self._tokens(tokenizer, ask)) for ask in asks]
+        prompts = [(ask, tokens_of(self._entry, tokenizer, ask)) for ask in asks]
         room = self._entry.context or getattr(model.config, "max_position_embeddings", 0) or 1 << 30
         fitting = [(ask, tokens) for ask, tokens in prompts if len(tokens) + _limit(ask) <= room]
         fitting.sort(key=lambda one: (_limit(one[0]), len(one[1]), one[0].call_id), reverse=True)
@@ -60,26 +60,12 @@ class Local:
     def _load(self) -> tuple[Any, Any]:
         place = self._entry.sent_as
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        tokenizer = tokenizer_of(place)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left")
             model = AutoModelForCausalLM.from_pretrained(place, dtype="auto").to(device).eval()
         except (OSError, ValueError) as error:
-            why = f"does not load as a causal language model ({type(error).__name__})"
-            raise ModelError(f"{place!r} {why}; give a Hugging Face id or a folder with weights and tokenizer") from error
-        if not tokenizer.chat_template:
-            raise ModelError(f"the tokenizer of {place!r} has no chat template, so it cannot be asked; choose an instruct model")
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token  # masked out; decoding stops at EOS before any padding
+            raise _unloadable(place, error) from error
         return tokenizer, model
-
-    def _tokens(self, tokenizer: Any, ask: Ask) -> list[int]:
-        try:
-            text = tokenizer.apply_chat_template(self._entry.messages(ask), tokenize=False, add_generation_prompt=True)
-        except TemplateError:
-            text = None
-        if text is None:  # raised outside the `except`: a template error may hold the request's text
-            raise ModelError(f"the chat template of {self._entry.sent_as!r} does not take these roles; try system_role = false in its pool entry")
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _generate(self, tokenizer: Any, model: Any, batch: Sequence[tuple[Ask, list[int]]]) -> list[Reply]:
         """One batch; seconds are shared out evenly among its rows."""
@@ -87,7 +73,7 @@ class Local:
         padded = tokenizer.pad({"input_ids": [tokens for _, tokens in batch]}, return_tensors="pt").to(model.device)
         stops = _stops(tokenizer, model)
         config = GenerationConfig(do_sample=False, max_new_tokens=_limit(batch[0][0]), eos_token_id=stops, pad_token_id=tokenizer.pad_token_id)
-        noise = _Gumbel([_seed(ask) for ask, _ in batch], [1.0 if ask.temperature is None else ask.temperature for ask, _ in batch], model.device)
+        noise = _Gumbel([seed_of(ask) for ask, _ in batch], [1.0 if ask.temperature is None else ask.temperature for ask, _ in batch], model.device)
         with torch.inference_mode():
             tokens_BT = model.generate(**padded, generation_config=config, logits_processor=LogitsProcessorList([noise]))
         width = padded["input_ids"].shape[1]
@@ -102,11 +88,41 @@ class Local:
         return Reply(ask.call_id, "truncated" if end is None else "ok", text, tokens_in, len(row) if end is None else end + 1, seconds, version)
 
 
+def tokenizer_of(place: str) -> Any:
+    """The tokenizer of a model that is asked here, padding on the left; ModelError where it does not load or has no chat template."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left")
+    except (OSError, ValueError) as error:
+        raise _unloadable(place, error) from error
+    if not tokenizer.chat_template:
+        raise ModelError(f"the tokenizer of {place!r} has no chat template, so it cannot be asked; choose an instruct model")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token  # masked out; decoding stops at EOS before any padding
+    return tokenizer
+
+
+def _unloadable(place: str, error: Exception) -> ModelError:
+    why = f"does not load as a causal language model ({type(error).__name__})"
+    return ModelError(f"{place!r} {why}; give a Hugging Face id or a folder with weights and tokenizer")
+
+
+def tokens_of(entry: ModelEntry, tokenizer: Any, ask: Ask) -> list[int]:
+    """The prompt of an ask as token ids; ModelError where the chat template does not take its roles."""
+    try:
+        text = tokenizer.apply_chat_template(entry.messages(ask), tokenize=False, add_generation_prompt=True)
+    except TemplateError:
+        text = None
+    if text is None:  # raised outside the `except`: a template error may hold the request's text
+        raise ModelError(f"the chat template of {entry.sent_as!r} does not take these roles; try system_role = false in its pool entry")
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
 def _limit(ask: Ask) -> int:
     return ask.max_tokens or MAX_TOKENS
 
 
-def _seed(ask: Ask) -> int:
+def seed_of(ask: Ask) -> int:
+    """A seed that depends on the call id only."""
     return int(ask.call_id.removeprefix("call-")[:15], 16)
 
 

@@ -42,7 +42,7 @@ class ModelEntry(Settings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
-    kind: Literal["openai", "recorded", "local"]
+    kind: Literal["openai", "recorded", "local", "vllm"]
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
@@ -229,6 +229,10 @@ def connect(entry: ModelEntry) -> Provider | BatchProvider:
             from psycopref.models.recorded import Recorded
 
             return Recorded(entry, recording(entry))
+        case "vllm":
+            from psycopref.models.vllm import Vllm
+
+            return Vllm(entry)
         case "local":
             from psycopref.models.local import Local
 

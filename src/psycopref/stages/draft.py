@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -30,7 +30,8 @@ class Draft(Stage):
     """`samples` answers per speech of `split` ('' for all) at `temperature`, each of at most `max_tokens` tokens.
 
     Every draft is a call of the model `weights:<digest>`; its random numbers come from its call id. `words` asks for a length;
-    with targets given, only speeches that have a target are answered, each asked for its target's length in words.
+    with targets given, only speeches that have a target are answered, each asked for its target's length in words. `rows` answers are
+    sampled side by side; `engine = "vllm"` (on a GPU, `pip install vllm`) takes `rows` at a time too: give it thousands.
     """
 
     samples: int = Field(default=8, ge=1)
@@ -38,6 +39,7 @@ class Draft(Stage):
     max_tokens: int = Field(default=512, ge=1)
     words: int | None = Field(default=None, ge=1)
     split: Split = ""
+    engine: Literal["transformers", "vllm"] = Field(default="transformers", exclude=True)
     rows: int = Field(default=128, ge=1, exclude=True)
 
     def run(self, lab: Lab, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]) -> Drafted:
@@ -50,7 +52,7 @@ class Draft(Stage):
             tick(len(known))
             missing = [ask for _, ask in asks if ask.call_id not in known]
             if missing:
-                known |= self._sampled(lab, folders.load_policy(weights), missing, tick)
+                known |= self._vllm(lab, weights, missing, tick) if self.engine == "vllm" else self._sampled(lab, folders.load_policy(weights), missing, tick)
         made = [_row(speech_id, ask, known[ask.call_id]) for speech_id, ask in asks]
         return Drafted([row for row in made if isinstance(row, Response)], [row for row in made if isinstance(row, Failure)])
 
@@ -86,6 +88,28 @@ class Draft(Stage):
             tick(len(rows))
         return replies
 
+    def _vllm(self, lab: Lab, weights: Path, asks: Sequence[Ask], tick: Tick) -> dict[str, Reply]:
+        """The same through vLLM, which batches by itself and reads a prompt once for all its samples."""
+        from psycopref.models.local import seed_of
+        from psycopref.models.vllm import Engine, Wanted
+        from psycopref.train.tokens import encode
+        from psycopref.train.weights import tokenizer_and_ends
+
+        tokenizer, ends = tokenizer_and_ends(weights)
+        engine = Engine(str(weights))
+        replies: dict[str, Reply] = {}
+        for start in range(0, len(asks), self.rows):
+            part, began = asks[start : start + self.rows], time.monotonic()
+            prompts = [encode(tokenizer, ask.messages).prompt for ask in part]
+            wanted = [Wanted(p, self.temperature, self.max_tokens, seed_of(a), sorted(ends)) for p, a in zip(prompts, part, strict=True)]
+            found = engine.sample(wanted)
+            seconds = round((time.monotonic() - began) / len(part), 4)
+            rows = [(ask, _reply(ask, tokenizer, one.ids, one.ended, len(p), seconds)) for ask, p, one in zip(part, prompts, found, strict=True)]
+            lab.count(lab.ledger.add(rows, "draft"))
+            replies |= {reply.call_id: reply for _, reply in rows}
+            tick(len(rows))
+        return replies
+
     def _chunks(self, todo: Todo) -> Iterator[Todo]:
         """Prompts of like length and equally many missing samples, at most `rows` samples together."""
         todo = sorted(todo, key=lambda one: (len(one[1]), len(one[0])))
@@ -110,10 +134,13 @@ class Draft(Stage):
         rows = []
         for (prompt, asks), samples in zip(chunk, found, strict=True):
             for ask, one in zip(asks, samples, strict=True):
-                outcome: Outcome = "ok" if one.ended else "truncated"
-                text = loaded.tokenizer.decode(one.ids, skip_special_tokens=True).strip()
-                rows.append((ask, Reply(ask.call_id, outcome, text, len(prompt), len(one.ids), seconds, ask.model)))
+                rows.append((ask, _reply(ask, loaded.tokenizer, one.ids, one.ended, len(prompt), seconds)))
         return rows
+
+
+def _reply(ask: Ask, tokenizer: Any, ids: list[int], ended: bool, tokens_in: int, seconds: float) -> Reply:
+    outcome: Outcome = "ok" if ended else "truncated"
+    return Reply(ask.call_id, outcome, tokenizer.decode(ids, skip_special_tokens=True).strip(), tokens_in, len(ids), seconds, ask.model)
 
 
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:

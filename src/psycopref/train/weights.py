@@ -193,9 +193,20 @@ def _say_how_to_generate(model: Any, tokenizer: Any) -> None:
 
 def stop_ids(loaded: Loaded) -> set[int]:
     """The tokens that end a response: the tokenizer's EOS and those of the generation config."""
-    listed = getattr(loaded.model, "generation_config", None)
-    ends = listed.eos_token_id if listed is not None else None
-    return {loaded.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
+    return _ends(loaded.tokenizer, getattr(loaded.model, "generation_config", None))
+
+
+def _ends(tokenizer: Any, config: Any) -> set[int]:
+    ends = config.eos_token_id if config is not None else None
+    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
+
+
+def tokenizer_and_ends(folder: Path) -> tuple[Any, set[int]]:
+    """The tokenizer of a policy's folder and the tokens that end its responses, without its weights."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return tokenizer, _ends(tokenizer, GenerationConfig.from_pretrained(folder))
 
 
 def name_of(folder: Path) -> str:
