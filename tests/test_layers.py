@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
         *("lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts"),
         *("topic_list", "toml_files", "report", "columns", "progress"),
     },
-    "recipes": {"stages", "toml_files"},
+    "recipes": {"stages", "toml_files", "models"},
     "flows": {"stages", "lab", "recipes", "store", "stats"},
     "missing": {"lab", "models", "store", "recipes", "runs"},
     "runs": {"flows", "lab", "recipes", "progress", "store", "report", "stages"},

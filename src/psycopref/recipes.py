@@ -8,6 +8,7 @@ import tomli_w
 from pydantic import BaseModel, Field, model_validator
 
 from psycopref.errors import RecipeError
+from psycopref.models.pool import EntrySetting
 from psycopref.settings import Settings
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.clean import Clean
@@ -110,8 +111,31 @@ class PaperRecipe(Settings):
         return self
 
 
-Recipe = DatasetRecipe | PaperRecipe
-FLOWS: dict[str, type[DatasetRecipe] | type[PaperRecipe]] = {"dataset": DatasetRecipe, "paper": PaperRecipe, "ablation": PaperRecipe}
+class Judges(Settings):
+    """The judge that may take over, on how many speeches (drawn by a hash of their ids) it is tried, and which pairs count as clear."""
+
+    new: EntrySetting
+    speeches: int = Field(default=300, ge=1)
+    gap: float = Field(default=1.0, gt=0)
+
+
+class JudgesRecipe(Settings):
+    """flow = "judges": the dataset's judge and another one on the same responses. The new judge's ratings enter no pair."""
+
+    flow: Literal["judges"]
+    dataset: Dataset
+    judges: Judges
+    validate_: Annotated[Validate | None, Field(alias="validate")] = None
+    annotations: Path | None = None
+
+
+Recipe = DatasetRecipe | PaperRecipe | JudgesRecipe
+FLOWS: dict[str, type[DatasetRecipe] | type[PaperRecipe] | type[JudgesRecipe]] = {
+    "dataset": DatasetRecipe,
+    "paper": PaperRecipe,
+    "ablation": PaperRecipe,
+    "judges": JudgesRecipe,
+}
 
 
 def load_recipe(name: str) -> tuple[str, Recipe]:

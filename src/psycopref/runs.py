@@ -10,12 +10,12 @@ from typing import Any
 
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
-from psycopref.flows import ablation, dataset, paper
+from psycopref.flows import ablation, dataset, judges, paper
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import DatasetRecipe, PaperRecipe, Recipe, load_recipe, resolved
+from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, load_recipe, resolved
 from psycopref.report.page import ReportData, render
 from psycopref.stages.report import Report, curve_points, load_figures
 from psycopref.stages.validate import Validated, read_annotations, write_sheet
@@ -66,6 +66,8 @@ def _no_pairs(built: Built, progress: Progress) -> None:
 
 
 def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
+    if isinstance(recipe, JudgesRecipe):
+        return judges.run(recipe, lab), None
     if isinstance(recipe, DatasetRecipe):
         return dataset.run(recipe.dataset, lab), None
     return ablation.run(recipe, lab) if recipe.flow == "ablation" else paper.run(recipe, lab)

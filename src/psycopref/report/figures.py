@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from psycopref.report import frames, plots
+from psycopref.report import frames, judges, plots
 from psycopref.report.frames import Rows
 from psycopref.report.plots import Dots, Estimate
 
@@ -19,7 +19,7 @@ SERIES = {
 
 
 def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins: Rows, curves: Mapping[str, Rows]) -> dict[str, str]:
-    """Every figure that the tables allow, by name: topics, chosen, reliability, curves, rounds, checkpoints, and one for each match of `matches`."""
+    """Every figure that the tables allow, by name: topics, chosen, reliability, curves, rounds, checkpoints, judges, and one for each match of `matches`."""
     found: dict[str, str] = {}
     groups = frames.topic_counts(speeches)
     if groups:
@@ -39,6 +39,9 @@ def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins
     sizes = checkpoints_of(metrics)
     if sizes:
         found["checkpoints"] = plots.checkpoints(sizes)
+    compared = judges.estimates(metrics)
+    if compared:
+        found["judges"] = plots.judges(compared)
     for name in matches(metrics):
         found[name] = plots.winrates(estimates(metrics, name), name)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from psycopref.report import cases, frames, sections
+from psycopref.report import cases, frames, judges, sections
 from psycopref.report.figures import matches
 from psycopref.report.limits import limits
 from psycopref.tables import Dropped, Failure, Metric, Point, Preference, Rating, Response, Speech
@@ -62,6 +62,7 @@ def render(content: ReportData) -> str:
             reward=sections.reward_tables(found),
             verdict=sections.reward_sentence(found),
             rounds=sections.round_rows(found),
+            judges=judges.tables(content.metrics),
             checkpoints=sections.checkpoint_rows(content.metrics),
             matches=[sections.match(content, found, name) for name in matches(content.metrics)],
             experts=sections.expert_rows(content.metrics),

@@ -169,6 +169,24 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
         return inline(figure, "rounds", f"By round. {words}")
 
 
+def judges(panels: Mapping[str, Sequence[Estimate]]) -> str:
+    """One panel a figure (agreement, bias), one line an item, with intervals; where values fall below 0, the line at 0."""
+    most = max(len(rows) for rows in panels.values())
+    with canvas(4.2 * len(panels), 0.28 * most + 0.9, 1, len(panels)) as (figure, axes):
+        for axis, (title, rows) in zip(axes[0], panels.items(), strict=True):
+            for at, one in enumerate(rows):
+                if one.low is not None and one.high is not None:
+                    axis.hlines(at, one.low, one.high, color=ACCENT, linewidth=1.6)
+                axis.plot([one.value], [at], "o", color=ACCENT, markersize=4.5)
+            if min(one.value if one.low is None else one.low for one in rows) < 0:
+                axis.axvline(0, color=FAINT, linewidth=0.9, linestyle="--")
+            axis.set_yticks(range(len(rows)), [one.name for one in rows], fontsize=7.5)
+            axis.invert_yaxis()
+            axis.set_title(title, fontsize=8.5)
+        said = "; ".join(f"{title}: {listed([one.name for one in rows], [one.value for one in rows])}" for title, rows in panels.items())
+        return inline(figure, "judges", f"Two judges. {said}")
+
+
 def checkpoints(sizes: Mapping[str, Mapping[str, Sequence[Estimate]]]) -> str:
     """Win rate by checkpoint with intervals, one panel a size, one line an arm (paper, Figure 4)."""
     colours = dict(zip(("offline", "online"), (WARM, ACCENT), strict=True))

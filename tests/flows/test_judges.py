@@ -1,0 +1,40 @@
+"""A second judge beside the first: the same responses, nothing of the first asked again, no pair of the dataset touched."""
+
+import json
+from pathlib import Path
+
+import pytest
+from loopback import Loopback
+from test_kill import RECIPE
+
+from psycopref import runs
+from psycopref.errors import RecipeError
+from psycopref.progress import Progress
+
+
+def write(folder: Path, url: str, flow: str = "judges", new: str = "second") -> Path:
+    path = folder / f"{flow}.toml"
+    text = RECIPE.format(url=url, c=4).replace("low = 640", "low = 720")
+    judges = f'[judges]\nspeeches = 5\nnew = {{ name = "{new}", kind = "openai", url = "{url}", concurrency = 4 }}\n'
+    path.write_text(text if flow == "dataset" else text.replace('flow = "dataset"', 'flow = "judges"') + judges, encoding="utf-8")
+    return path
+
+
+def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with Loopback() as server:
+        before = runs.run(str(write(tmp_path, server.url, "dataset")), work, Progress())
+        asked = sum(server.book.requests.values())
+        place = runs.run(str(write(tmp_path, server.url)), work, Progress())
+        assert sum(server.book.requests.values()) == asked + 5 * 7, "five speeches, one call for each principle"
+    rows = {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
+    old = {(row["name"], row["slice"]): row for row in json.loads((before / "metrics.json").read_text(encoding="utf-8"))}
+    assert rows["judges.responses", "all"]["value"] == 10 and ("judges.kappa", "item:empathy") in rows and ("judges.bias", "overall") in rows
+    assert {key: row["value"] for key, row in rows.items() if key[0] == "pairs"} == {key: row["value"] for key, row in old.items() if key[0] == "pairs"}
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "Another judge" in page and "Two judges." in page
+
+
+def test_a_judge_is_not_compared_with_itself(tmp_path: Path) -> None:
+    with Loopback() as server, pytest.raises(RecipeError, match="name another one"):
+        runs.run(str(write(tmp_path, server.url, new="judge")), tmp_path / "work", Progress())
