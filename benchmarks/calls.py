@@ -23,7 +23,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-
 HERE = Path(__file__).parent
 SYSTEM = "You are a counselor. " + "Answer with warmth, stay with what the client says, ask before you advise, and keep to plain words. " * 8
 SPEECH = "I have been lying awake since the move, and my partner says that I have become someone else. " * 16

@@ -9,7 +9,7 @@ import pytest
 from loopback import Behaviour, Loopback
 
 from psycopref.errors import ModelError, StoreError
-from psycopref.models import crew, limits, pool
+from psycopref.models import crew, limits, pace, pool
 from psycopref.models.chat import Ask, Message, Reply
 from psycopref.models.limits import answer_all
 from psycopref.models.pool import ModelEntry
@@ -26,8 +26,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "FIRST_WAIT", 0.005)
-    monkeypatch.setattr(crew, "CAP", 0.02)
+    monkeypatch.setattr(pace, "FIRST_WAIT", 0.005)
+    monkeypatch.setattr(pace, "CAP", 0.02)
 
 
 def asks(model: str, count: int, start: int = 0) -> list[Ask]:
@@ -69,7 +69,6 @@ def test_a_reply_is_in_the_ledger_before_it_is_given(ledger: Ledger) -> None:
 
 def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CHUNK", 10)
-    monkeypatch.setattr(limits, "WINDOW", 30)
     taken, given, most = 0, 0, 0
 
     def source() -> Iterator[Ask]:
@@ -82,7 +81,7 @@ def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytes
         for _ in answer_all(source(), [entry(server)], ledger, "s", lambda n: None, Progress()):
             given += 1
             most = max(most, taken - given)
-    assert given == 300 and most <= 40
+    assert given == 300 and most <= 2 * 8 + 3 * 10
 
 
 def test_a_model_never_has_more_calls_in_flight_than_it_allows(ledger: Ledger) -> None:

@@ -52,14 +52,15 @@ class Reply:
 
 
 class Busy(Exception):
-    """A transport failure that says nothing about the answer: rate limit, 5xx, time-out. `wait` in seconds or None.
+    """A transport failure that says nothing about the answer: rate limit, 5xx, time-out.
 
-    The message holds status codes and host names only, never any text of the request.
+    `wait` is what the endpoint asks for in seconds, or None; `limited` marks a 429: the endpoint is well, and this was too
+    much. The message holds status codes and host names only, never any text of the request.
     """
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    def __init__(self, why: str, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(why)
-        self.wait = wait
+        self.wait, self.limited = wait, limited
 
 
 @runtime_checkable
