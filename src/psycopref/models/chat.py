@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
-from psycopref.store.keys import digest
+from psycopref.store.keys import digest_text, encode
 
 Outcome = Literal["ok", "refused", "filtered", "truncated"]
 
@@ -17,7 +18,7 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `call_id` is kept once it is known
 class Ask:
     """One request. Two equal asks are one call: a fresh sample says so in `draw`, a re-ask in `attempt`.
 
@@ -33,9 +34,16 @@ class Ask:
     attempt: int = 0
 
     @property
+    def canonical(self) -> str:
+        """The ask as the ledger keeps it: what `store.keys.canonical` would make of it, field by field since it is asked for so often."""
+        messages = [{"role": one.role, "content": one.content} for one in self.messages]
+        settings = {"temperature": self.temperature, "max_tokens": self.max_tokens, "json_schema": self.json_schema}
+        return encode({"model": self.model, "messages": messages, **settings, "draw": self.draw, "attempt": self.attempt})
+
+    @cached_property
     def call_id(self) -> str:
         """`call-` and 24 hex digits of the sha256 of the canonical ask."""
-        return "call-" + digest(self)[:24]
+        return "call-" + digest_text(self.canonical)[:24]
 
 
 @dataclass(frozen=True, slots=True)

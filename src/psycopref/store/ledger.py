@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopref.errors import StoreError
 from psycopref.models.chat import Ask, Reply
-from psycopref.store.keys import canonical, digest
+from psycopref.store.keys import digest, digest_text, encode
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -34,7 +34,7 @@ _DAMAGED = "damaged, or not a ledger of calls; move it away, or choose another -
 
 def reply_digest(call_id: str, outcome: str, text: str, tokens_in: int, tokens_out: int, seconds: float, version: str) -> str:
     """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them back."""
-    return digest([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])[:32]
+    return digest_text(encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version]))[:32]
 
 
 class Ledger:
@@ -98,7 +98,7 @@ class Ledger:
         """Keep finished calls in one commit; a call that is there already stays as it is. Gives how many were new."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         values = [
-            (r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
+            (r.call_id, a.model, a.canonical, r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
         ]
         with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
             before = self._db.total_changes
