@@ -14,11 +14,11 @@ from psycopref.store.keys import digest, digest_text, encode
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
-  call_id TEXT PRIMARY KEY, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
+  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
   stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT ''
-) STRICT, WITHOUT ROWID;
-"""
+) STRICT;
+"""  # a row goes to the end of the file and only its id into an index: ids are random, and rows of many kilobytes should not be sorted by them
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
 _COLUMNS = "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage, finished_at"
 _WHY = {
