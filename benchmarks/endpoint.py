@@ -2,7 +2,7 @@
 
 A raw asyncio protocol in a process of its own, one answer of fixed length for every request, sent `latency` seconds after the request
 came. It can refuse what is over its limits, fail for a while, and count requests by content, so that a benchmark can say what was
-asked how often. `GET /counts` gives the counts; `POST /faults` with a JSON object sets any of the fields of Faults while it runs.
+asked how often. `GET /counts` gives the counts; `GET /asked` the numbers that prompts began with since it was last asked; `POST /faults` with a JSON object sets any of the fields of Faults while it runs.
 """
 
 import argparse
@@ -10,12 +10,14 @@ import asyncio
 import gc
 import json
 import random
+import re
 import resource
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+NUMBER = re.compile(rb'"content": "(\d+): ')
 WORDS = ("It sounds as though this has been weighing on you for some time, and I am glad that you found words for it here. ") * 8
 
 
@@ -44,6 +46,7 @@ class Book:
         self.seconds: Counter[int] = Counter()
         self.good: Counter[int] = Counter()
         self.window: list[float] = []
+        self.asked: list[int] = []
         self.began = time.monotonic()
         self.rng = random.Random(0)
 
@@ -131,6 +134,10 @@ class Connection(asyncio.Protocol):
 
     def request(self, head: bytes, body: bytes) -> None:
         book = self.book
+        if head.startswith(b"GET /asked"):
+            self.transport.write(http(200, json.dumps(book.asked).encode()))
+            book.asked = []
+            return
         if head.startswith(b"GET"):
             self.transport.write(http(200, json.dumps(book.counts()).encode()))
             return
@@ -142,6 +149,8 @@ class Connection(asyncio.Protocol):
         book.in_flight += 1
         book.most_in_flight = max(book.most_in_flight, book.in_flight)
         book.seconds[book.second()] += 1
+        if book.by_content and (found := NUMBER.search(body)):
+            book.asked.append(int(found[1]))
         status = book.status()
         if status != 0:
             self.loop.call_later(book.faults.latency if status == 200 else 0.0, self.answer, status, hash(body) if book.by_content else 0)

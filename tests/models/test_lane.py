@@ -245,6 +245,20 @@ def test_a_limit_on_calls_in_flight_that_nobody_told_us_is_found() -> None:
     virtually(go)
 
 
+def test_a_few_faults_in_a_hundred_cost_little() -> None:
+    def weather(server: Server, now: float, ask: Ask) -> Exception | None:
+        kind = len(server.times) % 50
+        return Busy("host 500") if kind == 7 else Busy("host 429", limited=True) if kind == 31 else None
+
+    async def go() -> None:
+        server = Server(latency=2.0, says=weather)
+        desk = Desk({"m": server}, concurrency=64)
+        await desk.supply(120.0)
+        assert server.rate(20.0, 120.0) >= 0.9 * 64 / 2.0 and not desk.lost
+
+    virtually(go)
+
+
 def test_a_rate_that_nobody_told_us_loses_no_call() -> None:
     def hidden(server: Server, now: float, ask: Ask) -> Exception | None:
         return Busy("host 429", limited=True) if sum(at > now - 60.0 for at in server.good) >= 60 else None

@@ -57,34 +57,45 @@ def test_tokens_taken_too_many_are_paid_back() -> None:
     assert meter.wait(0.0) == pytest.approx(10.0)
 
 
-def test_one_burst_of_failures_is_one_cut() -> None:
+def test_a_round_of_failures_halves_what_may_be_in_flight_and_a_few_change_nothing() -> None:
     window = Window(100)
-    for _ in range(100):
-        window.failed(now=5.0, sent_at=4.0)
-    assert window.size == pytest.approx(100 * pace.CUT)
-    window.failed(now=6.0, sent_at=5.5)
-    assert window.size == pytest.approx(100 * pace.CUT**2)
+    for n in range(1000):
+        window.failed(0.1 * n) if n % 20 == 0 else window.answered(0.1 * n)
+    assert window.size == 100
+    for _ in range(99):
+        window.failed(101.0)
+    assert window.size == 100, "not before the round is over"
+    window.failed(101.0)
+    assert window.size == 50
+    for _ in range(1000):
+        window.failed(102.0)
+    assert window.size == 1.0 and window.room(0) and not window.room(1)
+
+
+def test_a_cut_is_as_deep_as_the_share_of_failures() -> None:
+    window = Window(100)
+    for n in range(100):
+        window.failed(1.0) if n % 5 == 0 else window.answered(1.0)
+    assert window.size == pytest.approx(80.0)
 
 
 def test_all_that_is_allowed_is_back_within_the_ramp_however_slow_the_answers() -> None:
     for every in (0.01, 0.9):
         window = Window(256)
-        for n in range(40):
-            window.failed(n, n)
-        assert window.size == 1.0
+        window.collapse(100.0)
+        assert window.size == 256 * pace.RESTART
         now = 100.0
-        window.answered(now)
         while window.size < 256:
             now += every
             window.answered(now)
-        assert now - 100.0 <= pace.RAMP + 1
+        assert now - 100.0 <= pace.RAMP + pace.EASE / 2
 
 
 def test_time_without_answers_earns_nothing() -> None:
     window = Window(300)
-    window.failed(0.0, 0.0)
+    window.collapse(0.0)
     before = window.size
-    window.answered(1.0)
+    window.answered(100.0)
     window.answered(1000.0)
     assert window.size - before == pytest.approx(2 * 300 / pace.RAMP)
 
@@ -100,22 +111,11 @@ def test_a_place_is_free_again_only_when_it_is_given_back() -> None:
 
 def test_a_wait_that_is_asked_for_holds_all_and_is_bounded() -> None:
     one = Pace(8)
-    one.limited(10.0, 5.0, 0.5)
+    one.hold(10.0, 5.0)
+    one.hold(11.0, 1.0)
     assert one.wait(10.0) == 5.0 and one.wait(15.0) == 0.0
-    one.limited(20.0, 1e9, 0.5)
+    one.hold(20.0, 1e9)
     assert one.wait(20.0) == pace.LONGEST_WAIT
-
-
-def test_one_at_a_time_and_still_too_much_makes_the_distances_grow() -> None:
-    one = Pace(1)
-    waits = []
-    for n in range(8):
-        one.limited(100.0 * n, None, 1.0)
-        waits.append(one.wait(100.0 * n))
-    assert waits[:4] == [0.5, 1.0, 2.0, 4.0] and waits[-1] == pace.CAP
-    one.answered(2000.0, 0, 0)
-    one.limited(2000.0, None, 1.0)
-    assert one.wait(2000.0) == 0.5
 
 
 def test_tokens_are_corrected_by_what_was_used() -> None:

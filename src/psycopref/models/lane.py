@@ -121,7 +121,7 @@ class Lane:
         call = heapq.heappop(self._later)[2] if self._later and (self._later[0][0] <= now or not self._fresh) else self._fresh.popleft()
         self.in_flight += 1
         self._gate.pace.sent(now, call.tokens)
-        task = self._gate.loop.create_task(self._ask(call, self._breaker.sent(), now))
+        task = self._gate.loop.create_task(self._ask(call, self._breaker.sent()))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -130,38 +130,55 @@ class Lane:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._outbox.put(fault)  # raised again in the caller's thread
 
-    async def _ask(self, call: _Call, trial: bool, sent_at: float) -> None:
+    async def _ask(self, call: _Call, trial: bool) -> None:
         try:
             reply = await self._provider.ask(call.ask)
         except Busy as busy:
-            self._failed(call, busy, trial, sent_at)
+            self._failed(call, busy, trial)
         except PsycoprefError as error:
             self._breaker.refused(str(error))
-            self._give_up(call, str(error))
+            self._ended(call, str(error))
         else:
             self._breaker.answered()
             self._gate.pace.answered(self._gate.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out)
             self._outbox.put(reply)
-            return
         self._drop_if_gone()
-        self._release(1)
 
-    def _failed(self, call: _Call, busy: Busy, trial: bool, sent_at: float) -> None:
+    def _failed(self, call: _Call, busy: Busy, trial: bool) -> None:
         """A 429 speaks for all that share the pace, anything else for this model alone; an outage is no fault of the call's."""
-        now, pace, known = self._gate.loop.time(), self._gate.pace, self._breaker.open
-        if busy.limited:
-            pace.limited(now, busy.wait, self._dice())
-        if busy.limited or not known or len(self._gate.lanes) == 1:
-            pace.window.failed(now, sent_at)
+        now, known = self._gate.loop.time(), self._breaker.open
         self._breaker.failed(now, str(busy), trial, None if busy.limited else busy.wait, self._dice())
+        self._slow_down(now, busy, known)
         call.limited += busy.limited
         call.tries += not (busy.limited or known)
         if call.tries >= TRIES or call.limited >= LIMITED:
-            self._give_up(call, str(busy))
+            self._ended(call, str(busy))
+        elif busy.limited and not known:  # its place stays taken meanwhile, or the next call would run into the same wall
+            self._gate.loop.call_later(wait_after(call.limited, self._dice()), self._again, call)
         elif known:
             self._fresh.append(call)  # behind the others: next time another call tries the model out
+            self._release(1)
         else:
-            heapq.heappush(self._later, (now + wait_after(call.tries + call.limited, self._dice()), next(self._number), call))
+            heapq.heappush(self._later, (now + wait_after(call.tries, self._dice()), next(self._number), call))
+            self._release(1)
+
+    def _slow_down(self, now: float, busy: Busy, known: bool) -> None:
+        pace, alone = self._gate.pace, len(self._gate.lanes) == 1
+        if busy.limited and busy.wait is not None:
+            pace.hold(now, busy.wait)
+        if busy.limited or alone or not known:
+            pace.window.failed(now)
+        if alone and self._breaker.open and not known:
+            pace.window.collapse(now)
+
+    def _again(self, call: _Call) -> None:
+        self._fresh.appendleft(call)
+        self._drop_if_gone()
+        self._release(1)
+
+    def _ended(self, call: _Call, why: str) -> None:
+        self._give_up(call, why)
+        self._release(1)
 
     def _give_up(self, call: _Call, why: str) -> None:
         self._outbox.put(Unanswered(call.call_id, why))

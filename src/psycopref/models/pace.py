@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-CUT = 0.7  # calls in flight after a failure, as a share of those before
-RAMP = 30.0  # seconds from one call in flight to all that are allowed
+TOLERATED = 0.1  # share of failures that is no sign of too many calls in flight
+ROUND = 20  # results over which that share is taken, or as many as may be in flight where that is more
+DEEPEST = 0.5  # the least that one round leaves of the calls in flight
+RESTART = 0.125  # share of the calls in flight that are allowed, with which a model starts again after an outage
+RAMP = 25.0  # seconds from one call in flight to all that are allowed
+EASE = 10.0  # seconds after a cut until the growth is at its full speed
 BURST = 1.0  # seconds' worth of a rate that may go at once after a rest
 FIRST_WAIT = 0.5  # seconds before the second try of a call or of a model, doubled from try to try
 CAP = 20.0  # seconds, the longest wait that nobody asked for
 LONGEST_WAIT = 600.0  # seconds, the longest Retry-After that is honoured
-TRIP = 10  # calls in a row without an answer, after which a model gets one call at a time
+TRIP = 10  # calls in a row that came back without an answer, after which a model gets one call at a time
 GIVE_UP = 20  # refusals in a row that will not pass (a wrong key), after which a model is left alone
 UNPROVEN = 60.0  # seconds that a model which has never answered is waited for, where its patience is longer
 LETTERS = 4  # of a prompt to a token, for estimates
@@ -75,24 +79,44 @@ class Meter:
 
 
 class Window:
-    """Calls that may be in flight: up by one part of `most` each second of answers, down by a third with a failure.
+    """Calls that may be in flight: fewer by the share of failures in a round of results, more with every second of answers.
 
-    A failure of a call that was sent before the last cut says nothing new and cuts nothing, so one burst of failures is one cut.
+    A few failures in a hundred are the weather and change nothing. After a cut the growth starts slowly, so that most of the time
+    is spent just below a limit that nobody told us.
     """
 
     def __init__(self, most: int) -> None:
         self.most, self.size = most, float(most)
+        self._results = self._failures = 0
         self._cut_at, self._grew_at = -math.inf, -math.inf
 
     def answered(self, now: float) -> None:
         """One answer has come. Time without answers earns nothing beyond a second."""
-        self.size = min(float(self.most), self.size + min(1.0, now - self._grew_at) * self.most / RAMP)
+        speed = min(1.0, (now - self._cut_at) / EASE) * self.most / RAMP
+        self.size = min(float(self.most), self.size + min(1.0, now - self._grew_at) * speed)
         self._grew_at = now
+        self._result(now, 0)
 
-    def failed(self, now: float, sent_at: float) -> None:
+    def failed(self, now: float) -> None:
         """One call came back with a 429, a 5xx or nothing."""
-        if sent_at >= self._cut_at:
-            self.size, self._cut_at = max(1.0, self.size * CUT), now
+        self._result(now, 1)
+
+    def _result(self, now: float, failures: int) -> None:
+        self._results += 1
+        self._failures += failures
+        if self._results < max(self.size, ROUND):
+            return
+        share = self._failures / self._results
+        if share > TOLERATED:
+            self._cut(now, self.size * max(DEEPEST, 1.0 - share))
+        self._results = self._failures = 0
+
+    def collapse(self, now: float) -> None:
+        """The model is down: begin with a few when it comes back."""
+        self._cut(now, min(self.size, self.most * RESTART))
+
+    def _cut(self, now: float, size: float) -> None:
+        self.size, self._cut_at = max(1.0, size), now
 
     def room(self, in_flight: int) -> bool:
         """Whether one more may go."""
@@ -107,7 +131,7 @@ class Pace:
         self.in_flight = 0
         self._requests = Meter(requests_per_minute) if requests_per_minute else None
         self._tokens = Meter(tokens_per_minute) if tokens_per_minute else None
-        self._held_until, self._limited = -math.inf, 0
+        self._held_until = -math.inf
 
     @property
     def counts_tokens(self) -> bool:
@@ -131,16 +155,12 @@ class Pace:
     def answered(self, now: float, estimated: int, tokens: int) -> None:
         """An answer came; `tokens` is what it really took, 0 where the endpoint does not say."""
         self.window.answered(now)
-        self._limited = 0
         if self._tokens and tokens:
             self._tokens.correct(tokens - estimated)
 
-    def limited(self, now: float, wait: float | None, dice: float) -> None:
-        """The endpoint said that this was too much: where it asks for time, or one call at a time is still too much, all hold still."""
-        self._limited += 1
-        if wait is None and self.window.size < 2.0:
-            wait = wait_after(self._limited, dice)
-        self._held_until = max(self._held_until, now + min(wait or 0.0, LONGEST_WAIT))
+    def hold(self, now: float, wait: float) -> None:
+        """The endpoint asks for time: nothing goes before it is over."""
+        self._held_until = max(self._held_until, now + min(wait, LONGEST_WAIT))
 
 
 class Breaker:
