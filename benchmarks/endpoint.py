@@ -2,7 +2,8 @@
 
 A raw asyncio protocol in a process of its own, one answer of fixed length for every request, sent `latency` seconds after the request
 came. It can refuse what is over its limits, fail for a while, and count requests by content, so that a benchmark can say what was
-asked how often. `GET /counts` gives the counts; `GET /asked` the numbers that prompts began with since it was last asked; `POST /faults` with a JSON object sets any of the fields of Faults while it runs.
+asked how often. `GET /counts` gives the counts; `GET /asked` the numbers at the start of those prompts, since it was last
+asked, that have or will have an answer; `POST /faults` with a JSON object sets any of the fields of Faults while it runs.
 """
 
 import argparse
@@ -149,9 +150,9 @@ class Connection(asyncio.Protocol):
         book.in_flight += 1
         book.most_in_flight = max(book.most_in_flight, book.in_flight)
         book.seconds[book.second()] += 1
-        if book.by_content and (found := NUMBER.search(body)):
-            book.asked.append(int(found[1]))
         status = book.status()
+        if book.by_content and status == 200 and (found := NUMBER.search(body)):
+            book.asked.append(int(found[1]))
         if status != 0:
             self.loop.call_later(book.faults.latency if status == 200 else 0.0, self.answer, status, hash(body) if book.by_content else 0)
 

@@ -1,7 +1,7 @@
 """A language model seen from outside: Ask, Reply, and the two kinds of Provider."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
@@ -12,10 +12,10 @@ Outcome = Literal["ok", "refused", "filtered", "truncated"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message."""
+    """One chat message. Its text is in no repr, so that no log line or traceback can show it."""
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str = field(repr=False)
 
 
 @dataclass(frozen=True)  # no slots: `call_id` is kept once it is known
@@ -48,11 +48,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies."""
+    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies.
+
+    Whether a text is what was asked for is the asking stage's to say: a reply that it cannot read is 'ok' here, stays in the
+    ledger as it came, and the re-ask is a call of its own with the next `attempt`.
+    """
 
     call_id: str
     outcome: Outcome
-    text: str
+    text: str = field(repr=False)
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
