@@ -104,6 +104,42 @@ def test_a_slow_model_keeps_nobody_waiting(ledger: Ledger) -> None:
     assert order == ["fast"] * 60 + ["slow"] * 60
 
 
+def test_a_slow_model_keeps_nobody_waiting_however_many_its_asks(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CHUNK", 10)
+    repeated = [*asks("slow", 300), *asks("slow", 50)]
+    asked = [ask for pair in zip(repeated, asks("fast", 350), strict=True) for ask in pair]
+    order: list[str] = []
+    fast_done = threading.Event()
+    with Loopback() as server:
+        server.extra = lambda body: "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        entries = [entry(server, "slow", concurrency=4), entry(server, "fast", concurrency=4)]
+        for ask, reply in answer_all(asked, entries, ledger, "s", lambda n: None, Progress()):
+            assert ask.call_id == reply.call_id
+            order.append(ask.model)
+            if order.count("fast") == 350 and not fast_done.is_set():
+                assert server.book.models["slow"] == 4
+                fast_done.set()
+    assert order == ["fast"] * 350 + ["slow"] * 350 and server.book.repeats() == {}
+    assert [path.name for path in ledger.path.parent.iterdir() if path.name.split("-")[0] != "calls.sqlite"] == []
+
+
+def test_asks_on_disk_are_bounded_too(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CHUNK", 10)
+    monkeypatch.setattr(limits, "SHELVED", 5_000)
+    taken = 0
+
+    def source() -> Iterator[Ask]:
+        nonlocal taken
+        for ask in [*asks("fast", 1), *asks("slow", 400)]:  # the fast model has nothing more to do, and nobody knows
+            taken += 1
+            yield ask
+
+    with Loopback({"slow": Behaviour(latency=0.02)}) as server:
+        stream = answer_all(source(), [entry(server, "slow", concurrency=4), entry(server, "fast")], ledger, "s", lambda n: None, Progress())
+        assert len([next(stream) for _ in range(20)]) == 20 and taken < 200
+        assert len(list(stream)) == 381
+
+
 def test_busy_endpoints_are_asked_again_and_only_answers_are_kept(ledger: Ledger) -> None:
     how = Behaviour(busy=0.3, broken=0.3, bad_tries=3, cut=0.1, refused=0.1, filtered=0.1)
     with Loopback(default=how) as server:

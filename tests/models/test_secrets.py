@@ -26,7 +26,7 @@ TROUBLES = {
     "filtered": Behaviour(filtered=1.0),
     "busy": Behaviour(busy=1.0),
     "broken": Behaviour(broken=1.0, bad_tries=99),
-    "slow": Behaviour(latency=6.0),
+    "slow": Behaviour(latency=1.0),
     "wrong": Behaviour(status=401),
     "unknown": Behaviour(status=404),
     "unfit": Behaviour(status=400),
@@ -59,7 +59,8 @@ def clean(told: str) -> None:
 def test_nothing_tells_the_key_or_what_a_client_said(tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     with Loopback(TROUBLES, key=KEY) as server, Lab(tmp_path / "work") as lab:
         server.counsel = lambda body: ANSWER
-        entries = [ModelEntry(name=name, kind="openai", url=server.url, key_env="SOME_KEY", timeout=3.0, patience=1.0) for name in TROUBLES]
+        where = {"kind": "openai", "url": server.url, "key_env": "SOME_KEY", "patience": 1.0}
+        entries = [ModelEntry.model_validate({"name": name, "timeout": 0.5 if name == "slow" else 20.0, **where}) for name in TROUBLES]
         asks = [Ask(entry.name, (Message("user", f"{SPEECH} {n}"),)) for n in range(12) for entry in entries]
         with pytest.raises(ModelError) as caught:
             list(lab.ask(asks, entries))
