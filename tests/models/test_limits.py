@@ -67,6 +67,20 @@ def test_a_reply_is_in_the_ledger_before_it_is_given(ledger: Ledger) -> None:
             assert ledger.get([ask.call_id]) == {ask.call_id: reply}
 
 
+def test_replies_that_come_together_are_one_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    add = ledger.add
+
+    def counted(rows: Sequence[tuple[Ask, Reply]], stage: str) -> int:
+        sizes.append(len(rows))
+        return add(rows, stage)
+
+    monkeypatch.setattr(ledger, "add", counted)
+    with Loopback(default=Behaviour(latency=0.1)) as server:
+        answered(ledger, asks("m", 320), entry(server, concurrency=64))
+    assert sum(sizes) == 320 and len(sizes) < 200
+
+
 def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CHUNK", 10)
     taken, given, most = 0, 0, 0

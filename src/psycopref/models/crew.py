@@ -15,7 +15,7 @@ from psycopref.models.pace import Pace
 from psycopref.models.pool import ModelEntry, connect
 
 BATCH = 64  # asks handed to a batch provider together
-LINGER = 0.004  # seconds that replies are gathered for one commit
+LINGER = 0.001  # seconds that replies are gathered for one commit; while it is written the next ones gather by themselves
 
 
 class Crew:
