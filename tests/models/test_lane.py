@@ -93,6 +93,7 @@ class Desk:
         self.waiting: dict[str, str] = {}
         self.answers: Counter[str] = Counter()
         self.lost: list[Unanswered] = []
+        self.notes: list[str] = []
         self.sent: Counter[str] = Counter()
 
     def send(self, name: str, count: int) -> None:
@@ -107,6 +108,9 @@ class Desk:
         while not self.outbox.empty():
             result = self.outbox.get()
             assert not isinstance(result, BaseException), result
+            if isinstance(result, lane.Note):
+                self.notes.append(result.text)
+                continue
             name = self.waiting.pop(result.call_id)
             came[name] += 1
             if isinstance(result, Reply):
@@ -157,6 +161,7 @@ def test_an_outage_brings_no_storm_and_the_full_rate_is_back_within_a_minute(fau
         assert 5 <= during <= 64 + pace.TRIP + 40, f"{during} requests in three minutes of outage"
         assert server.rate(300.0, 320.0) >= 0.95 * full
         assert not desk.lost and server.most <= 64
+        assert len(desk.notes) == 2 and desk.notes[1] == "m answers again"
 
     virtually(go)
 
@@ -174,6 +179,10 @@ def test_a_model_that_is_down_ends_in_time_and_holds_up_nobody() -> None:
         await desk.finish(within=400.0)
         assert desk.answers["down"] + len(desk.lost) == 2000 and desk.answers["down"] > 500
         assert {one.why for one in desk.lost} == {"host 503"}
+        assert desk.notes == [
+            "down does not answer (host 503); it gets one call at a time until it does",
+            "down is given up (host 503); the other models go on",
+        ]
 
     virtually(go)
 

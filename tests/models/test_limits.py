@@ -192,9 +192,11 @@ def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledg
     assert made == 5 and len(pairs) == 10
 
 
-def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledger) -> None:
+def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     with Loopback({"down": Behaviour(status=401)}) as server, pytest.raises(ModelError, match="300 of 340 .*down: .* 401: .* ×300"):
-        answered(ledger, asks("down", 300) + asks("up", 40), entry(server, "down", concurrency=2), entry(server, "up"))
+        asked, entries = asks("down", 300) + asks("up", 40), [entry(server, "down", concurrency=2), entry(server, "up")]
+        list(answer_all(asked, entries, ledger, "respond", lambda n: None, Progress(quiet=False)))
+    assert "respond: down is given up" in capsys.readouterr().err
     assert server.book.models["up"] == 40 and server.book.models["down"] <= pace.GIVE_UP + 2
 
 

@@ -29,7 +29,14 @@ class Unanswered:
     why: str
 
 
-Result = Reply | Unanswered
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A word for whoever watches the run: a model went away, came back, or was given up."""
+
+    text: str
+
+
+Result = Reply | Unanswered | Note
 Outbox = queue.SimpleQueue[Result | BaseException]
 
 
@@ -83,7 +90,7 @@ class Lane:
     def __init__(self, entry: ModelEntry, provider: Provider, gate: Gate, outbox: Outbox) -> None:
         self.in_flight = 0
         self._entry, self._provider, self._gate, self._outbox = entry, provider, gate, outbox
-        self._breaker = Breaker(entry.patience)
+        self._breaker, self._dropped = Breaker(entry.patience), False
         self._fresh: deque[_Call] = deque()
         self._later: list[tuple[float, int, _Call]] = []
         self._number = count()
@@ -139,6 +146,8 @@ class Lane:
             self._breaker.refused(str(error))
             self._ended(call, str(error))
         else:
+            if self._breaker.open:
+                self._outbox.put(Note(f"{self._entry.name} answers again"))
             self._breaker.answered()
             self._gate.pace.answered(self._gate.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out)
             self._outbox.put(reply)
@@ -149,6 +158,8 @@ class Lane:
         now, known = self._gate.loop.time(), self._breaker.open
         self._breaker.failed(now, str(busy), trial, None if busy.limited else busy.wait, self._dice())
         self._slow_down(now, busy, known)
+        if self._breaker.open and not known:
+            self._outbox.put(Note(f"{self._entry.name} does not answer ({busy}); it gets one call at a time until it does"))
         call.limited += busy.limited
         call.tries += not (busy.limited or known)
         if call.tries >= TRIES or call.limited >= LIMITED:
@@ -185,6 +196,9 @@ class Lane:
 
     def _drop_if_gone(self) -> None:
         if self._breaker.gone:
+            if not self._dropped:
+                self._outbox.put(Note(f"{self._entry.name} is given up ({self._breaker.gone}); the other models go on"))
+            self._dropped = True
             for call in (*self._fresh, *(late[2] for late in self._later)):
                 self._give_up(call, self._breaker.gone)
             self._fresh.clear()

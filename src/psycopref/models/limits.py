@@ -8,7 +8,7 @@ from psycopref.errors import ModelError
 from psycopref.models import crew, pool
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.crew import Crew
-from psycopref.models.lane import Unanswered
+from psycopref.models.lane import Note, Result, Unanswered
 from psycopref.models.pool import ModelEntry
 from psycopref.models.shelf import Shelf
 from psycopref.progress import Progress
@@ -127,7 +127,7 @@ class _Desk:
         for reply, equal in kept:
             yield from ((ask, reply) for ask in equal)
 
-    def _keep(self, results: Sequence[Reply | Unanswered]) -> list[tuple[Reply, list[Ask]]]:
+    def _keep(self, results: Sequence[Result]) -> list[tuple[Reply, list[Ask]]]:
         replies = [one for one in results if isinstance(one, Reply) and one.call_id in self.waiting]
         if replies:
             self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage)
@@ -135,7 +135,9 @@ class _Desk:
             if self._crew is not None:
                 self._crew.kept(Counter(self.waiting[reply.call_id][0].model for reply in replies))
         for one in results:
-            if isinstance(one, Unanswered):
+            if isinstance(one, Note):
+                self._progress.say(f"{self._stage}: {one.text}")
+            elif isinstance(one, Unanswered):
                 ask = self._pop(one.call_id)[0]
                 self._unanswered[f"{ask.model}: {one.why}"] += 1
         return [(reply, self._pop(reply.call_id)) for reply in replies]

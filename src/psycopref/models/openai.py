@@ -101,6 +101,8 @@ class OpenAI:
                 return ModelError(f"{host} 404: no model {self._entry.sent_as!r} or no such address; check `url` and `model`{self._key_note()}")
             case 429:
                 return ModelError(f"{host} 429: the account's quota is used up{self._key_note()}")
+            case moved if 300 <= moved < 400:
+                return ModelError(f"{host} {status}: the address has moved, and the key is not sent after it; write the new address into `url`")
             case _:
                 hint = "check max_tokens, json_schema, system_role and the model's context"
                 return ModelError(f"{host} {status}: the request was not accepted; {hint}{self._key_note()}")
