@@ -136,7 +136,7 @@ def broken(breaker: Breaker, now: float, trial: bool = False, times: int = 1, wa
 
 def test_after_failures_in_a_row_one_call_at_a_time_tries_a_model_out() -> None:
     breaker = Breaker(600.0)
-    breaker.answered()
+    breaker.answered(False)
     broken(breaker, 0.0, times=pace.TRIP - 1)
     assert not breaker.open and breaker.wait(0.0) == 0.0 and not breaker.sent()
     broken(breaker, 0.0, times=100)  # those that were in flight: they do not make the wait longer
@@ -144,7 +144,8 @@ def test_after_failures_in_a_row_one_call_at_a_time_tries_a_model_out() -> None:
     assert breaker.sent() and breaker.wait(9.0) == math.inf, "one at a time"
     broken(breaker, 9.0, trial=True)
     assert breaker.wait(9.0) == 1.0 and breaker.sent()
-    breaker.answered()
+    assert not breaker.answered(False) and breaker.open, "sent before the trouble began"
+    assert breaker.answered(True)
     assert not breaker.open and breaker.wait(9.0) == 0.0
 
 
@@ -152,7 +153,7 @@ def test_an_outage_that_outlasts_the_patience_ends_and_a_shorter_one_does_not() 
     for proven, patience, ends in ((True, 600.0, 600.0), (False, 600.0, pace.UNPROVEN), (False, 5.0, 5.0)):
         breaker, now = Breaker(patience), 1000.0
         if proven:
-            breaker.answered()
+            breaker.answered(False)
         broken(breaker, now, times=pace.TRIP)
         while not breaker.gone:
             now += breaker.wait(now)
@@ -165,7 +166,7 @@ def test_refusals_in_a_row_end_a_model_and_one_among_answers_does_not() -> None:
     breaker = Breaker(600.0)
     for _ in range(3 * pace.GIVE_UP):
         breaker.refused("host 400")
-        breaker.answered()
+        breaker.answered(False)
     assert not breaker.gone
     for _ in range(pace.GIVE_UP):
         assert not breaker.gone

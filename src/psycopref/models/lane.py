@@ -146,9 +146,8 @@ class Lane:
             self._breaker.refused(str(error))
             self._ended(call, str(error))
         else:
-            if self._breaker.open:
+            if self._breaker.answered(trial):
                 self._outbox.put(Note(f"{self._entry.name} answers again"))
-            self._breaker.answered()
             self._gate.pace.answered(self._gate.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out)
             self._outbox.put(reply)
         self._drop_if_gone()

@@ -191,10 +191,13 @@ class Breaker:
         self._trying = self.open
         return self._trying
 
-    def answered(self) -> None:
-        """An answer came: the model is there."""
-        self._well()
+    def answered(self, trial: bool) -> bool:
+        """An answer came; whether it shows that the model is back. One that was sent before the trouble began shows nothing."""
         self._refusals, self._proven = 0, True
+        back = self.open and trial
+        if back or not self.open:
+            self._well()
+        return back
 
     def _well(self) -> None:
         self._failures = self._trials = 0
