@@ -54,9 +54,8 @@ def main() -> None:
         tenth = max(1, len(wall) // 10)
         rates = [tenth * args.together / sum(some) for some in (wall[:tenth], wall[-tenth:])]
         print(f"{args.rows:,} rows, {args.together} to a commit: {args.rows / sum(wall):,.0f} rows/s ({rates[0]:,.0f} at first, {rates[1]:,.0f} at last), ")
-        print(
-            f"{1000 * sum(cpu) / args.rows:.2f} CPU s per 1,000 rows, longest commit {max(wall):.2f} s, {size / 1e9:.2f} GB, {size / args.rows:,.0f} bytes a row,"
-        )
+        print(f"{1000 * sum(cpu) / args.rows:.2f} CPU s per 1,000 rows, longest commit {max(wall):.2f} s, ")
+        print(f"{size / 1e9:.2f} GB, {size / args.rows:,.0f} bytes a row, ")
         print(f"opened again and {found} rows found in {opened:.3f} s, peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
