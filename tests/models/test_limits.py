@@ -9,7 +9,7 @@ import pytest
 from loopback import Behaviour, Loopback
 
 from psycopref.errors import ModelError, StoreError
-from psycopref.models import crew, limits, pool
+from psycopref.models import crew, lane, limits, pace, pool
 from psycopref.models.chat import Ask, Message, Reply
 from psycopref.models.limits import answer_all
 from psycopref.models.pool import ModelEntry
@@ -26,8 +26,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "FIRST_WAIT", 0.005)
-    monkeypatch.setattr(crew, "CAP", 0.02)
+    monkeypatch.setattr(pace, "FIRST_WAIT", 0.005)
+    monkeypatch.setattr(pace, "CAP", 0.02)
 
 
 def asks(model: str, count: int, start: int = 0) -> list[Ask]:
@@ -67,9 +67,22 @@ def test_a_reply_is_in_the_ledger_before_it_is_given(ledger: Ledger) -> None:
             assert ledger.get([ask.call_id]) == {ask.call_id: reply}
 
 
+def test_replies_that_come_together_are_one_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    add = ledger.add
+
+    def counted(rows: Sequence[tuple[Ask, Reply]], stage: str) -> int:
+        sizes.append(len(rows))
+        return add(rows, stage)
+
+    monkeypatch.setattr(ledger, "add", counted)
+    with Loopback(default=Behaviour(latency=0.1)) as server:
+        answered(ledger, asks("m", 320), entry(server, concurrency=64))
+    assert sum(sizes) == 320 and len(sizes) < 200
+
+
 def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CHUNK", 10)
-    monkeypatch.setattr(limits, "WINDOW", 30)
     taken, given, most = 0, 0, 0
 
     def source() -> Iterator[Ask]:
@@ -82,7 +95,7 @@ def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytes
         for _ in answer_all(source(), [entry(server)], ledger, "s", lambda n: None, Progress()):
             given += 1
             most = max(most, taken - given)
-    assert given == 300 and most <= 40
+    assert given == 300 and most <= 2 * 8 + 3 * 10
 
 
 def test_a_model_never_has_more_calls_in_flight_than_it_allows(ledger: Ledger) -> None:
@@ -105,6 +118,42 @@ def test_a_slow_model_keeps_nobody_waiting(ledger: Ledger) -> None:
     assert order == ["fast"] * 60 + ["slow"] * 60
 
 
+def test_a_slow_model_keeps_nobody_waiting_however_many_its_asks(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CHUNK", 10)
+    repeated = [*asks("slow", 300), *asks("slow", 50)]
+    asked = [ask for pair in zip(repeated, asks("fast", 350), strict=True) for ask in pair]
+    order: list[str] = []
+    fast_done = threading.Event()
+    with Loopback() as server:
+        server.extra = lambda body: "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        entries = [entry(server, "slow", concurrency=4), entry(server, "fast", concurrency=4)]
+        for ask, reply in answer_all(asked, entries, ledger, "s", lambda n: None, Progress()):
+            assert ask.call_id == reply.call_id
+            order.append(ask.model)
+            if order.count("fast") == 350 and not fast_done.is_set():
+                assert server.book.models["slow"] == 4
+                fast_done.set()
+    assert order == ["fast"] * 350 + ["slow"] * 350 and server.book.repeats() == {}
+    assert [path.name for path in ledger.path.parent.iterdir() if path.name.split("-")[0] != "calls.sqlite"] == []
+
+
+def test_asks_on_disk_are_bounded_too(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CHUNK", 10)
+    monkeypatch.setattr(limits, "SHELVED", 5_000)
+    taken = 0
+
+    def source() -> Iterator[Ask]:
+        nonlocal taken
+        for ask in [*asks("fast", 1), *asks("slow", 400)]:  # the fast model has nothing more to do, and nobody knows
+            taken += 1
+            yield ask
+
+    with Loopback({"slow": Behaviour(latency=0.02)}) as server:
+        stream = answer_all(source(), [entry(server, "slow", concurrency=4), entry(server, "fast")], ledger, "s", lambda n: None, Progress())
+        assert len([next(stream) for _ in range(20)]) == 20 and taken < 200
+        assert len(list(stream)) == 381
+
+
 def test_busy_endpoints_are_asked_again_and_only_answers_are_kept(ledger: Ledger) -> None:
     how = Behaviour(busy=0.3, broken=0.3, bad_tries=3, cut=0.1, refused=0.1, filtered=0.1)
     with Loopback(default=how) as server:
@@ -124,7 +173,8 @@ def test_retry_after_is_honoured_by_the_whole_model(ledger: Ledger) -> None:
     assert time.monotonic() - began >= 0.4 and server.book.statuses == {429: 4, 200: 4}
 
 
-def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledger) -> None:
+def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "TRIP", 1000)
     with Loopback({"bad": Behaviour(broken=1.0, bad_tries=99)}) as server:
         entries = [entry(server, "bad"), entry(server, "good")]
         asked = asks("bad", 5) + asks("good", 5)
@@ -132,7 +182,7 @@ def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledg
         with pytest.raises(ModelError) as caught:
             given.extend(answer_all(asked, entries, ledger, "respond", lambda n: None, Progress()))
         assert len(given) == 5 and {ask.model for ask, _ in given} == {"good"}
-        assert server.book.models == {"bad": 5 * crew.TRIES, "good": 5}
+        assert server.book.models == {"bad": 5 * lane.TRIES, "good": 5}
         message = str(caught.value)
         assert message == (
             f"respond: 5 of 10 calls got no answer (bad: 127.0.0.1:{server.port} 500 ×5); the other 5 are kept; run again to make only the missing ones"
@@ -142,10 +192,12 @@ def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledg
     assert made == 5 and len(pairs) == 10
 
 
-def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledger) -> None:
+def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     with Loopback({"down": Behaviour(status=401)}) as server, pytest.raises(ModelError, match="300 of 340 .*down: .* 401: .* ×300"):
-        answered(ledger, asks("down", 300) + asks("up", 40), entry(server, "down", concurrency=2), entry(server, "up"))
-    assert server.book.models["up"] == 40 and server.book.models["down"] <= crew.GIVE_UP + 2
+        asked, entries = asks("down", 300) + asks("up", 40), [entry(server, "down", concurrency=2), entry(server, "up")]
+        list(answer_all(asked, entries, ledger, "respond", lambda n: None, Progress(quiet=False)))
+    assert "respond: down is given up" in capsys.readouterr().err
+    assert server.book.models["up"] == 40 and server.book.models["down"] <= pace.GIVE_UP + 2
 
 
 def test_a_missing_key_is_said_before_any_call(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,15 +224,16 @@ def test_a_model_that_is_in_no_pool_is_named(ledger: Ledger) -> None:
         answered(ledger, asks("other", 1), entry(server))
 
 
-def test_nobody_listening_any_more_loses_no_answer(ledger: Ledger) -> None:
+def test_nobody_listening_any_more_loses_no_more_than_what_was_in_flight(ledger: Ledger) -> None:
     with Loopback(default=Behaviour(latency=0.01)) as server:
         stream = answer_all(asks("m", 200), [entry(server, concurrency=4)], ledger, "s", lambda n: None, Progress())
-        next(stream)
-        while sum(server.book.answers.values()) < 40:
-            time.sleep(0.01)
+        given = [next(stream) for _ in range(40)]
+        time.sleep(0.2)  # nobody takes the replies: what is not in the ledger stays within what may be in flight
+        answered_by_now = sum(server.book.answers.values())
+        assert answered_by_now - len(ledger.ids()) <= 4
         stream.close()  # type: ignore[attr-defined]
-        kept = len(ledger.get([ask.call_id for ask in asks("m", 200)]))
-        assert 36 <= kept < 200 and sum(server.book.answers.values()) - kept <= 4
+        kept = len(ledger.ids())
+    assert len(given) <= kept < 200 and kept == answered_by_now
 
 
 def test_a_ledger_that_cannot_be_written_stops_the_stage(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

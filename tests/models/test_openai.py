@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 import traceback
+from email.utils import formatdate
 
 import pytest
 from loopback import Behaviour, Loopback
@@ -99,12 +101,87 @@ def test_what_may_pass_is_busy(how: Behaviour, wait: float | None) -> None:
     silent(caught.value)
 
 
+def test_a_429_says_that_the_endpoint_is_well_and_a_500_does_not() -> None:
+    for how, limited in ((Behaviour(busy=1.0), True), (Behaviour(broken=1.0), False)):
+        with Loopback(default=how) as server, pytest.raises(Busy) as caught:
+            sent(entry(server), ask())
+        assert caught.value.limited is limited
+
+
+def test_a_date_in_retry_after_is_held_against_the_servers_clock() -> None:
+    class Late(Loopback):
+        def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+            return 429, {}, {"Retry-After": formatdate(time.time() + 90, usegmt=True)}
+
+    with Late() as server, pytest.raises(Busy) as caught:
+        sent(entry(server), ask())
+    assert caught.value.wait is not None and 85 <= caught.value.wait <= 91
+
+
+GOOD = {"model": "m", "choices": [{"finish_reason": "stop", "message": {"content": "hello"}}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        ({"choices": []}, Busy, "without choices"),
+        ({"error": {"code": 502, "message": SPEECH}}, Busy, "without choices"),
+        ({"choices": [{"finish_reason": "error", "message": {"content": SPEECH}}]}, Busy, "passed on"),
+        ({"hello": SPEECH}, ModelError, "not a chat completion"),
+        ([SPEECH], ModelError, "not a chat completion"),
+        ({"choices": [SPEECH]}, ModelError, "as the protocol has it"),
+        ({"choices": [{"message": {"content": [SPEECH]}}]}, ModelError, "as the protocol has it"),
+        ({**GOOD, "usage": {"prompt_tokens": SPEECH}}, ModelError, "as the protocol has it"),
+        ({**GOOD, "usage": None}, None, ""),
+        ({**GOOD, "usage": {"prompt_tokens": None, "completion_tokens": 7}}, None, ""),
+    ],
+)
+def test_an_answer_of_another_shape(answer: object, error: type[Exception] | None, words: str) -> None:
+    class Odd(Loopback):
+        def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+            return 200, answer, {}  # type: ignore[return-value]
+
+    with Odd() as server:
+        if error is None:
+            assert sent(entry(server), ask()).text == "hello"
+            return
+        with pytest.raises(error, match=words) as caught:
+            sent(entry(server), ask())
+    silent(caught.value)
+
+
+def test_a_redirect_is_not_followed_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+    with Loopback() as other:
+
+        class Elsewhere(Loopback):
+            def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+                return 307, {}, {"Location": f"{other.url}/chat/completions"}
+
+        with Elsewhere() as server, pytest.raises(ModelError, match="307") as caught:
+            sent(entry(server, key_env="SOME_KEY"), ask())
+        assert not other.book.requests
+    silent(caught.value)
+
+
+def test_a_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Loopback() as proxy:
+        for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        far = ModelEntry(name="m", kind="openai", url="http://nowhere.invalid/v1")
+        assert sent(far, ask()).outcome == "ok"
+        monkeypatch.setenv("no_proxy", "nowhere.invalid")
+        with pytest.raises(Busy, match="nowhere.invalid"):
+            sent(far, ask())
+
+
 def test_slow_and_gone_are_busy() -> None:
     with Loopback(default=Behaviour(latency=0.5)) as server, pytest.raises(Busy, match="no answer within 0.1 s"):
         sent(entry(server, timeout=0.1), ask())
     with Loopback(default=Behaviour(drip=0.05)) as server, pytest.raises(Busy, match="no answer within 0.3 s"):
         sent(entry(server, timeout=0.3), ask())
-    with pytest.raises(Busy, match="APIConnectionError"):
+    with pytest.raises(Busy, match="ClientConnectorError"):
         sent(entry(server), ask())
 
 

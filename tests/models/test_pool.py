@@ -54,6 +54,7 @@ def test_an_entry_is_named_by_pool_and_name(tmp_path: Path) -> None:
 def test_where_and_at_what_price_are_not_in_the_key() -> None:
     where = {"url": "http://a/v1", "key_env": "A", "model": "x", "price_in": 1.0, "concurrency": 2, "timeout": 5.0, "context": 9}
     about = {"organisation": "o", "size": "1B", "system_role": False}
+    where |= {"requests_per_minute": 9.0, "tokens_per_minute": 9.0, "shared": True, "patience": 1.0}
     one = ModelEntry.model_validate({"name": "m", "kind": "openai", **where, **about})
     assert digest(one) == digest(ModelEntry(name="m", kind="openai"))
     assert digest(one) != digest(ModelEntry(name="m", kind="openai", temperature=0.5))
@@ -75,6 +76,8 @@ def test_where_and_at_what_price_are_not_in_the_key() -> None:
         ({"kind": "openai", "key_env": "gsk_secret0123456789abcdef"}, "CLINIC_KEY"),
         ({"kind": "openai", "key_env": "hf_secretABCDEFGHIJKLMNOPQRSTUVWXYZ"}, "CLINIC_KEY"),
         ({"kind": "openai", "key_env": "my secret"}, "CLINIC_KEY"),
+        ({"kind": "openai", "requests_per_minute": 0}, "greater than 0"),
+        ({"kind": "openai", "tokens_per_minute": -1}, "greater than 0"),
     ],
 )
 def test_an_entry_that_cannot_work_is_refused(tmp_path: Path, values: dict[str, str], word: str) -> None:

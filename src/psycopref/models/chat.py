@@ -1,23 +1,24 @@
 """A language model seen from outside: Ask, Reply, and the two kinds of Provider."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
-from psycopref.store.keys import digest
+from psycopref.store.keys import digest_text, encode
 
 Outcome = Literal["ok", "refused", "filtered", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message."""
+    """One chat message. Its text is in no repr, so that no log line or traceback can show it."""
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `call_id` is kept once it is known
 class Ask:
     """One request. Two equal asks are one call: a fresh sample says so in `draw`, a re-ask in `attempt`.
 
@@ -33,18 +34,29 @@ class Ask:
     attempt: int = 0
 
     @property
+    def canonical(self) -> str:
+        """The ask as the ledger keeps it: what `store.keys.canonical` would make of it, field by field since it is asked for so often."""
+        messages = [{"role": one.role, "content": one.content} for one in self.messages]
+        settings = {"temperature": self.temperature, "max_tokens": self.max_tokens, "json_schema": self.json_schema}
+        return encode({"model": self.model, "messages": messages, **settings, "draw": self.draw, "attempt": self.attempt})
+
+    @cached_property
     def call_id(self) -> str:
         """`call-` and 24 hex digits of the sha256 of the canonical ask."""
-        return "call-" + digest(self)[:24]
+        return "call-" + digest_text(self.canonical)[:24]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies."""
+    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies.
+
+    Whether a text is what was asked for is the asking stage's to say: a reply that it cannot read is 'ok' here, stays in the
+    ledger as it came, and the re-ask is a call of its own with the next `attempt`.
+    """
 
     call_id: str
     outcome: Outcome
-    text: str
+    text: str = field(repr=False)
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
@@ -52,14 +64,15 @@ class Reply:
 
 
 class Busy(Exception):
-    """A transport failure that says nothing about the answer: rate limit, 5xx, time-out. `wait` in seconds or None.
+    """A transport failure that says nothing about the answer: rate limit, 5xx, time-out.
 
-    The message holds status codes and host names only, never any text of the request.
+    `wait` is what the endpoint asks for in seconds, or None; `limited` marks a 429: the endpoint is well, and this was too
+    much. The message holds status codes and host names only, never any text of the request.
     """
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    def __init__(self, why: str, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(why)
-        self.wait = wait
+        self.wait, self.limited = wait, limited
 
 
 @runtime_checkable

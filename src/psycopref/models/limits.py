@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from psycopref.errors import ModelError
-from psycopref.models import pool
+from psycopref.models import crew, pool
 from psycopref.models.chat import Ask, Reply
-from psycopref.models.crew import Crew, Unanswered
+from psycopref.models.crew import Crew
+from psycopref.models.lane import Note, Result, Unanswered
 from psycopref.models.pool import ModelEntry
+from psycopref.models.shelf import Shelf
 from psycopref.progress import Progress
 from psycopref.store.ledger import Ledger
 
-CHUNK = 256  # asks looked up in the ledger together
-WINDOW = 4096  # asks in memory at once
+CHUNK = 64  # asks looked up in the ledger together
+SHELVED = 1 << 30  # bytes of asks on disk, over which no more are read ahead
 _SHOWN = 3  # reasons told in the closing error
 
 
@@ -23,18 +25,25 @@ def answer_all(
     """Every ask with its reply, in any order; equal asks are one call and one pair for each of them.
 
     A new reply is in the ledger before it is yielded, and `count` is told how many came from providers. Asks and replies
-    stream: at most about WINDOW asks are held. ModelError before any call where a model cannot be asked (a key that is
-    not set), and at the end, when all else is answered and kept, where some calls got no answer.
+    stream: for each model about twice as many asks are held as may be in flight. Where one model is slower than the
+    rest, its further asks wait on disk beside the ledger. ModelError before any call where a model cannot be asked (a key
+    that is not set), and at the end, when all else is answered and kept, where some calls got no answer.
     """
     desk = _Desk({entry.name: entry for entry in models}, ledger, stage, count, progress)
     source, more = iter(asks), True
     try:
-        while more or desk.waiting:
-            if more and len(desk.waiting) < WINDOW:
+        while True:
+            if shelved := desk.from_shelf():
+                yield from desk.take(shelved)
+            elif more and desk.hungry():
                 part = list(islice(source, CHUNK))
                 more = len(part) == CHUNK
                 yield from desk.take(part)
-            yield from desk.arrived(block=not more or len(desk.waiting) >= WINDOW)
+            elif desk.waiting:
+                yield from desk.arrived(block=True)
+            else:
+                break
+            yield from desk.arrived(block=False)
     finally:
         desk.close()
     desk.complain()
@@ -46,9 +55,28 @@ class _Desk:
     def __init__(self, models: dict[str, ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress) -> None:
         self.waiting: dict[str, list[Ask]] = {}
         self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
+        self._enough = {name: 2 * max(entry.concurrency, crew.BATCH if entry.kind != "openai" else 0) + CHUNK for name, entry in models.items()}
+        self._load: Counter[str] = Counter()  # calls that wait, by model
+        self._shelves: dict[str, Shelf] = {}
         self._crew: Crew | None = None
         self._calls = 0
         self._unanswered: Counter[str] = Counter()
+
+    def hungry(self) -> bool:
+        """Whether some model could do with more asks: at the start, and where one that has been asked has too few."""
+        if sum(shelf.bytes for shelf in self._shelves.values()) > SHELVED:
+            return False
+        return not self._load or any(load < self._enough[model] and not self._shelved(model) for model, load in self._load.items())
+
+    def _shelved(self, model: str) -> int:
+        return self._shelves[model].asks if model in self._shelves else 0
+
+    def from_shelf(self) -> list[Ask]:
+        """Asks that waited on disk for a model that now has room for them."""
+        for model, shelf in self._shelves.items():
+            if shelf.asks and self._load[model] < self._enough[model]:
+                return shelf.take(CHUNK)
+        return []
 
     def take(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Reply]]:
         """Yield the asks that the ledger knows; hand the others to their models, equal ones once."""
@@ -60,14 +88,26 @@ class _Desk:
         for call_id, equal in by_id.items():
             if call_id in self.waiting:
                 self.waiting[call_id].extend(equal)
-            elif call_id not in known:
+            elif call_id not in known and not self._shelve(equal):
                 self.waiting[call_id] = equal
+                self._load[equal[0].model] += 1
                 fresh.append((call_id, equal[0]))
         self._calls += len(known) + len(fresh)
         if fresh:
             self._send(fresh)
         for call_id, reply in known.items():
             yield from ((ask, reply) for ask in by_id[call_id])
+
+    def _shelve(self, equal: list[Ask]) -> bool:
+        """Put asks aside whose model has enough to do (a chunk more than enough is taken, so that one model alone needs no disk)."""
+        model = equal[0].model
+        if self._load[model] < self._enough.get(model, 0) + CHUNK:
+            return False
+        if model not in self._shelves:
+            self._shelves[model] = Shelf(self._ledger.path.parent)
+        for ask in equal:
+            self._shelves[model].put(ask)
+        return True
 
     def _send(self, fresh: list[tuple[str, Ask]]) -> None:
         for _, ask in fresh:
@@ -87,22 +127,33 @@ class _Desk:
         for reply, equal in kept:
             yield from ((ask, reply) for ask in equal)
 
-    def _keep(self, results: Sequence[Reply | Unanswered]) -> list[tuple[Reply, list[Ask]]]:
+    def _keep(self, results: Sequence[Result]) -> list[tuple[Reply, list[Ask]]]:
         replies = [one for one in results if isinstance(one, Reply) and one.call_id in self.waiting]
         if replies:
             self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage)
             self._count(len(replies))
+            if self._crew is not None:
+                self._crew.kept(Counter(self.waiting[reply.call_id][0].model for reply in replies))
         for one in results:
-            if isinstance(one, Unanswered):
-                ask = self.waiting.pop(one.call_id)[0]
+            if isinstance(one, Note):
+                self._progress.say(f"{self._stage}: {one.text}")
+            elif isinstance(one, Unanswered):
+                ask = self._pop(one.call_id)[0]
                 self._unanswered[f"{ask.model}: {one.why}"] += 1
-        return [(reply, self.waiting.pop(reply.call_id)) for reply in replies]
+        return [(reply, self._pop(reply.call_id)) for reply in replies]
+
+    def _pop(self, call_id: str) -> list[Ask]:
+        equal = self.waiting.pop(call_id)
+        self._load[equal[0].model] -= 1
+        return equal
 
     def close(self) -> None:
         """Stop the models; what they had already answered is kept even when the caller stopped listening."""
-        if self._crew is not None:
-            self._keep(self._crew.stop())
-            self._crew = None
+        for shelf in self._shelves.values():
+            shelf.close()
+        stopped, self._crew = self._crew, None
+        if stopped is not None:
+            self._keep(stopped.stop())
 
     def complain(self) -> None:
         """ModelError where calls were left without an answer."""

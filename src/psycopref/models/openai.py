@@ -1,16 +1,20 @@
-"""Any endpoint that speaks the OpenAI chat-completions protocol, through the openai SDK; retries are left to limits.py."""
+"""Any endpoint that speaks the OpenAI chat-completions protocol, over aiohttp; when and how often to ask is left to lane.py."""
 
-import asyncio
 import json
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import openai
-from openai.types.chat import ChatCompletion
+import aiohttp
+from pydantic import SecretStr
 
+from psycopref import __version__
 from psycopref.errors import ModelError
 from psycopref.models.chat import Ask, Busy, Outcome, Reply
+from psycopref.models.pace import retry_after
 from psycopref.models.pool import ModelEntry
 
 _OUTCOMES: dict[str, Outcome] = {"length": "truncated", "content_filter": "filtered"}
@@ -23,52 +27,72 @@ class OpenAI:
     def __init__(self, entry: ModelEntry) -> None:
         self._entry = entry
         key = os.environ.get(entry.key_env, "").strip() if entry.key_env else ""
-        if not key.isascii():
+        if not (key.isascii() and (key.isprintable() or not key)):
             raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} holds characters that no key has; set it again")
-        # Without a key of its own the SDK would send the user's OpenAI key and organisation to whatever endpoint this is.
-        self._client = openai.AsyncOpenAI(api_key=key or "none", base_url=entry.url, timeout=entry.timeout, max_retries=0)
-        if not entry.key_env.startswith("OPENAI_"):
-            self._client.organization = self._client.project = None
+        self._key = SecretStr(key or "none")  # some servers want the header even where they want no key
+        self._address = f"{entry.url.rstrip('/')}/chat/completions"
+        self._proxy = _proxy(entry.url)
+        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"OpenAI({self._entry.name!r} at {self._entry.host})"
 
+    def _open(self) -> aiohttp.ClientSession:
+        """The connections, opened in the event loop that asks. Cookies, netrc and redirects would carry things nobody asked for."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # lane.py bounds what is in flight
+            timeout=aiohttp.ClientTimeout(total=self._entry.timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                "Authorization": f"Bearer {self._key.get_secret_value()}",
+                "Content-Type": "application/json",
+                "User-Agent": f"psycopref/{__version__}",
+            },
+        )
+
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def ask(self, ask: Ask) -> Reply:
         """One reply. Busy for what may pass (429, 5xx, time-out, a lost connection), ModelError for what will not."""
         began = time.monotonic()
-        answer = await self._sent(self._entry.request(ask))
-        if isinstance(answer, ChatCompletion):
-            return _reply(ask, answer, time.monotonic() - began, self._entry.host)
+        answer = await self._sent(json.dumps(self._entry.request(ask), ensure_ascii=False).encode("utf-8", "replace"))
+        seconds = round(time.monotonic() - began, 3)
+        if isinstance(answer, dict):
+            return self._reply(ask, answer, seconds)
         if isinstance(answer, Exception):
             raise answer  # raised outside the `except`: an exception with the request's text must not hang on to it
-        return Reply(ask.call_id, answer, "", seconds=time.monotonic() - began)
+        return Reply(ask.call_id, answer, "", seconds=seconds)
 
-    async def _sent(self, request: dict[str, Any]) -> ChatCompletion | Outcome | Exception:
+    async def _sent(self, request: bytes) -> dict[str, Any] | Outcome | Exception:
         """The answer, an outcome that came as an error status, or the exception that says why there is none."""
         host = self._entry.host
+        self._session = self._session or self._open()
         try:
-            async with asyncio.timeout(self._entry.timeout):
-                answer: Any = await self._client.chat.completions.create(**request)
-        except openai.APIStatusError as error:
-            return self._refused(error.status_code, error)
-        except (TimeoutError, openai.APITimeoutError):
+            async with self._session.post(self._address, data=request, allow_redirects=False, proxy=self._proxy) as response:
+                body = await response.read()
+        except TimeoutError:
             return Busy(f"{host}: no answer within {self._entry.timeout:g} s")
-        except (openai.APIConnectionError, openai.APIResponseValidationError, json.JSONDecodeError) as error:
+        except aiohttp.ClientConnectorCertificateError:
+            return ModelError(f"{host}: its certificate is not trusted here; check `url`, or name your authority's file in SSL_CERT_FILE")
+        except aiohttp.ClientError as error:
             return Busy(f"{host}: {type(error).__name__}")
-        if not isinstance(answer, ChatCompletion):
-            return ModelError(f"{host} sent something that is not a chat completion; check `url` (it usually ends in /v1)")
-        return answer
+        answer = _parsed(body)
+        if response.status != 200:
+            return self._refused(response.status, answer, response.headers)
+        if isinstance(answer, dict) and ("choices" in answer or "error" in answer):
+            return answer
+        return ModelError(f"{host} sent something that is not a chat completion; check `url` (it usually ends in /v1)")
 
-    def _refused(self, status: int, error: openai.APIStatusError) -> Outcome | Exception:
-        host, code = self._entry.host, _code(error.body)
+    def _refused(self, status: int, body: object, headers: Mapping[str, str]) -> Outcome | Exception:
+        host, code = self._entry.host, _code(body)
         if status == 400 and _FILTERED in code:
             return "filtered"
         if (status == 429 and "insufficient_quota" not in code) or status in (408, 409) or status >= 500:
-            return Busy(f"{host} {status}", _wait(error.response.headers.get("retry-after")))
+            return Busy(f"{host} {status}", retry_after(headers), limited=status == 429)
         match status:
             case 401 | 403:
                 variable = f"the environment variable {self._entry.key_env}" if self._entry.key_env else "`key_env` in the pool entry"
@@ -77,12 +101,43 @@ class OpenAI:
                 return ModelError(f"{host} 404: no model {self._entry.sent_as!r} or no such address; check `url` and `model`{self._key_note()}")
             case 429:
                 return ModelError(f"{host} 429: the account's quota is used up{self._key_note()}")
+            case moved if 300 <= moved < 400:
+                return ModelError(f"{host} {status}: the address has moved, and the key is not sent after it; write the new address into `url`")
             case _:
                 hint = "check max_tokens, json_schema, system_role and the model's context"
                 return ModelError(f"{host} {status}: the request was not accepted; {hint}{self._key_note()}")
 
     def _key_note(self) -> str:
         return f" (the key comes from the environment variable {self._entry.key_env})" if self._entry.key_env else ""
+
+    def _reply(self, ask: Ask, answer: dict[str, Any], seconds: float) -> Reply:
+        """The reply in a chat completion; Busy where it holds none (some endpoints pass on an upstream error so)."""
+        host, reply = self._entry.host, None
+        if not answer.get("choices"):
+            raise Busy(f"{host}: an answer without choices")
+        try:
+            reply = _read(ask.call_id, answer, seconds)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+            pass
+        if reply is None:  # raised outside the `except`: its error may quote the answer
+            raise ModelError(f"{host} sent a chat completion that is not as the protocol has it; check that `url` is an OpenAI-compatible endpoint")
+        if answer["choices"][0].get("finish_reason") == "error":
+            raise Busy(f"{host}: an error passed on as an answer")
+        return reply
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address, if any."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme.lower())
+
+
+def _parsed(body: bytes) -> object:
+    """The JSON of a body; None where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _code(body: object) -> str:
@@ -94,22 +149,13 @@ def _code(body: object) -> str:
     return " ".join(str(one) for one in found)
 
 
-def _wait(header: str | None) -> float | None:
-    """Seconds from a Retry-After header; None where it is missing or a date."""
-    try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
-        return None
-
-
-def _reply(ask: Ask, answer: ChatCompletion, seconds: float, host: str) -> Reply:
-    """The reply in a chat completion; Busy where it holds no choice (some endpoints pass on an upstream error so)."""
-    if not answer.choices:
-        raise Busy(f"{host}: an answer without choices")
-    choice, usage = answer.choices[0], answer.usage
-    refusal = choice.message.refusal
-    outcome = "refused" if refusal else _OUTCOMES.get(choice.finish_reason or "", "ok")
-    tokens = (usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage else (0, 0)
-    version = " ".join(part for part in (answer.model, answer.system_fingerprint) if part)
-    text = (choice.message.content or refusal or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
-    return Reply(ask.call_id, outcome, text, *tokens, round(seconds, 3), version)
+def _read(call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
+    """A chat completion as a reply; one of the usual errors where a part is missing or of another kind."""
+    choice, usage = answer["choices"][0], answer.get("usage") or {}
+    message = choice["message"]
+    refusal, content = message.get("refusal"), message.get("content")
+    outcome = "refused" if refusal else _OUTCOMES.get(choice.get("finish_reason") or "", "ok")
+    text = (content or refusal or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
+    version = " ".join(part for part in (answer.get("model"), answer.get("system_fingerprint")) if part)
+    tokens = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+    return Reply(call_id, outcome, text, *tokens, seconds, version.encode("utf-8", "replace").decode())

@@ -36,7 +36,9 @@ class ModelEntry(Settings):
 
     `name` is the pinned name that stands in every ask and response. Prices are dollars per million tokens, `timeout` is
     seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"`: rows in a batch).
-    `system_role = false` is for models that take no system message: its text then opens the first user message.
+    `requests_per_minute` and `tokens_per_minute` are what the account allows; with `shared` they and `concurrency` hold for
+    all shared models of the same `url` and `key_env` together. `patience` is how many seconds a model may be down before its calls
+    are given up. `system_role = false` is for models that take no system message: its text then opens the first user message.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -53,7 +55,11 @@ class ModelEntry(Settings):
     model: str = Field(default="", exclude=True)
     ledger: str = Field(default="", exclude=True)
     concurrency: int = Field(default=8, ge=1, exclude=True)
+    requests_per_minute: float | None = Field(default=None, gt=0, exclude=True)
+    tokens_per_minute: float | None = Field(default=None, gt=0, exclude=True)
+    shared: bool = Field(default=False, exclude=True)
     timeout: float = Field(default=120.0, gt=0, exclude=True)
+    patience: float = Field(default=600.0, ge=0, exclude=True)
     price_in: float | None = Field(default=None, ge=0, exclude=True)
     price_out: float | None = Field(default=None, ge=0, exclude=True)
     context: int | None = Field(default=None, ge=1, exclude=True)

@@ -28,14 +28,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+# One encoder for all: `json.dumps` with settings makes a new one each time. It takes what `plain` gives.
+encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def canonical(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces, no NaN, UTF-8 as it is."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return encode(plain(value))
 
 
 def digest(value: Any) -> str:
     """The sha256 of the canonical JSON of a value, 64 hex digits."""
-    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return digest_text(canonical(value))
+
+
+def digest_text(text: str) -> str:
+    """The sha256 of a text that is canonical already, 64 hex digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def file_digest(path: Path) -> str:

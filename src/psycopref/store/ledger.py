@@ -10,15 +10,15 @@ from typing import Any
 
 from psycopref.errors import StoreError
 from psycopref.models.chat import Ask, Reply
-from psycopref.store.keys import canonical, digest
+from psycopref.store.keys import digest, digest_text, encode
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
-  call_id TEXT PRIMARY KEY, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
+  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
   stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT ''
-) STRICT, WITHOUT ROWID;
-"""
+) STRICT;
+"""  # a row goes to the end of the file and only its id into an index: ids are random, and rows of many kilobytes should not be sorted by them
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
 _COLUMNS = "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage, finished_at"
 _WHY = {
@@ -34,7 +34,7 @@ _DAMAGED = "damaged, or not a ledger of calls; move it away, or choose another -
 
 def reply_digest(call_id: str, outcome: str, text: str, tokens_in: int, tokens_out: int, seconds: float, version: str) -> str:
     """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them back."""
-    return digest([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])[:32]
+    return digest_text(encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version]))[:32]
 
 
 class Ledger:
@@ -98,7 +98,7 @@ class Ledger:
         """Keep finished calls in one commit; a call that is there already stays as it is. Gives how many were new."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         values = [
-            (r.call_id, a.model, canonical(a), r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
+            (r.call_id, a.model, a.canonical, r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
         ]
         with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
             before = self._db.total_changes
