@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from psycopref.train import attention
+from psycopref.train import attention, narrowing
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
@@ -32,8 +32,8 @@ def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
     """rewards_R of a sequence classifier with one label, read at each row's last token (never looked for by pad id)."""
     if attention.is_packed(model):
         layout = attention.pack(rows, model.device)
-        last = torch.tensor([end - 1 for _, _, end in layout.rows], device=model.device)
-        return _wide(model.score(attention.hidden(model, layout)[last])[:, 0])
+        with narrowing.narrowed(model, layout):
+            return _wide(model.score(attention.hidden(model, layout)[narrowing.last_tokens(layout)])[:, 0])
     ids, mask = right_padded([row.ids for row in rows], model.config.pad_token_id, model.device)
     if not plain_head(model):
         return _wide(model(input_ids=ids, attention_mask=mask).logits[:, 0])
