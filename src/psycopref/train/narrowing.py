@@ -62,7 +62,7 @@ def last_tokens(layout: Pack) -> Tensor:
 def _at(module: Any, read_R: Tensor) -> Iterator[None]:
     """A module that treats every token by itself, at some tokens only."""
     inner: Callable[[Tensor], Tensor] = module.forward
-    places = read_R.unique()  # equal rows end at the same token
+    places = torch.unique(read_R)  # equal rows end at the same token
 
     def at(states_1TH: Tensor) -> Tensor:
         made_1RH = inner(states_1TH[:, places])
