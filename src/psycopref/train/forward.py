@@ -11,7 +11,7 @@ from psycopref.train import attention, narrowing
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
-CELLS = 2**23  # logits held at once: 32 MB in float32
+CELLS = 2**24  # logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large vocabulary
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
