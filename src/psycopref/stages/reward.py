@@ -39,8 +39,8 @@ class Reward(Training):
 
     @classmethod
     def version(cls) -> int:
-        """2: packed rows; sums in another order."""
-        return 2
+        """2: packed rows; sums in another order. 3: the last layer at the tokens that are read; so too."""
+        return 3
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], start: Path | None) -> Rewarded:
         """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the loss is not a number."""

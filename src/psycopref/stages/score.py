@@ -19,9 +19,14 @@ class Scored(NamedTuple):
 
 
 class Score(Stage):
-    """Scores responses in padded batches of at most `batch_tokens` tokens."""
+    """Scores responses in packed rows, or padded batches where a model does not take them, of at most `batch_tokens` tokens."""
 
     batch_tokens: int = Field(default=16384, ge=64)
+
+    @classmethod
+    def version(cls) -> int:
+        """2: the last layer at the tokens that are read; sums in another order."""
+        return 2
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path) -> Scored:
         """Ratings whose judge is the digest of `weights`; TrainError where a response is longer than the model reads."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from psycopref.train.tokens import Encoded
 
 NAME = "psycopref_groups"
+LAST = "_psycopref_last_token_only"  # set on an attention module whose output is read at the last token of each response and nowhere else
 _KNOWN = {
     "sliding_window",
     "softcap",
@@ -105,38 +106,45 @@ def group_attention(
     strange = {name for name, given in more.items() if given is not None and name not in _KNOWN}
     if layout is None or strange:
         raise NotImplementedError(f"packed attention: {'no layout was given' if layout is None else sorted(strange)}")
-    repeat = query.shape[1] // key.shape[1]
-    if repeat > 1:
-        key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
     window, cap = more.get("sliding_window"), more.get("softcap")
     if _PROBE is not None:
         _PROBE.append(window)
     if query.is_cuda and not dropout:
+        key, value = (each.repeat_interleave(query.shape[1] // key.shape[1], 1) for each in (key, value))
         return _flex(query, key, value, layout, scaling, window, cap), None
     # split, not slices: the gradient of a split is one concatenation, that of every slice a whole row of zeros
     split = [torch.split(each, list(layout.pieces), 2) for each in (query, key, value)]
-    out = [_segment(split, one, dropout, scaling, window, cap) for one in layout.segments]
+    ends = LAST in vars(module)
+    out = [_segment(split, one, dropout, scaling, window, cap, ends) for one in layout.segments]
     return torch.cat(out, 2).transpose(1, 2), None
 
 
-def _segment(split: list[Any], one: Segment, dropout: float, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
-    """What prompt and response (or the response alone) get: plain causal attention over the two, side by side."""
+def _segment(split: list[Any], one: Segment, dropout: float, scaling: float | None, window: int | None, cap: float | None, ends: bool) -> Tensor:
+    """What prompt and response (or the response alone) get: plain causal attention over the two, side by side.
+
+    With `ends` it is made for the response's last token alone, and zeros stand for the others.
+    """
     q, k, v = (torch.cat([pieces[one.prompt], pieces[one.response]], 2) for pieces in split)
-    if cap is not None or (window is not None and window < q.shape[2]):
+    tokens = q.shape[2]
+    q = q[:, :, -1:] if ends else q
+    if cap is not None or (window is not None and window < tokens):
         out = _masked(q, k, v, dropout, scaling, window, cap)
     else:
-        out = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling)
+        out = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=not ends, scale=scaling, enable_gqa=True)
+    out = F.pad(out, (0, 0, tokens - 1, 0)) if ends else out
     return out if one.own else out[:, :, split[0][one.prompt].shape[2] :]
 
 
 def _masked(query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: float | None, window: int | None, cap: float | None) -> Tensor:
-    """Causal attention with a sliding window or soft-capped scores, written out."""
-    at = torch.arange(query.shape[2], device=query.device)
-    seen = at[:, None] >= at[None]
+    """Causal attention with a sliding window or soft-capped scores, written out; queries are those of the last tokens."""
+    at = torch.arange(key.shape[2], device=query.device)
+    asks = at[-query.shape[2] :, None]
+    seen = asks >= at[None]
     if window is not None:
-        seen &= at[:, None] - at[None] < window
+        seen &= asks - at[None] < window
     if cap is None:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scaling)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scaling, enable_gqa=True)
+    key, value = (each.repeat_interleave(query.shape[1] // key.shape[1], 1) for each in (key, value))
     scores = query @ key.transpose(-1, -2) * (scaling if scaling is not None else query.shape[-1] ** -0.5)
     scores = (torch.tanh(scores / cap) * cap).masked_fill(~seen, torch.finfo(scores.dtype).min)
     shares = F.dropout(torch.softmax(scores, -1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(scores.dtype), dropout, dropout > 0)

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from psycopref.train import attention
+from psycopref.train import attention, narrowing
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
-CELLS = 2**23  # logits held at once: 32 MB in float32
+CELLS = 2**24  # logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large vocabulary
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
@@ -32,8 +32,8 @@ def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
     """rewards_R of a sequence classifier with one label, read at each row's last token (never looked for by pad id)."""
     if attention.is_packed(model):
         layout = attention.pack(rows, model.device)
-        last = torch.tensor([end - 1 for _, _, end in layout.rows], device=model.device)
-        return _wide(model.score(attention.hidden(model, layout)[last])[:, 0])
+        with narrowing.narrowed(model, layout):
+            return _wide(model.score(attention.hidden(model, layout)[narrowing.last_tokens(layout)])[:, 0])
     ids, mask = right_padded([row.ids for row in rows], model.config.pad_token_id, model.device)
     if not plain_head(model):
         return _wide(model(input_ids=ids, attention_mask=mask).logits[:, 0])
@@ -101,12 +101,13 @@ class _HeadLogps(torch.autograd.Function):
     def forward(ctx: Any, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor, chunk: int) -> Tensor:
         if torch.is_autocast_enabled(hidden_NH.device.type):
             hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
-        weight = weight_VH.to(hidden_NH.dtype)
+        logits_of = _Logits(hidden_NH, weight_VH, bias_V, chunk)
         norms, picked = [], []
         for hidden, targets in zip(hidden_NH.split(chunk), targets_N.split(chunk), strict=True):  # type: ignore[no-untyped-call]
-            logits = _logits(hidden, weight, bias_V)
-            norms.append(logits.logsumexp(-1))
+            logits = logits_of(hidden)
             picked.append(logits.gather(-1, targets[:, None])[:, 0])
+            highest = logits.amax(-1, keepdim=True)
+            norms.append((logits.sub_(highest).exp_().sum(-1).log_()).add_(highest[:, 0]))
         norms_N = torch.cat(norms)
         ctx.save_for_backward(hidden_NH, weight_VH, bias_V, targets_N, norms_N)
         ctx.chunk = chunk
@@ -115,27 +116,49 @@ class _HeadLogps(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_NH, weight_VH, bias_V, targets_N, norms_N = ctx.saved_tensors
-        chunk, weight = ctx.chunk, weight_VH.to(hidden_NH.dtype)
-        to_hidden, to_weight = [], torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None
+        logits_of = _Logits(hidden_NH, weight_VH, bias_V, ctx.chunk)
+        to_hidden_NH, to_weight = torch.empty_like(hidden_NH), torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None
         to_bias = torch.zeros_like(bias_V) if bias_V is not None else None
-        pieces = (each.split(chunk) for each in (hidden_NH, targets_N, norms_N, grads[0]))
-        for hidden, targets, norms, grad in zip(*pieces, strict=True):
-            share = (_logits(hidden, weight, bias_V) - norms[:, None]).exp_().mul_(-grad[:, None])
+        pieces = (each.split(ctx.chunk) for each in (hidden_NH, targets_N, norms_N, grads[0], to_hidden_NH))
+        for hidden, targets, norms, grad, to_hidden in zip(*pieces, strict=True):
+            share = logits_of(hidden).sub_(norms[:, None]).exp_().mul_(-grad[:, None])
             share.scatter_add_(1, targets[:, None], grad[:, None].to(share.dtype))
             if to_bias is not None:
                 to_bias += share.sum(0)
-            share = share.to(hidden.dtype)
-            to_hidden.append(share @ weight)
+            share = logits_of.narrowed(share)
+            torch.mm(share, logits_of.weight_VH, out=to_hidden)
             if to_weight is not None and to_weight.dtype == share.dtype:
                 to_weight.addmm_(share.T, hidden)
             elif to_weight is not None:
-                to_weight += share.T @ hidden
-        return torch.cat(to_hidden), to_weight, to_bias, None, None
+                logits_of.spare_VH = torch.mm(share.T, hidden, out=logits_of.spare_VH)
+                to_weight += logits_of.spare_VH
+        return to_hidden_NH, to_weight, to_bias, None, None
 
 
-def _logits(hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None) -> Tensor:
-    logits_NV = _wide(hidden_NH @ weight_VH.T)
-    return logits_NV if bias_V is None else logits_NV + bias_V
+class _Logits:
+    """Logits of up to `chunk` tokens, float32 at least, in memory that is taken once: each chunk overwrites the one before.
+
+    Taken anew for every chunk, blocks of this size break up the heap of glibc, and a process grows to about twice what it holds.
+    """
+
+    def __init__(self, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, chunk: int) -> None:
+        self.weight_VH, self.bias_V = weight_VH.to(hidden_NH.dtype), bias_V
+        self.made_CV = hidden_NH.new_empty(min(chunk, len(hidden_NH)), len(weight_VH))
+        wide = torch.promote_types(hidden_NH.dtype, torch.float32)
+        self.wide_CV = self.made_CV if wide == hidden_NH.dtype else torch.empty_like(self.made_CV, dtype=wide)
+        self.spare_VH: Tensor | None = None  # a chunk's part of the weight's gradient, where it cannot be added in one go
+
+    def __call__(self, hidden_NH: Tensor) -> Tensor:
+        """The logits of some tokens, to be used up before the next call."""
+        made_NV, wide_NV = self.made_CV[: len(hidden_NH)], self.wide_CV[: len(hidden_NH)]
+        torch.mm(hidden_NH, self.weight_VH.T, out=made_NV)
+        if self.wide_CV is not self.made_CV:
+            wide_NV.copy_(made_NV)
+        return wide_NV if self.bias_V is None else wide_NV.add_(self.bias_V)
+
+    def narrowed(self, wide_NV: Tensor) -> Tensor:
+        """What was made in the place of the logits, in the precision of the hidden states."""
+        return wide_NV if self.wide_CV is self.made_CV else self.made_CV[: len(wide_NV)].copy_(wide_NV)
 
 
 def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
