@@ -15,6 +15,7 @@ from psycopref.flows.rounds import NO_RESPONSES
 from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import ModelEntry
+from psycopref.models.purse import price
 from psycopref.needs import ANSWER, CHARS, Work
 from psycopref.progress import Progress
 from psycopref.recipes import PaperRecipe, Recipe, load_recipe
@@ -106,7 +107,7 @@ class Rehearsal(Lab):
     def lines(self) -> list[Line]:
         """What was counted, by stage and model."""
         return [
-            Line(stage, model, calls, kept, given, written, dollars(self.entries[model], given, written))
+            Line(stage, model, calls, kept, given, written, price(self.entries[model], given, written))
             for (stage, model), (calls, kept, given, written) in self.known.items()
         ]
 
@@ -122,15 +123,6 @@ def _parts(asks: Iterable[Ask], size: int) -> Iterator[list[Ask]]:
         yield part
 
 
-def dollars(entry: ModelEntry, tokens_in: int, tokens_out: int) -> float | None:
-    """What tokens cost; None where the pool says no price."""
-    if entry.kind != "openai":
-        return 0.0
-    if entry.price_in is None or entry.price_out is None:
-        return None if tokens_in + tokens_out else 0.0
-    return (tokens_in * entry.price_in + tokens_out * entry.price_out) / 1e6
-
-
 def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     """Print what a recipe will ask and compute; gives the lines of calls."""
     _, recipe = load_recipe(name)
@@ -138,8 +130,9 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
         built = dataset.run(recipe.dataset, lab)
         if isinstance(recipe, PaperRecipe):
             _opponent(recipe, lab, built)
-        lines = lab.lines()
+        lines, spent = lab.lines(), lab.purse.spent
     _say_calls(lines, built)
+    _say_budget(recipe.budget, spent, lines)
     if isinstance(recipe, PaperRecipe):
         _say_training(needs.training(recipe, built), recipe)
     return lines
@@ -184,6 +177,15 @@ def _say_calls(lines: Sequence[Line], built: Built) -> None:
     print(
         f"assumed: {CHARS:g} characters a token, {ANSWER} tokens a response not written yet, {VERDICT} a judgement of one; no re-asks; no prefix-cache discount"
     )
+
+
+def _say_budget(budget: float | None, spent: float, lines: Sequence[Line]) -> None:
+    """Whether the recipe's budget will do."""
+    if budget is None:
+        return
+    short = spent + sum(one.dollars or 0.0 for one in lines) - budget
+    said = f"about {short:,.2f} too little: the run would stop there with everything kept" if short > 0 else "enough"
+    print(f"budget: {budget:,.2f} dollars, of which {spent:,.2f} are spent in this workspace; {said}")
 
 
 def _say_training(work: Sequence[Work], recipe: Recipe) -> None:

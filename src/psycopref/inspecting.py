@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -95,8 +96,11 @@ def calls(work: Path, action: str | None, file: str | None) -> int:
     from psycopref.missing import add, missing
 
     if action is None:
-        summary = _open(work).summary()
-        _view(f"calls in {work}", ["stage", "model", "outcome", "calls", "tokens in", "tokens out"], [[str(v) for v in row.values()] for row in summary])
+        ledger = _open(work)
+        counted = ["calls", "tokens in", "tokens out", "dollars"]
+        _view(f"calls in {work}", ["stage", "model", "outcome", *counted], [_money(row) for row in ledger.summary()])
+        _view("by day (UTC)", ["day", "model", *counted], [_money(row) for row in ledger.by_day()])
+        print(f"{ledger.spent():,.2f} dollars, as far as prices were known when the calls were made (price_in, price_out in the pool)")
         return 0
     if file is None:
         raise StoreError(f"calls {action}: name {'the recipe' if action == 'missing' else 'the file of replies'}")
@@ -106,6 +110,11 @@ def calls(work: Path, action: str | None, file: str | None) -> int:
         with Lab(work) as lab:
             print(f"{add(lab.ledger, Path(file))} replies added")
     return 0
+
+
+def _money(row: dict[str, Any]) -> list[str]:
+    cost = row["dollars"]
+    return [str(value) for name, value in row.items() if name != "dollars"] + ["–" if cost is None else f"{cost:,.4f}"]
 
 
 def _open(work: Path) -> Ledger:

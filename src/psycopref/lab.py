@@ -13,6 +13,7 @@ from psycopref.launch import rank
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.limits import answer_all
 from psycopref.models.pool import ModelEntry
+from psycopref.models.purse import Purse
 from psycopref.progress import Progress
 from psycopref.store import keys, parquet, steps
 from psycopref.store.ledger import Ledger
@@ -43,7 +44,7 @@ class Lab:
     other step to appear, and writes nothing.
     """
 
-    def __init__(self, work: Path, progress: Progress | None = None) -> None:
+    def __init__(self, work: Path, progress: Progress | None = None, budget: float | None = None) -> None:
         self.work = work
         self.follows = rank() > 0
         self.progress = progress or Progress()
@@ -56,6 +57,7 @@ class Lab:
         if not self.follows:
             self._take_lock()
         self._ledger: Ledger | None = None if self.follows else Ledger(work / "calls.sqlite")
+        self.purse = Purse(budget, 0.0 if self._ledger is None else self._ledger.spent())
         self.place: Path = work
         self.taken: list[dict[str, Any]] = []
         self.calls_made = 0
@@ -150,9 +152,9 @@ class Lab:
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
         """Each ask with its reply, from the ledger or from its model; order is not kept. Streams both ways.
 
-        ModelError at the end, when everything else is answered and kept, if some calls got no answer.
+        ModelError at the end, when everything else is answered and kept, if some calls got no answer or the budget left no room for them.
         """
-        yield from answer_all(asks, models, self.ledger, self._stage, self.count, self.progress)
+        yield from answer_all(asks, models, self.ledger, self._stage, self.count, self.progress, self.purse)
 
     def count(self, calls: int) -> None:
         """Add finished new calls to the tally of this run."""

@@ -28,6 +28,7 @@ from psycopref.stages.validate import Validate
 from psycopref.toml_files import checked, did_you_mean, read_toml
 
 RECIPES = Path("recipes")
+Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
 
 
 class Dataset(Settings):
@@ -87,6 +88,7 @@ class DatasetRecipe(Settings):
     """flow = "dataset": build a preference dataset."""
 
     flow: Literal["dataset"]
+    budget: Budget = None
     dataset: Dataset
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
     annotations: Path | None = None
@@ -96,6 +98,7 @@ class PaperRecipe(Settings):
     """flow = "paper": the dataset, the reward model, the policy and their figures. flow = "ablation": offline against online, for each of `sizes`."""
 
     flow: Literal["paper", "ablation"]
+    budget: Budget = None
     dataset: Dataset
     training: Training
     sizes: dict[str, Start] = {}
@@ -123,6 +126,7 @@ class JudgesRecipe(Settings):
     """flow = "judges": the dataset's judge and another one on the same responses. The new judge's ratings enter no pair."""
 
     flow: Literal["judges"]
+    budget: Budget = None
     dataset: Dataset
     judges: Judges
     validate_: Annotated[Validate | None, Field(alias="validate")] = None

@@ -34,7 +34,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     if recipe.annotations is not None and not recipe.annotations.is_file():
         raise RecipeError(f"{name}: 'annotations': no file {str(recipe.annotations)!r}; give the path of a filled experts.csv, or leave it out")
     began = time.monotonic()
-    with Lab(work, progress) as lab:
+    with Lab(work, progress, recipe.budget) as lab:
         built, trained = _flow(recipe, lab)
         if lab.follows:
             return work
@@ -180,7 +180,6 @@ def _content(
         figures=figures,
         titles=_titles(recipe),
         judge=judge.name if judge else "",
-        prices=_prices(recipe),
     )
 
 
@@ -191,10 +190,3 @@ def _titles(recipe: Recipe) -> dict[str, str]:
     if recipe.sizes:
         return {f"winrate.{name}": f"online against offline preferences, {name}" for name in recipe.sizes}
     return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}
-
-
-def _prices(recipe: Recipe) -> dict[str, tuple[float | None, float | None]]:
-    """Dollars per million tokens in and out of the models that a recipe names."""
-    respond, rate = recipe.dataset.respond, recipe.dataset.rate
-    entries = [*(respond.pool.models if respond else ()), *([rate.judge] if rate else [])]
-    return {entry.name: (entry.price_in, entry.price_out) for entry in entries}

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import Behaviour, Loopback
@@ -71,9 +72,9 @@ def test_replies_that_come_together_are_one_commit(ledger: Ledger, monkeypatch: 
     sizes: list[int] = []
     add = ledger.add
 
-    def counted(rows: Sequence[tuple[Ask, Reply]], stage: str) -> int:
+    def counted(rows: Sequence[tuple[Ask, Reply]], *more: Any) -> int:
         sizes.append(len(rows))
-        return add(rows, stage)
+        return add(rows, *more)
 
     monkeypatch.setattr(ledger, "add", counted)
     with Loopback(default=Behaviour(latency=0.1)) as server:

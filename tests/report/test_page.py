@@ -41,7 +41,7 @@ def content(**more) -> ReportData:
         "recipe": 'flow = "paper"',
         "figures": FIGURES,
         "steps": [{"stage": "rate", "step": "rate-01", "found": True, "seconds": 0.1, "made_seconds": 75.0, "calls": 280, "rows": {"ratings": 1120}}],
-        "calls": [{"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000}],
+        "calls": [{"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000, "dollars": None}],
     }
     return ReportData(**{**given, **more})
 
@@ -183,7 +183,8 @@ def test_turns_of_one_session_on_both_sides_are_a_limit():
 
 
 def test_prices_make_costs():
-    assert "$10.00" in render(content(prices={"judge": (2.5, 10.0)}))
+    row = {"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000}
+    assert "$10.00" in render(content(calls=[{**row, "dollars": 10.0}])) and "$" not in render(content(calls=[{**row, "dollars": None}])).split("<main")[-1]
     assert "$" not in re.sub(r"<style>.*?</style>", "", render(content(figures={})), flags=re.DOTALL)
 
 

@@ -10,6 +10,7 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.crew import Crew
 from psycopref.models.lane import Note, Result, Unanswered
 from psycopref.models.pool import ModelEntry
+from psycopref.models.purse import Purse, price
 from psycopref.models.shelf import Shelf
 from psycopref.progress import Progress
 from psycopref.store.ledger import Ledger
@@ -20,16 +21,17 @@ _SHOWN = 3  # reasons told in the closing error
 
 
 def answer_all(
-    asks: Iterable[Ask], models: Sequence[ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress
+    asks: Iterable[Ask], models: Sequence[ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress, purse: Purse | None = None
 ) -> Iterator[tuple[Ask, Reply]]:
     """Every ask with its reply, in any order; equal asks are one call and one pair for each of them.
 
     A new reply is in the ledger before it is yielded, and `count` is told how many came from providers. Asks and replies
     stream: for each model about twice as many asks are held as may be in flight. Where one model is slower than the
     rest, its further asks wait on disk beside the ledger. ModelError before any call where a model cannot be asked (a key
-    that is not set), and at the end, when all else is answered and kept, where some calls got no answer.
+    that is not set), and at the end, when all else is answered and kept, where some calls got no answer, or the next one would go
+    over the budget of `purse`.
     """
-    desk = _Desk({entry.name: entry for entry in models}, ledger, stage, count, progress)
+    desk = _Desk({entry.name: entry for entry in models}, ledger, stage, count, progress, purse or Purse())
     source, more = iter(asks), True
     try:
         while True:
@@ -52,8 +54,9 @@ def answer_all(
 class _Desk:
     """What has been asked and not yet answered. Used from the caller's thread alone: the ledger is a SQLite connection."""
 
-    def __init__(self, models: dict[str, ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress) -> None:
+    def __init__(self, models: dict[str, ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress, purse: Purse) -> None:
         self.waiting: dict[str, list[Ask]] = {}
+        self._purse, self._tight, self._broke = purse, False, False  # tight: no money for another call until one comes back; broke: none at all
         self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
         self._enough = {name: 2 * max(entry.concurrency, crew.BATCH if entry.kind != "openai" else 0) + CHUNK for name, entry in models.items()}
         self._load: Counter[str] = Counter()  # calls that wait, by model
@@ -64,6 +67,8 @@ class _Desk:
 
     def hungry(self) -> bool:
         """Whether some model could do with more asks: at the start, and where one that has been asked has too few."""
+        if self._tight or self._broke:
+            return False
         if sum(shelf.bytes for shelf in self._shelves.values()) > SHELVED:
             return False
         return not self._load or any(load < self._enough[model] and not self._shelved(model) for model, load in self._load.items())
@@ -72,7 +77,10 @@ class _Desk:
         return self._shelves[model].asks if model in self._shelves else 0
 
     def from_shelf(self) -> list[Ask]:
-        """Asks that waited on disk for a model that now has room for them."""
+        """Asks that waited on disk for a model that now has room for them, and for money."""
+        if (self._tight and self.waiting) or self._broke:
+            return []
+        self._tight = False
         for model, shelf in self._shelves.items():
             if shelf.asks and self._load[model] < self._enough[model]:
                 return shelf.take(CHUNK)
@@ -98,10 +106,19 @@ class _Desk:
         for call_id, reply in known.items():
             yield from ((ask, reply) for ask in by_id[call_id])
 
+    def _affords(self, ask: Ask) -> bool:
+        """Whether there is money for a call; where there is none, but calls in flight, what those turn out to cost is waited for."""
+        if ask.model not in self._models:
+            return True  # an error of its own
+        if not self._tight and not self._broke:
+            able = self._purse.hold(self._models[ask.model], ask)
+            self._tight, self._broke = not able, not able and not self.waiting
+        return not self._tight and not self._broke
+
     def _shelve(self, equal: list[Ask]) -> bool:
         """Put asks aside whose model has enough to do (a chunk more than enough is taken, so that one model alone needs no disk)."""
         model = equal[0].model
-        if self._load[model] < self._enough.get(model, 0) + CHUNK:
+        if self._load[model] < self._enough.get(model, 0) + CHUNK and self._affords(equal[0]):
             return False
         if model not in self._shelves:
             self._shelves[model] = Shelf(self._ledger.path.parent)
@@ -114,6 +131,7 @@ class _Desk:
             if ask.model not in self._models:
                 raise ModelError(f"{self._stage}: no entry named {ask.model!r} among the models {list(self._models)}; add it to the pool")
         if self._crew is None:
+            self._purse.check(self._models.values())
             for entry in self._models.values():
                 pool.check(entry)
             self._crew = Crew(self._models)
@@ -123,15 +141,19 @@ class _Desk:
         """Keep whatever has come, in one commit, then yield it. With `block`, wait until something has come."""
         if self._crew is None or not self.waiting:
             return
-        kept = self._keep(self._crew.arrived(block))
+        results = self._crew.arrived(block)
+        self._tight = self._tight and not results
+        kept = self._keep(results)
         for reply, equal in kept:
             yield from ((ask, reply) for ask in equal)
 
     def _keep(self, results: Sequence[Result]) -> list[tuple[Reply, list[Ask]]]:
         replies = [one for one in results if isinstance(one, Reply) and one.call_id in self.waiting]
         if replies:
-            self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage)
+            self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage, self._cost)
             self._count(len(replies))
+            for reply in replies:
+                self._purse.paid(self._models[self.waiting[reply.call_id][0].model], reply)
             if self._crew is not None:
                 self._crew.kept(Counter(self.waiting[reply.call_id][0].model for reply in replies))
         for one in results:
@@ -139,8 +161,12 @@ class _Desk:
                 self._progress.say(f"{self._stage}: {one.text}")
             elif isinstance(one, Unanswered):
                 ask = self._pop(one.call_id)[0]
+                self._purse.let_go(one.call_id)
                 self._unanswered[f"{ask.model}: {one.why}"] += 1
         return [(reply, self._pop(reply.call_id)) for reply in replies]
+
+    def _cost(self, ask: Ask, reply: Reply) -> float | None:
+        return price(self._models[ask.model], reply.tokens_in, reply.tokens_out)
 
     def _pop(self, call_id: str) -> list[Ask]:
         equal = self.waiting.pop(call_id)
@@ -156,7 +182,10 @@ class _Desk:
             self._keep(stopped.stop())
 
     def complain(self) -> None:
-        """ModelError where calls were left without an answer."""
+        """ModelError where calls were left without an answer, or for another day."""
+        if self._broke:
+            spent = f"the budget of {self._purse.budget:,.2f} dollars leaves no room for another call ({self._purse.spent:,.2f} spent in this workspace)"
+            raise ModelError(f"{self._stage}: {spent}; everything answered is kept; raise `budget` and run again: no call is paid for twice")
         lost = self._unanswered.total()
         if not lost:
             return

@@ -20,7 +20,7 @@ class ReportData:
 
     `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(), `figures` inline SVG by name (see
     report.figures.draw), `titles` what each win rate compares ({"winrate": "last policy against hazel"}), `judge` the language
-    model that judged ('' where a reward model did), `prices` dollars per million tokens in and out by model.
+    model that judged ('' where a reward model did).
     """
 
     title: str
@@ -39,7 +39,6 @@ class ReportData:
     figures: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     judge: str = ""
-    prices: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def render(content: ReportData) -> str:
@@ -70,7 +69,7 @@ def render(content: ReportData) -> str:
             accounts=accounts,
             others=sections.other_failures(content.failures),
             steps=content.steps,
-            calls=sections.call_rows(content),
+            calls=content.calls,
             limits=limits(content, found),
             recipe=content.recipe,
             css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),

@@ -209,14 +209,3 @@ def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
         return reason.partition(": ")[2].partition(" ")[0]
 
     return [(reason, count) for reason, count in frames.reasons(failures).items() if stage(reason) not in ("respond", "rate")]
-
-
-def call_rows(content: "ReportData") -> list[dict[str, Any]]:
-    """Calls of the workspace's ledger with their price where one is known."""
-    rows = []
-    for call in content.calls:
-        price = content.prices.get(str(call["model"]), (None, None))
-        known = price[0] is not None and price[1] is not None
-        cost = (call["tokens_in"] * (price[0] or 0) + call["tokens_out"] * (price[1] or 0)) / 1e6 if known else None
-        rows.append({**call, "cost": cost})
-    return rows

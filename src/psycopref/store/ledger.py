@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
   call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
-  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT ''
+  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '', dollars REAL
 ) STRICT;
 """  # a row goes to the end of the file and only its id into an index: ids are random, and rows of many kilobytes should not be sorted by them
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
@@ -53,21 +53,23 @@ class Ledger:
             self._db.execute("SELECT 1 FROM calls LIMIT 1")
 
     def _prepare(self) -> None:
-        """The pragmas and the table; replies kept before there were digests get theirs."""
+        """The pragmas and the table; a ledger from before there were digests or dollars gets the columns."""
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
         self._db.create_function("reply_digest", 7, reply_digest, deterministic=True)
-        if self._has_digests():
+        if self._has("digest") and self._has("dollars"):
             return
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            if not self._has_digests():
+            if not self._has("digest"):
                 self._db.execute("ALTER TABLE calls ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
                 self._db.execute(f"UPDATE calls SET digest = reply_digest({_REPLY})")
+            if not self._has("dollars"):
+                self._db.execute("ALTER TABLE calls ADD COLUMN dollars REAL")
 
-    def _has_digests(self, database: str = "main") -> bool:
-        return "digest" in [row[0] for row in self._db.execute("SELECT name FROM pragma_table_info('calls', ?)", [database])]
+    def _has(self, column: str, database: str = "main") -> bool:
+        return column in [row[0] for row in self._db.execute("SELECT name FROM pragma_table_info('calls', ?)", [database])]
 
     @contextmanager
     def _sound(self, what: str = "") -> Iterator[None]:
@@ -94,23 +96,37 @@ class Ledger:
                     found[row[0]] = Reply(*row)
         return found
 
-    def add(self, rows: Iterable[tuple[Ask, Reply]], stage: str) -> int:
-        """Keep finished calls in one commit; a call that is there already stays as it is. Gives how many were new."""
+    def add(self, rows: Iterable[tuple[Ask, Reply]], stage: str, dollars: Callable[[Ask, Reply], float | None] = lambda ask, reply: None) -> int:
+        """Keep finished calls in one commit, each with what it cost; a call that is there already stays as it is. Gives how many were new."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         values = [
-            (r.call_id, a.model, a.canonical, r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r)) for a, r in rows
+            (r.call_id, a.model, a.canonical, r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r), dollars(a, r))
+            for a, r in rows
         ]
         with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
             before = self._db.total_changes
-            self._db.executemany(f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            self._db.executemany(f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
             return self._db.total_changes - before
 
     def summary(self) -> list[dict[str, Any]]:
-        """Calls, outcomes and tokens by stage and model."""
-        query = """SELECT stage, model, outcome, COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out
-                   FROM calls GROUP BY stage, model, outcome ORDER BY stage, model, outcome"""
+        """Calls, tokens and dollars (None where no price was known) by stage, model and outcome."""
+        return self._grouped(stage="stage", model="model", outcome="outcome")
+
+    def by_day(self) -> list[dict[str, Any]]:
+        """The same by day (UTC) and model."""
+        return self._grouped(day="substr(finished_at, 1, 10)", model="model")
+
+    def spent(self) -> float:
+        """Dollars that the calls in here have cost, as far as their prices were known."""
         with self._sound():
-            cursor = self._db.execute(query)
+            return float(self._db.execute("SELECT TOTAL(dollars) FROM calls").fetchone()[0])
+
+    def _grouped(self, **columns: str) -> list[dict[str, Any]]:
+        chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        sums = "COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out, SUM(dollars) AS dollars"
+        order = ", ".join(columns)
+        with self._sound():
+            cursor = self._db.execute(f"SELECT {chosen}, {sums} FROM calls GROUP BY {order} ORDER BY {order}")
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -124,7 +140,9 @@ class Ledger:
                     raise StoreError(f"{other}: {len(problems)} replies are not as they were written, the first {problems[0]}; nothing was taken in")
                 with self._db:
                     before = self._db.total_changes
-                    take = f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest) SELECT {_COLUMNS}, reply_digest({_REPLY}) FROM other.calls WHERE ask != ''"
+                    cost = "dollars" if self._has("dollars", "other") else "NULL"
+                    take = f"SELECT {_COLUMNS}, reply_digest({_REPLY}), {cost} FROM other.calls WHERE ask != ''"
+                    take = f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) {take}"
                     self._db.execute(take)
                     return self._db.total_changes - before
             finally:
@@ -166,7 +184,7 @@ class Ledger:
             return self._changed("main")
 
     def _changed(self, database: str) -> list[str]:
-        if not self._has_digests(database):
+        if not self._has("digest", database):
             return []
         return [row[0] for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls") if reply_digest(*row[:-1]) != row[-1]]
 

@@ -1,0 +1,58 @@
+"""What calls cost, and a budget that they do not go over."""
+
+from collections.abc import Iterable
+
+from psycopref.errors import ModelError
+from psycopref.models.chat import Ask, Reply
+from psycopref.models.pace import ANSWER, LETTERS
+from psycopref.models.pool import ModelEntry
+
+
+class Purse:
+    """Dollars that the calls of a workspace may cost in all; None for as many as they cost.
+
+    A call is held back where what was spent, what is in flight at its estimate (a token for four letters, and `max_tokens`) and its own
+    estimate would go over the budget. So a run stops a little early rather than late.
+    """
+
+    def __init__(self, budget: float | None = None, spent: float = 0.0) -> None:
+        self.budget, self.spent = budget, spent
+        self._held: dict[str, float] = {}
+        self._holding = 0.0
+
+    def check(self, entries: Iterable[ModelEntry]) -> None:
+        """ModelError where there is a budget and a model that is paid for has no price."""
+        for entry in entries if self.budget is not None else ():
+            if entry.kind == "openai" and (entry.price_in is None or entry.price_out is None):
+                do = "write price_in and price_out (dollars per million tokens, 0 for your own machine) into its pool entry"
+                raise ModelError(f"budget: model {entry.name!r} has no price; {do}, or leave the budget out")
+
+    def hold(self, entry: ModelEntry, ask: Ask) -> bool:
+        """Put a call's estimate aside; False, and nothing put aside, where it would go over the budget."""
+        if self.budget is None:
+            return True
+        letters = sum(len(message.content) for message in ask.messages) + len(ask.json_schema)
+        guess = price(entry, letters // LETTERS, ask.max_tokens or ANSWER) or 0.0
+        if self.spent + self._holding + guess > self.budget:
+            return False
+        self._held[ask.call_id] = guess
+        self._holding += guess
+        return True
+
+    def paid(self, entry: ModelEntry, reply: Reply) -> None:
+        """A call has come back: what it cost takes the place of its estimate."""
+        self.let_go(reply.call_id)
+        self.spent += price(entry, reply.tokens_in, reply.tokens_out) or 0.0
+
+    def let_go(self, call_id: str) -> None:
+        """A call that cost nothing, because it got no answer."""
+        self._holding -= self._held.pop(call_id, 0.0)
+
+
+def price(entry: ModelEntry, tokens_in: int, tokens_out: int) -> float | None:
+    """Dollars for so many tokens; None where the pool entry has no price, 0 for what runs on this machine or was recorded."""
+    if entry.kind != "openai":
+        return 0.0
+    if entry.price_in is None or entry.price_out is None:
+        return None
+    return (tokens_in * entry.price_in + tokens_out * entry.price_out) / 1e6
