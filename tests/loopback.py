@@ -115,6 +115,7 @@ class Loopback:
         self.judge: Callable[[Messages], str] = judge
         self.counsel: Callable[[dict[str, Any]], str] = counsel
         self.extra: Callable[[dict[str, Any]], str | None] = lambda body: None
+        self.other: Callable[[str, str, bytes], tuple[int, bytes] | None] = lambda method, path, raw: None  # other addresses
         self._server = _Server(("127.0.0.1", port), self)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -221,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if (other := self.server.owner.other("POST", self.path, raw)) is not None:
+            self._raw(*other)
+            return
         if not self.path.endswith("/chat/completions"):
             self._send(404, _error("no such address", "not_found"), {})
             return
@@ -230,6 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """`/counts`: what came in, for a test in another process."""
+        if (other := self.server.owner.other("GET", self.path, b"")) is not None:
+            self._raw(*other)
+            return
         book = self.server.owner.book
         with book.lock:
             counts = {
@@ -241,6 +248,12 @@ class _Handler(BaseHTTPRequestHandler):
                 "statuses": dict(book.statuses),
             }
         self._send(200, counts, {})
+
+    def _raw(self, status: int, data: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _send(self, status: int, value: dict[str, Any], headers: dict[str, str], drip: float = 0.0) -> None:
         data = json.dumps(value).encode()

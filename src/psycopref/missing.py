@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopref.errors import ModelError, StoreError
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Message, Outcome, Reply
+from psycopref.models.chat import Ask, Message, Reply
+from psycopref.models.openai import FILTERED, error_code, read_completion
 from psycopref.models.pool import ModelEntry
 from psycopref.store.keys import canonical
 from psycopref.store.ledger import Ledger
@@ -90,8 +91,6 @@ def _ask(values: dict[str, Any]) -> Ask:
 
 def _replies(path: Path, asked: dict[str, Ask], passed: Counter[str]) -> Iterator[tuple[Ask, Reply]]:
     """The final answers of a batch answer file; what is none is counted in `passed` by its reason."""
-    from psycopref.models.openai import _FILTERED, _code
-
     for where, row in _lines(path):
         call_id, response = row.get("custom_id"), row.get("response") or {}
         if not isinstance(call_id, str) or not isinstance(response, dict):
@@ -100,8 +99,8 @@ def _replies(path: Path, asked: dict[str, Ask], passed: Counter[str]) -> Iterato
             called = repr(call_id) if re.fullmatch(r"call-[0-9a-f]{1,24}", call_id) else "its custom_id"
             raise ModelError(f"{where}: {called} was not asked for by the last `psycopref calls missing`; nothing was added")
         status, body = response.get("status_code", 200), response.get("body")
-        code = f"{_code(body)} {_code(row.get('error'))}"
-        if status == 400 and _FILTERED in code:
+        code = f"{error_code(body)} {error_code(row.get('error'))}"
+        if status == 400 and FILTERED in code:
             yield asked[call_id], Reply(call_id, "filtered", "")
         elif status == 200 and body is not None:
             yield asked[call_id], _reply(call_id, body, where)
@@ -135,15 +134,6 @@ def _reason(status: Any, error: Any) -> str:
 
 def _reply(call_id: str, answer: Any, where: str) -> Reply:
     try:
-        choice = answer["choices"][0]
-        message, reason = choice["message"], choice.get("finish_reason")
-        refusal, text = message.get("refusal") or "", message.get("content") or ""
-        usage, version = answer.get("usage") or {}, answer.get("model") or ""
-        tokens = (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        return read_completion(call_id, answer, 0.0)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(f"{where}: the body is not a chat completion ({type(error).__name__}); nothing was added") from None
-    if not all(isinstance(one, str) for one in (refusal, text, version)) or not all(isinstance(one, int) for one in tokens):
-        raise StoreError(f"{where}: the body is not a chat completion (text, model or usage of a wrong kind); nothing was added")
-    outcome: Outcome = "refused" if refusal else "truncated" if reason == "length" else "filtered" if reason == "content_filter" else "ok"
-    kept = (text or refusal).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
-    return Reply(call_id, outcome, kept, *tokens, 0.0, version.encode("utf-8", "replace").decode())

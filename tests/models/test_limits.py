@@ -251,7 +251,9 @@ def test_a_fault_in_a_provider_comes_out_in_the_caller(ledger: Ledger, monkeypat
         def answer(self, asked: Sequence[Ask]) -> Iterator[Reply]:
             raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(crew, "connect", lambda one: Faulty())
+        def stop(self) -> None: ...
+
+    monkeypatch.setattr(crew, "connect", lambda *given: Faulty())
     with Loopback() as server, pytest.raises(ZeroDivisionError):
         answered(ledger, asks("m", 5), entry(server))
 

@@ -86,6 +86,11 @@ class Provider(Protocol):
 
 @runtime_checkable
 class BatchProvider(Protocol):
-    """Answers many asks in its own batches on this machine (local weights, a recording); yields as it goes."""
+    """Answers many asks in its own batches (local weights, a recording, a provider's batch API); yields as it goes.
+
+    `stop` is called from another thread: no reply is wanted any more.
+    """
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]: ...
+
+    def stop(self) -> None: ...

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from psycopref.errors import PsycoprefError
 from psycopref.models.chat import Ask, BatchProvider, Provider
@@ -15,14 +16,15 @@ from psycopref.models.pace import Pace
 from psycopref.models.pool import ModelEntry, connect
 
 BATCH = 64  # asks handed to a batch provider together
+GATHER = 2.0  # seconds without a further ask after which calls are handed in to a batch API
 LINGER = 0.001  # seconds that replies are gathered for one commit; while it is written the next ones gather by themselves
 
 
 class Crew:
     """Takes work with `send`, gives results with `arrived`; both are called from one thread."""
 
-    def __init__(self, models: Mapping[str, ModelEntry]) -> None:
-        self._models = models
+    def __init__(self, models: Mapping[str, ModelEntry], place: Path) -> None:
+        self._models, self._place = models, place
         self._outbox: Outbox = queue.SimpleQueue()
         self._lanes: dict[str, Lane | _Batches] = {}
         self._gates: dict[tuple[str, ...], Gate] = {}
@@ -41,7 +43,7 @@ class Crew:
             self._lanes[model].send(part)
 
     def _open(self, entry: ModelEntry) -> "Lane | _Batches":
-        provider = connect(entry)
+        provider = connect(entry, self._place)
         if isinstance(provider, Provider):
             return Lane(entry, provider, self._gate(entry), self._outbox)
         return _Batches(entry, provider, self._outbox)
@@ -106,6 +108,8 @@ class _Batches:
 
     def __init__(self, entry: ModelEntry, provider: BatchProvider, outbox: Outbox) -> None:
         self._provider, self._outbox, self._stopped = provider, outbox, threading.Event()
+        apart = entry.kind == "openai-batch"  # what is handed in together is answered together, so it waits until nothing more comes
+        self._size, self._linger = (entry.concurrency, GATHER) if apart else (BATCH, 0.0)
         self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
         self._executor.submit(self._work).add_done_callback(self._ended)
@@ -126,10 +130,13 @@ class _Batches:
             self._answer(dict(part))
 
     def _collect(self) -> list[Work]:
-        """At least one ask, at most BATCH; nothing once the lane is stopped."""
+        """At least one ask, at most so many; nothing once the lane is stopped."""
         part: list[Work] = []
-        while len(part) < BATCH and not (part and self._inbox.empty()):
-            one = self._inbox.get()
+        while len(part) < self._size:
+            try:
+                one = self._inbox.get(block=not part or self._linger > 0, timeout=self._linger if part else None)
+            except queue.Empty:
+                break
             if one is None:
                 return []
             part.append(one)
@@ -150,5 +157,6 @@ class _Batches:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._provider.stop()
         self._inbox.put(None)
         self._executor.shutdown()

@@ -134,7 +134,7 @@ class _Desk:
             self._purse.check(self._models.values())
             for entry in self._models.values():
                 pool.check(entry)
-            self._crew = Crew(self._models)
+            self._crew = Crew(self._models, self._ledger.path.parent)
         self._crew.send(fresh)
 
     def arrived(self, block: bool) -> Iterator[tuple[Ask, Reply]]:

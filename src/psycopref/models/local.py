@@ -41,6 +41,9 @@ class Local:
     def __repr__(self) -> str:
         return f"Local({self._entry.name!r})"
 
+    def stop(self) -> None:
+        """Nothing to do: a batch under way is short."""
+
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """Replies batch by batch, long prompts first; ModelError at the end where some prompts do not fit the model."""
         tokenizer, model = self._loaded = self._loaded or self._load()

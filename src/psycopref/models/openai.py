@@ -18,7 +18,32 @@ from psycopref.models.pace import retry_after
 from psycopref.models.pool import ModelEntry
 
 _OUTCOMES: dict[str, Outcome] = {"length": "truncated", "content_filter": "filtered"}
-_FILTERED = "content_filter"
+FILTERED = "content_filter"  # in the error code of a request that a filter stopped
+_JSON = {"Content-Type": "application/json"}
+
+
+class Key:
+    """An entry's key, read here and nowhere else; in no repr. ModelError where it holds what no key has."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        key = os.environ.get(entry.key_env, "").strip() if entry.key_env else ""
+        if not (key.isascii() and (key.isprintable() or not key)):
+            raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} holds characters that no key has; set it again")
+        self._value = SecretStr(key or "none")  # some servers want the header even where they want no key
+
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"Bearer {self._value.get_secret_value()}"
+
+
+def open_session(entry: ModelEntry, key: Key) -> aiohttp.ClientSession:
+    """Connections to an endpoint, opened in the event loop that uses them. Cookies, netrc and redirects would carry things nobody asked for."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # lane.py bounds what is in flight
+        timeout=aiohttp.ClientTimeout(total=entry.timeout),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Authorization": key.header(), "User-Agent": f"psycopref/{__version__}"},
+    )
 
 
 class OpenAI:
@@ -26,29 +51,13 @@ class OpenAI:
 
     def __init__(self, entry: ModelEntry) -> None:
         self._entry = entry
-        key = os.environ.get(entry.key_env, "").strip() if entry.key_env else ""
-        if not (key.isascii() and (key.isprintable() or not key)):
-            raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} holds characters that no key has; set it again")
-        self._key = SecretStr(key or "none")  # some servers want the header even where they want no key
+        self._key = Key(entry)
         self._address = f"{entry.url.rstrip('/')}/chat/completions"
-        self._proxy = _proxy(entry.url)
+        self._proxy = proxy_of(entry.url)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"OpenAI({self._entry.name!r} at {self._entry.host})"
-
-    def _open(self) -> aiohttp.ClientSession:
-        """The connections, opened in the event loop that asks. Cookies, netrc and redirects would carry things nobody asked for."""
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # lane.py bounds what is in flight
-            timeout=aiohttp.ClientTimeout(total=self._entry.timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={
-                "Authorization": f"Bearer {self._key.get_secret_value()}",
-                "Content-Type": "application/json",
-                "User-Agent": f"psycopref/{__version__}",
-            },
-        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -70,9 +79,9 @@ class OpenAI:
     async def _sent(self, request: bytes) -> dict[str, Any] | Outcome | Exception:
         """The answer, an outcome that came as an error status, or the exception that says why there is none."""
         host = self._entry.host
-        self._session = self._session or self._open()
+        self._session = self._session or open_session(self._entry, self._key)
         try:
-            async with self._session.post(self._address, data=request, allow_redirects=False, proxy=self._proxy) as response:
+            async with self._session.post(self._address, data=request, headers=_JSON, allow_redirects=False, proxy=self._proxy) as response:
                 body = await response.read()
         except TimeoutError:
             return Busy(f"{host}: no answer within {self._entry.timeout:g} s")
@@ -88,8 +97,8 @@ class OpenAI:
         return ModelError(f"{host} sent something that is not a chat completion; check `url` (it usually ends in /v1)")
 
     def _refused(self, status: int, body: object, headers: Mapping[str, str]) -> Outcome | Exception:
-        host, code = self._entry.host, _code(body)
-        if status == 400 and _FILTERED in code:
+        host, code = self._entry.host, error_code(body)
+        if status == 400 and FILTERED in code:
             return "filtered"
         if (status == 429 and "insufficient_quota" not in code) or status in (408, 409) or status >= 500:
             return Busy(f"{host} {status}", retry_after(headers), limited=status == 429)
@@ -116,7 +125,7 @@ class OpenAI:
         if not answer.get("choices"):
             raise Busy(f"{host}: an answer without choices")
         try:
-            reply = _read(ask.call_id, answer, seconds)
+            reply = read_completion(ask.call_id, answer, seconds)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             pass
         if reply is None:  # raised outside the `except`: its error may quote the answer
@@ -126,7 +135,7 @@ class OpenAI:
         return reply
 
 
-def _proxy(url: str) -> str | None:
+def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for an address, if any."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme.lower())
@@ -140,7 +149,7 @@ def _parsed(body: bytes) -> object:
         return None
 
 
-def _code(body: object) -> str:
+def error_code(body: object) -> str:
     """The error codes in an error's body, in one string; never its message, which may quote the request."""
     if not isinstance(body, dict):
         return ""
@@ -149,7 +158,7 @@ def _code(body: object) -> str:
     return " ".join(str(one) for one in found)
 
 
-def _read(call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
+def read_completion(call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
     """A chat completion as a reply; one of the usual errors where a part is missing or of another kind."""
     choice, usage = answer["choices"][0], answer.get("usage") or {}
     message = choice["message"]

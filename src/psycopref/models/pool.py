@@ -35,16 +35,17 @@ class ModelEntry(Settings):
     """One model. What it answers depends on name, kind and sampling settings; the rest says where it is and what it costs.
 
     `name` is the pinned name that stands in every ask and response. Prices are dollars per million tokens, `timeout` is
-    seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"`: rows in a batch).
-    `requests_per_minute` and `tokens_per_minute` are what the account allows; with `shared` they and `concurrency` hold for
-    all shared models of the same `url` and `key_env` together. `patience` is how many seconds a model may be down before its calls
-    are given up. `system_role = false` is for models that take no system message: its text then opens the first user message.
+    seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"` rows in a batch, for
+    `kind = "openai-batch"` calls handed in together, say 50,000). `requests_per_minute` and `tokens_per_minute` are what the account
+    allows; with `shared` they and `concurrency` hold for all shared models of the same `url` and `key_env` together. `patience` is how
+    many seconds a model may be down before its calls are given up. `system_role = false` is for models that take no system message:
+    its text then opens the first user message.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
-    kind: Literal["openai", "recorded", "local", "vllm"]
+    kind: Literal["openai", "openai-batch", "recorded", "local", "vllm"]
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
@@ -211,11 +212,11 @@ def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
 def check(entry: ModelEntry) -> None:
     """ModelError where an entry cannot be asked for a reason that is known before any call: no url, key or recording."""
     match entry.kind:
-        case "openai" if not entry.url:
+        case "openai" | "openai-batch" if not entry.url:
             raise ModelError(
                 f'model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = "http://localhost:8000/v1"'
             )
-        case "openai" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
+        case "openai" | "openai-batch" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
             raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put the key for {entry.host} there")
         case "recorded":
             recording(entry)
@@ -223,14 +224,18 @@ def check(entry: ModelEntry) -> None:
             pass
 
 
-def connect(entry: ModelEntry) -> Provider | BatchProvider:
-    """The provider of an entry. ModelError where it cannot be asked; a key is read here and nowhere else."""
+def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider:
+    """The provider of an entry; what it must remember between runs goes below `place`. ModelError where it cannot be asked."""
     check(entry)
     match entry.kind:
         case "openai":
             from psycopref.models.openai import OpenAI
 
             return OpenAI(entry)
+        case "openai-batch":
+            from psycopref.models.batch import Batch
+
+            return Batch(entry, place / "batches")
         case "recorded":
             from psycopref.models.recorded import Recorded
 

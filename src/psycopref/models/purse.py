@@ -7,6 +7,8 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.pace import ANSWER, LETTERS
 from psycopref.models.pool import ModelEntry
 
+PAID = ("openai", "openai-batch")
+
 
 class Purse:
     """Dollars that the calls of a workspace may cost in all; None for as many as they cost.
@@ -23,7 +25,7 @@ class Purse:
     def check(self, entries: Iterable[ModelEntry]) -> None:
         """ModelError where there is a budget and a model that is paid for has no price."""
         for entry in entries if self.budget is not None else ():
-            if entry.kind == "openai" and (entry.price_in is None or entry.price_out is None):
+            if entry.kind in PAID and (entry.price_in is None or entry.price_out is None):
                 do = "write price_in and price_out (dollars per million tokens, 0 for your own machine) into its pool entry"
                 raise ModelError(f"budget: model {entry.name!r} has no price; {do}, or leave the budget out")
 
@@ -51,7 +53,7 @@ class Purse:
 
 def price(entry: ModelEntry, tokens_in: int, tokens_out: int) -> float | None:
     """Dollars for so many tokens; None where the pool entry has no price, 0 for what runs on this machine or was recorded."""
-    if entry.kind != "openai":
+    if entry.kind not in PAID:
         return 0.0
     if entry.price_in is None or entry.price_out is None:
         return None

@@ -19,6 +19,9 @@ class Recorded:
     def __repr__(self) -> str:
         return f"Recorded({self._entry.name!r}, {self._path})"
 
+    def stop(self) -> None:
+        """Nothing to do: a batch under way is short."""
+
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """Every reply that is there; then ModelError where some were not recorded."""
         ledger = Ledger(self._path, read_only=True)

@@ -84,6 +84,9 @@ class Vllm:
     def __repr__(self) -> str:
         return f"Vllm({self._entry.name!r})"
 
+    def stop(self) -> None:
+        """Nothing to do: a batch under way is short."""
+
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """Replies to all asks, in order; ModelError where the model does not load or takes no such roles."""
         tokenizer, engine = self._loaded = self._loaded or (tokenizer_of(self._entry.sent_as), Engine(self._entry.sent_as, self._entry.context))
