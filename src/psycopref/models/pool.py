@@ -36,6 +36,7 @@ class ModelEntry(Settings):
 
     `name` is the pinned name that stands in every ask and response. Prices are dollars per million tokens, `timeout` is
     seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"`: rows in a batch).
+    `system` replaces the system text of the prompt that asks for a reply; a judge keeps that of its prompt.
     `system_role = false` is for models that take no system message: its text then opens the first user message.
     """
 
@@ -46,6 +47,7 @@ class ModelEntry(Settings):
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
+    system: str = ""
     organisation: str = Field(default="", exclude=True)
     size: str = Field(default="", exclude=True)
     url: str = Field(default="", exclude=True)
