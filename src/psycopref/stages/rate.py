@@ -213,6 +213,6 @@ def _bias(positions: dict[str, Positions]) -> list[Metric]:
     for judge, one in positions.items():
         for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
-                ends = [None if end is None else round(end, 9) for end in (low, high)]  # last digits of sums differ between machines
-                out.append(metric(name, f"{place}: {judge}", round(value, 9), *ends, count))
+                first, last = (None if end is None else round(end, 9) for end in (low, high))  # last digits of sums differ between machines
+                out.append(metric(name, f"{place}: {judge}", round(value, 9), first, last, count))
     return out
