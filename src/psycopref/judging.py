@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from psycopref.instruments import Instrument, Item
@@ -64,6 +65,7 @@ def _all_items(instrument: Instrument) -> dict[str, str]:
     return {"principles": "\n\n".join(told), "form": json.dumps(form, ensure_ascii=False)}
 
 
+@lru_cache(maxsize=64)
 def rating_schema(instrument: Instrument, all_items: bool = False) -> str:
     """The JSON schema of a rating reply, canonical: an entry per reply with rationale and score, or with these for every item."""
     score = {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))}
@@ -161,7 +163,7 @@ def _whole(text: str, at: int) -> bool:
 
 
 def _quoted(said: str, shown: Sequence[str]) -> bool:
-    return any("".join(said.split()) in "".join(one.split()) for one in shown)
+    return any("".join(said.split()) in "".join(one.split()) for one in shown if KEY in one)
 
 
 def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
