@@ -81,16 +81,14 @@ class Respond(Stage):
         lost: list[tuple[str, str, str]] = []
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
             for ask, reply in lab.ask(self._asks(speeches, own, kept, asked), self.pool.models):
-                waiting = asked.pop(ask.call_id)  # equal asks are one call, whose reply comes once for each
-                made = _row(waiting.pop(), ask, reply)
-                if waiting:
-                    asked[ask.call_id] = waiting
-                if isinstance(made, Response):
-                    kept.add(made)
-                else:
-                    failures.add(made)
-                    lost.append((made.subject_id, ask.model, made.reason.partition(":")[0]))
-                tick()
+                for speech_id in asked.pop(ask.call_id):
+                    made = _row(speech_id, ask, reply)
+                    if isinstance(made, Response):
+                        kept.add(made)
+                    else:
+                        failures.add(made)
+                        lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
+                    tick()
         responses = kept.table()
         return Responded(responses, failures.table(), _dropout(table(Speech, speeches), responses, lost))
 
@@ -104,8 +102,10 @@ class Respond(Stage):
             for one in drawn:
                 if isinstance(one, Response):
                     kept.add(one)
-                else:
-                    asked.setdefault(one.call_id, []).append(speech.speech_id)
+                    continue
+                same = asked.setdefault(one.call_id, [])  # speeches with the same words are one call and share its reply
+                same.append(speech.speech_id)
+                if len(same) == 1:
                     yield one
 
     def _drawn(self, speech: Speech, own: Sequence[Response]) -> list[Ask | Response]:
