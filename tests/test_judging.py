@@ -102,6 +102,8 @@ DOUBTS = {
     "a score within a broken reason": WHOLE.replace("I hear you", 'score": 5, and').replace('\\"', '"'),
     "an entry twice": WHOLE.replace('"response": 2', '"response": 1').replace("}]", "},]"),
     "an entry more": WHOLE.replace("}]", '}, {"response": 5, "rationale": "", "score": 5},]'),
+    "numbered from nought": WHOLE.replace('"response": 4', '"response": 0'),
+    "numbered as in another list": WHOLE.replace('"response": 1', '"response": 5'),
     "six": WHOLE.replace("5}", "6},"),
     "a comment": WHOLE.replace("}]", "} /* sure */]"),
 }
