@@ -154,7 +154,8 @@ def _known(where: str, kind: str, names: list[str], known: list[str]) -> None:
     """ValueError at the first name that is not known."""
     for name in names:
         if name not in known:
-            raise ValueError(f"{where}: no {kind} {name!r}{did_you_mean(name, known)}; there are {known}")
+            close = did_you_mean(name, known)
+            raise ValueError(f"{where}: no {kind} {name!r}{close}" + ("" if close and len(known) > 12 else f"; there are {known}"))
 
 
 def _ends(scored: pl.DataFrame) -> pl.DataFrame:
