@@ -101,7 +101,8 @@ class Pair(Stage):
 
     def _judges(self, ratings: Table[Rating]) -> dict[str, float]:
         """The judges that decide, each with its weight; RecipeError where one of them rated nothing."""
-        found = ratings.lazy().filter(pl.col("item").is_in(list(self._weights()))).select(pl.col("judge").unique()).collect()["judge"].sort().to_list()
+        query = ratings.lazy().filter(pl.col("item").is_in(list(self._weights()))).select(pl.col("judge").unique())
+        found = ratings.collected(query)["judge"].sort().to_list()
         if found and self.judges:
             try:
                 _known("[pair] judges", "judge", list(self.judges), found)
@@ -114,7 +115,7 @@ class Pair(Stage):
         items, share = list(self._weights()), sum(judges.values())
         cells = {_cell(item, judge): (pl.col("item") == item) & (pl.col("judge") == judge) for item in items for judge in judges}
         means = [pl.when(this).then(pl.col("score")).mean().alias(cell) for cell, this in cells.items()]
-        scores = ratings.lazy().select("subject_id", "item", "judge", "score").group_by("subject_id").agg(means).collect(engine="streaming")
+        scores = ratings.collected(ratings.lazy().select("subject_id", "item", "judge", "score").group_by("subject_id").agg(means))
         people = speeches.pick("speech_id", "split", "topic").with_row_index("speech")
         both = responses.pick("response_id", "speech_id").join(scores, left_on="response_id", right_on="subject_id", how="left")
         joined = both.join(people, on="speech_id", how="left")

@@ -72,32 +72,33 @@ class Table(Sequence[Row], Generic[Row]):
     def frame(self) -> pl.DataFrame:
         """All columns, in memory from now on."""
         if self._held is None:
-            self._held = self._collected(pl.scan_parquet(self._path)).cast(cast(Any, schema(self.row_type)))
+            self._held = self.collected(pl.scan_parquet(self._path, glob=False)).cast(cast(Any, schema(self.row_type)))
         return self._held
 
     def lazy(self) -> pl.LazyFrame:
         """The table as a polars query, for what can be computed without holding it."""
-        return self._held.lazy() if self._held is not None else pl.scan_parquet(self._path)
+        return self._held.lazy() if self._held is not None else pl.scan_parquet(self._path, glob=False)
 
     def pick(self, *names: str) -> pl.DataFrame:
         """Some columns; of a file on disk only these are read."""
-        return self._collected(self.lazy().select(names))
+        return self.collected(self.lazy().select(names))
 
     def parts(self, rows: int = 0) -> Iterator[pl.DataFrame]:
         """The table in order, some rows at a time."""
         rows = rows or PART
         for start in range(0, len(self), rows):
-            yield self._held[start : start + rows] if self._held is not None else self._collected(self.lazy().slice(start, rows))
+            yield self._held[start : start + rows] if self._held is not None else self.collected(self.lazy().slice(start, rows))
 
-    def _collected(self, query: pl.LazyFrame) -> pl.DataFrame:
+    def collected(self, query: pl.LazyFrame) -> pl.DataFrame:
+        """The result of a query on `lazy`, without ever holding the whole table; StoreError where its file is damaged."""
         try:
-            return query.collect()
+            return query.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"{self._path}: {_DAMAGED.format(type(error).__name__)}") from error
 
     def __len__(self) -> int:
         if self._rows < 0:
-            self._rows = int(self._collected(self.lazy().select(pl.len())).item())
+            self._rows = int(self.collected(self.lazy().select(pl.len())).item())
         return self._rows
 
     def __iter__(self) -> Iterator[Row]:
@@ -201,7 +202,7 @@ def read(row_type: type[Row], path: Path) -> Table[Row]:
     columns = schema(row_type)
     try:
         found = pl.read_parquet_schema(path)
-        frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path)
+        frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: {_DAMAGED.format(type(error).__name__)}") from error
     if list(found) != list(columns):
