@@ -62,7 +62,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
 
 def test_a_large_file_stays_on_disk_and_reads_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "PART", 7)
-    path, rows = tmp_path / "s.parquet", [speech(n, history=(Turn("client", str(n)),)) for n in range(30)]
+    path, rows = tmp_path / "[s]*.parquet", [speech(n, history=(Turn("client", str(n)),)) for n in range(30)]
     held = parquet.table(Speech, rows)
     parquet.write(held, path)
     monkeypatch.setattr(parquet, "LARGE", 0)

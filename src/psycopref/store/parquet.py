@@ -201,7 +201,7 @@ def read(row_type: type[Row], path: Path) -> Table[Row]:
     """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or has other columns."""
     columns = schema(row_type)
     try:
-        found = pl.read_parquet_schema(path)
+        found = pl.scan_parquet(path, glob=False).collect_schema()
         frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: {_DAMAGED.format(type(error).__name__)}") from error
