@@ -20,7 +20,7 @@ def test_shares_by_group_and_outcome() -> None:
     assert found["lost.refused", "topic:a"].value == 0.5 and ("lost.filtered", "topic:a") not in found
     assert ("lost", "topic:") not in found, "what has no topic is in none"
     low, high = wilson(0.5, 10)
-    assert (found["lost", "topic:a"].low, found["lost", "topic:a"].high) == pytest.approx((low, high))
+    assert (found["lost", "topic:a"].low, found["lost", "topic:a"].high) == pytest.approx((low, high), abs=1e-8)
 
 
 def test_rows_of_one_cluster_that_fall_together_count_for_less() -> None:

@@ -24,7 +24,9 @@ def dropout(name: str, rows: pl.DataFrame, outcomes: Iterable[str], groups: Mapp
         lost = {outcome: int(part[outcome].sum()) for outcome in outcomes}
         shares = (part.select(pl.sum_horizontal(pl.lit(0), *outcomes)).to_series() / part["asked"]).to_numpy()
         worth = effective_count(shares, np.unique(part["cluster"].to_numpy(), return_inverse=True)[1])
-        out.append(metric(name, place, sum(lost.values()) / asked, *wilson(sum(lost.values()) / asked, worth), asked))
+        share = sum(lost.values()) / asked
+        low, high = (round(end, 9) for end in wilson(share, worth))  # last digits of sums differ between machines
+        out.append(metric(name, place, share, low, high, asked))
         out += [metric(f"{name}.{outcome}", place, count / asked, count=asked) for outcome, count in lost.items() if count]
     return out
 
