@@ -53,7 +53,7 @@ def main() -> None:
         scores[row["response_id"]][row["item"]] = row
     rated = []
     for job in rate.jobs(list(speeches), responses):
-        found = [scores[source_id[r.response_id]][job.item.name] for r in job.responses]
+        found = [scores[source_id[r.response_id]][job.items[0].name] for r in job.responses]
         answer = {"ratings": [{"response": n, "rationale": one["rationale"], "score": one["score"]} for n, one in enumerate(found, 1)]}
         ask = rate.ask(job)
         rated.append((ask, reply(ask, json.dumps(answer, ensure_ascii=False))))

@@ -108,3 +108,27 @@ def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused
     pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
     with pytest.raises(RecipeError, match=r"training.policy\]: no preference pairs") if refused else nullcontext():
         paper.trainable(training, Built((), (), (), pairs, (), (), (), []))
+
+
+def test_a_judge_that_pair_weighs_must_rate(tmp_path: Path) -> None:
+    def write(judges: str) -> str:
+        text = Path("recipes/open.toml").read_text(encoding="utf-8").replace("gap = 1.0\n", f"gap = 1.0\njudges = {judges}\n", 1)
+        (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+        return str(tmp_path / "mine.toml")
+
+    load_recipe(write('{ "Qwen/Qwen2.5-72B-Instruct" = 2.0 }'))
+    with pytest.raises(RecipeError, match="judges: 'Qwen/Qwen2.5-72B' does not rate in .*did you mean 'Qwen/Qwen2.5-72B-Instruct'"):
+        load_recipe(write('{ "Qwen/Qwen2.5-72B" = 2.0 }'))
+
+
+def test_every_new_setting_survives_in_the_resolved_recipe(tmp_path: Path) -> None:
+    text = Path("recipes/open.toml").read_text(encoding="utf-8").replace("per_speech = 4\n", "per_speech = 4\nwords = [80, 160]\n", 1)
+    text = text.replace("attempts = 3 ", 'per_call = "all"\nrepeats = 2\njudges = ["judges/gpt-4o-2024-08-06"]\nattempts = 3 ', 1)
+    weights = 'judges = { "gpt-4o-2024-08-06" = 2.0 }\ntopic_weights = { "Crisis and Safety Concerns" = { safety = 2.0 } }'
+    (tmp_path / "one.toml").write_text(text.replace("gap = 1.0\n", f"gap = 1.0\n{weights}\n", 1), encoding="utf-8")
+    recipe = load_recipe(str(tmp_path / "one.toml"))[1]
+    (tmp_path / "two.toml").write_text(resolved(recipe), encoding="utf-8")
+    assert load_recipe(str(tmp_path / "two.toml"))[1] == recipe
+    rate, pair = recipe.dataset.rate, recipe.dataset.pair
+    assert rate and rate.prompt.name == "rate_all" and [entry.name for entry in rate.judges] == ["gpt-4o-2024-08-06"]
+    assert pair and pair.topics and pair.topic_weights["Crisis and Safety Concerns"] == {"safety": 2.0}

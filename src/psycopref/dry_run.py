@@ -47,7 +47,7 @@ class Rehearsal(Lab):
 
     def __init__(self, work: Path, progress: Progress) -> None:
         super().__init__(work, progress)
-        self.now = ""
+        self.now, self._items = "", 1
         self.known: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.entries: dict[str, ModelEntry] = {}
 
@@ -57,6 +57,7 @@ class Rehearsal(Lab):
         if name in self.FREE:
             return super().do(stage, *args, **kwargs)
         before, self.now = self.now, name
+        self._items = len(stage.instrument.items) if getattr(stage, "per_call", "item") == "all" else 1
         try:
             return stage.run(self, *args, **kwargs)
         finally:
@@ -96,7 +97,7 @@ class Rehearsal(Lab):
         tally[3] += self._answer_tokens(ask)
 
     def _answer_tokens(self, ask: Ask) -> int:
-        written = ANSWER if self.now in ("respond", "draft") else VERDICT * max(1, ask.messages[-1].content.count("<response id="))
+        written = ANSWER if self.now in ("respond", "draft") else VERDICT * self._items * max(1, ask.messages[-1].content.count("<response id="))
         return min(written, ask.max_tokens or written)
 
     def _placeholder(self, ask: Ask) -> Reply:

@@ -112,7 +112,8 @@ def _said(settings: dict[str, Any], ratings: pl.DataFrame, items: Sequence[str],
     listed = ", ".join(items)
     if settings:
         scale = settings["instrument"]
-        by = f"the ratings of {settings['judge']['name']} on the {len(items)} items of the instrument '{scale['name']}' ({scale['citation']})"
+        judges = " and ".join(str(one["name"]) for one in (settings["judge"], *settings.get("judges", ())))
+        by = f"the ratings of {judges} on the {len(items)} items of the instrument '{scale['name']}' ({scale['citation']})"
         columns = f", and for both sides `<side>_<item>_rating` from {scale['low']} to {scale['high']} for {listed}"
         raters = "Ratings come from a language model"
     else:

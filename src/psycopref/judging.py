@@ -1,16 +1,29 @@
 """Instrument and text to asks; replies to scores. What a judge says is data: unreadable is an outcome, never a score."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from psycopref.instruments import Instrument, Item
-from psycopref.models.chat import Ask, Message
+from psycopref.models.chat import Ask
 from psycopref.models.pool import ModelEntry
 from psycopref.prompts import Prompt, fence
 from psycopref.store.keys import canonical
 from psycopref.tables import Speech
+
+KEY = "ratings"
+_OPENING = re.compile(r"""\{\s*["']?ratings["']?\s*:""")
+_MENTION = re.compile(r"""["']ratings["']\s*:""")
+_FIELD = r"""\b{}["']?\s*:"""
+_STRUCTURE = re.compile(r"""[{}\[\]":]""")
+_REFUSAL = re.compile(
+    r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
+    r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*|judg(?:e|ing)|scor(?:e|ing)|discuss)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,49 +34,60 @@ class Score:
     rationale: str
 
 
+Scores = dict[str, Score]  # by item
+
+
 def history_text(speech: Speech) -> str:
     """The turns before a speech between tags, or nothing."""
     return "".join(f"<{turn.role}>\n{fence(turn.text)}\n</{turn.role}>\n" for turn in speech.history)
 
 
-def rating_ask(prompt: Prompt, instrument: Instrument, item: Item, judge: ModelEntry, speech: Speech, texts: Sequence[str], attempt: int = 0) -> Ask:
-    """One call that rates several replies to one speech on one item; the item comes last, so that prefixes are shared."""
+def rating_ask(
+    prompt: Prompt, instrument: Instrument, item: Item | None, judge: ModelEntry, speech: Speech, texts: Sequence[str], attempt: int = 0, draw: int = 0
+) -> Ask:
+    """One call that rates several replies to one speech on one item, or with None on all; items come last, so that prefixes are shared."""
     responses = "\n\n".join(f'<response id="{n}">\n{fence(text)}\n</response>' for n, text in enumerate(texts, 1))
-    messages = prompt.fill(
-        history=history_text(speech),
-        speech=fence(speech.text),
-        responses=responses,
-        low=instrument.low,
-        high=instrument.high,
-        title=item.title,
-        definition=item.definition,
-        criteria="\n".join(f"- {line}" for line in item.criteria),
-    )
-    return _ask(judge, messages, rating_schema(instrument), attempt)
+    shown = {"history": history_text(speech), "speech": fence(speech.text), "responses": responses}
+    asked = _all_items(instrument) if item is None else {"title": item.title, "definition": item.definition, "criteria": _criteria(item)}
+    messages = prompt.fill(**shown, low=instrument.low, high=instrument.high, **asked)
+    schema = rating_schema(instrument) if item is not None else rating_schema(instrument, all_items=True)
+    return Ask(judge.name, messages, judge.temperature, judge.max_tokens, schema, draw=draw, attempt=attempt)
 
 
-def _ask(judge: ModelEntry, messages: tuple[Message, ...], schema: str, attempt: int) -> Ask:
-    return Ask(judge.name, messages, judge.temperature, judge.max_tokens, schema, attempt=attempt)
+def _criteria(item: Item) -> str:
+    return "\n".join(f"- {line}" for line in item.criteria)
 
 
-def rating_schema(instrument: Instrument) -> str:
-    """The JSON schema of a rating reply, canonical."""
-    one = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["response", "rationale", "score"],
-        "properties": {
-            "response": {"type": "integer"},
-            "rationale": {"type": "string"},
-            "score": {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))},
-        },
-    }
-    return canonical({"type": "object", "additionalProperties": False, "required": ["ratings"], "properties": {"ratings": {"type": "array", "items": one}}})
+def _all_items(instrument: Instrument) -> dict[str, str]:
+    """All items with what they are called in the answer, and the form of one entry's scores."""
+    told = [f"{item.name}: {item.title}. {item.definition}\n{_criteria(item)}".rstrip() for item in instrument.items]
+    form = {item.name: {"rationale": "one sentence", "score": instrument.low} for item in instrument.items}
+    return {"principles": "\n\n".join(told), "form": json.dumps(form, ensure_ascii=False)}
+
+
+@lru_cache(maxsize=64)
+def rating_schema(instrument: Instrument, all_items: bool = False) -> str:
+    """The JSON schema of a rating reply, canonical: an entry per reply with rationale and score, or with these for every item."""
+    score = {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))}
+    one = {"rationale": {"type": "string"}, "score": score}
+    names = [item.name for item in instrument.items]
+    entry = {"response": {"type": "integer"}, **({"scores": _object(names, dict.fromkeys(names, _object(list(one), one)))} if all_items else one)}
+    return canonical(_object([KEY], {KEY: {"type": "array", "items": _object(list(entry), entry)}}))
+
+
+def _object(required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
 
 
 def last_object(text: str, key: str) -> dict[str, Any] | None:
     """The last JSON object in an answer that has `key`, or None."""
-    decoder, found, at = json.JSONDecoder(), None, text.find("{")
+    return _last(text, key)[0]
+
+
+def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
+    """The last JSON object with `key`, and where it begins and ends."""
+    decoder, at = json.JSONDecoder(strict=False), text.find("{")  # not strict: a line break within a string is what it is
+    found: tuple[dict[str, Any] | None, int, int] = (None, 0, 0)
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
@@ -71,23 +95,111 @@ def last_object(text: str, key: str) -> dict[str, Any] | None:
             at = text.find("{", at + 1)
             continue
         if isinstance(value, dict) and key in value:
-            found = value
+            found = (value, at, end)
         at = text.find("{", end)
     return found
 
 
-def read_ratings(text: str, count: int, instrument: Instrument) -> list[Score] | None:
-    """The scores of `count` replies in order; None unless each reply has exactly one whole score on the scale."""
-    answer = last_object(text, "ratings")
-    rows = answer["ratings"] if answer else None
+def read_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()) -> list[Score] | None:
+    """The scores of `count` replies in order; None unless each reply has exactly one whole score on the scale.
+
+    `shown` are the texts that were rated: an object that stands in one of them is a quotation and no answer.
+    """
+    entries = _entries(text, count, shown)
+    scores = {n: _score(entry, instrument) for n, entry in entries.items()} if entries else {}
+    kept = [scores.get(n) for n in range(1, count + 1)]
+    return [one for one in kept if one] if all(kept) else None
+
+
+def read_all_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()) -> list[Scores] | None:
+    """The same for an answer on all items: None unless each reply has exactly one whole score on every item and on nothing else."""
+    entries, names, out = _entries(text, count, shown), {item.name for item in instrument.items}, []
+    for n in range(1, count + 1):
+        own = entries[n].get("scores") if entries else None
+        if not isinstance(own, dict) or own.keys() != names:
+            return None
+        scores = {name: _score(one, instrument) for name, one in own.items()}
+        if not all(scores.values()):
+            return None
+        out.append({name: one for name, one in scores.items() if one})
+    return out
+
+
+def _entries(text: str, count: int, shown: Sequence[str]) -> dict[int, dict[str, Any]] | None:
+    """The entry of each reply by its number; None unless there is exactly one for each of 1 to `count`."""
+    answer = _answer(text, shown)
+    rows = answer[KEY] if answer else None
     if not isinstance(rows, list) or len(rows) != count:
         return None
-    scores: dict[int, Score] = {}
-    for row in rows:
-        if not isinstance(row, dict) or type(row.get("response")) is not int or type(row.get("score")) is not int:
-            return None
-        if not instrument.low <= row["score"] <= instrument.high:
-            return None
-        rationale = str(row.get("rationale", "")).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
-        scores[row["response"]] = Score(row["score"], rationale)
-    return [scores[n] for n in range(1, count + 1)] if set(scores) == set(range(1, count + 1)) else None
+    entries = {row["response"]: row for row in rows if isinstance(row, dict) and type(row.get("response")) is int}
+    return entries if entries.keys() == set(range(1, count + 1)) else None
+
+
+def _score(entry: Any, instrument: Instrument) -> Score | None:
+    if not isinstance(entry, dict) or type(entry.get("score")) is not int or not instrument.low <= entry["score"] <= instrument.high:
+        return None
+    return Score(entry["score"], str(entry.get("rationale", "")).encode("utf-8", "replace").decode())  # half a surrogate pair cannot be kept
+
+
+def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
+    """The judge's own object: the last one that is whole, or the only one where it can be repaired without a doubt.
+
+    Where another one begins that is not whole, it is unknown which was meant; what stands in a rated text is that text's.
+    """
+    found, start, end = _last(text, KEY)
+    if found is None:
+        return repaired(text, shown)
+    others = [one.start() for one in _OPENING.finditer(text) if not start <= one.start() < end]
+    doubtful = _MENTION.search(text, end) or not all(_whole(text, at) for at in others)
+    return None if doubtful or _quoted(text[start:end], shown) else found
+
+
+def _whole(text: str, at: int) -> bool:
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _quoted(said: str, shown: Sequence[str]) -> bool:
+    return any("".join(said.split()) in "".join(one.split()) for one in shown if KEY in one)
+
+
+def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
+    """A broken rating object mended by json-repair, or None where a doubt is left.
+
+    Nothing but punctuation may differ: every letter, digit, sign and point of the object stands in the mended one in the same order, no
+    brace or bracket was opened that was not there, and each entry has its fields once. At the very end one brace and one bracket may have
+    been lacking, so each entry was complete. That leaves trailing commas, single quotes, quotes within a string, a lost end.
+    """
+    openings, last = list(_OPENING.finditer(text)), max(text.rfind("}"), text.rfind("]"))
+    if len(openings) != 1 or len(re.findall(_FIELD.format(KEY), text)) != 1 or _STRUCTURE.search(text, last + 1):
+        return None
+    import json_repair
+
+    source = text[openings[0].start() : last + 1]
+    try:
+        value = json_repair.loads(source)
+    except (ValueError, RecursionError):
+        return None
+    rows = value.get(KEY) if isinstance(value, dict) else None
+    return value if isinstance(rows, list) and _same(source, json.dumps(value, ensure_ascii=False), len(rows)) and not _quoted(source, shown) else None
+
+
+def _same(source: str, mended: str, entries: int) -> bool:
+    """Whether a mended object says what its source said, and as often."""
+    opened = all(source.count(sign) == mended.count(sign) for sign in "{[")
+    closed = all(mended.count(sign) - 1 <= source.count(sign) <= mended.count(sign) for sign in "}]")
+    fields = all(len(re.findall(_FIELD.format(name), source)) == mended.count(f'"{name}": ') for name in ("response", "score"))
+    return _spoken(source) == _spoken(mended) and opened and closed and fields and mended.count('"response": ') == entries
+
+
+def _spoken(text: str) -> str:
+    """What is left of a JSON text without its punctuation; a signed or broken number keeps sign and point."""
+    return re.sub(r"[^\w.+-]", "", text.replace("\\n", "").replace("\n", ""))
+
+
+def unreadable(text: str) -> Literal["refused", "malformed"]:
+    """What an answer is that holds no scores: prose that declines in its first lines, or malformed."""
+    return "refused" if "{" not in text and _REFUSAL.search(text[:300]) else "malformed"

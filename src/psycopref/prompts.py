@@ -12,9 +12,9 @@ from psycopref.models.chat import Message
 from psycopref.settings import Settings
 from psycopref.toml_files import checked, locate
 
-_OPTIONAL = frozenset({"history", "low", "high"})
+_OPTIONAL = frozenset({"history", "low", "high", "form"})
 _PRINCIPLE = frozenset({"title", "definition", "criteria"})
-_TAG = re.compile(r"<(/?)(client|counselor|response)\b", re.IGNORECASE)
+_TAG = re.compile(r"<([\s/\u200b-\u200f\u2060\ufeff]*)(client|counselor|response)\b", re.IGNORECASE)
 
 
 class Prompt(Settings):
@@ -39,7 +39,7 @@ class Prompt(Settings):
     def fill(self, **values: str | int) -> tuple[Message, ...]:
         """The messages with every slot filled.
 
-        RecipeError where a slot has no value, or a value has no slot. Turns before a speech (`history`), the ends of a scale and
+        RecipeError where a slot has no value, or a value has no slot. Turns before a speech (`history`), the ends of a scale, the form of an answer and
         all but one of the three slots that tell a principle may be left out.
         """
         slots = self.slots()
@@ -91,5 +91,5 @@ PromptSetting = Annotated[Prompt, BeforeValidator(_load)]
 
 
 def fence(text: str) -> str:
-    """Client and model text made safe to stand between tags: a tag of ours inside it loses its bracket."""
+    """Client and model text made safe to stand between tags: a tag of ours inside it, spaced or not, loses its bracket."""
     return _TAG.sub(r"‹\1\2", text)

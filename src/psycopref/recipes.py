@@ -42,6 +42,17 @@ class Dataset(Settings):
     rate: Rate | None = None
     pair: Pair | None = None
 
+    @model_validator(mode="after")
+    def _rated(self) -> "Dataset":
+        """What `pair` weighs must be what `rate` asks for: said before a call is paid for."""
+        if self.rate is None or self.pair is None:
+            return self
+        judges = [entry.name for entry in self.rate.everyone]
+        for name in self.pair.judges:
+            if name not in judges:
+                raise ValueError(f"[dataset.pair] judges: {name!r} does not rate in [dataset.rate]{did_you_mean(name, judges)}; there are {judges}")
+        return self
+
 
 class Training(Settings):
     """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).

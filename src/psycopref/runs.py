@@ -16,6 +16,7 @@ from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, load_recipe, resolved
+from psycopref.report import family
 from psycopref.report.page import ReportData, render
 from psycopref.stages.report import Report, curve_points, load_figures
 from psycopref.stages.validate import Validated, read_annotations, write_sheet
@@ -180,7 +181,18 @@ def _content(
         figures=figures,
         titles=_titles(recipe),
         judge=judge.name if judge else "",
+        notes=_notes(recipe),
     )
+
+
+def _notes(recipe: Recipe) -> list[str]:
+    """What the report's head says of judges that rate their own kin."""
+    respond, rate = recipe.dataset.respond, recipe.dataset.rate
+    training = recipe.training if isinstance(recipe, PaperRecipe) else None
+    last = [training.evaluate.judge] if training and training.evaluate.judge else []
+    judges = {entry.name: entry.organisation for entry in (*(rate.everyone if rate else ()), *last)}
+    trained = [stage.base for stage in ((training.start, training.policy) if training else ()) if stage and stage.base]
+    return family.notes(judges, trained, {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())})
 
 
 def _titles(recipe: Recipe) -> dict[str, str]:

@@ -205,3 +205,31 @@ def test_more_than_four_responses_are_counted():
 def test_numbers_in_print():
     assert (number(-0.5, 1), number(None), number(2.0)) == ("\N{MINUS SIGN}0.5", "–", "2.000")
     assert [seconds(value) for value in (0.42, 12.3, 185, 7800)] == ["0.4 s", "12 s", "3 min 05 s", "2 h 10 min"]
+
+
+def test_notes_stand_in_the_head():
+    page = render(content(notes=["The judge <b>x</b> is kin."]))
+    assert page.index("The judge &lt;b&gt;x") < page.index('<nav aria-label="Sections">') and "Note:" not in render(content())
+
+
+def test_dropout_is_shown_where_something_was_lost():
+    rows = [
+        metric("rate.lost", "all", 0.02, 0.01, 0.03, 1120),
+        metric("rate.lost.refused", "all", 0.02, count=1120),
+        metric("rate.lost", "model:fir", 0.0, 0, 0.01, 280),
+    ]
+    crisis = [
+        metric("rate.lost", "topic:Crisis and Safety Concerns", 0.2, 0.1, 0.3, 100),
+        metric("rate.lost.refused", "topic:Crisis and Safety Concerns", 0.2, count=100),
+    ]
+    page = render(content(metrics=[*METRICS, *rows, *crisis]))
+    checked(page)
+    assert "topic: Crisis and Safety Concerns" in page and "refused 20.0 %" in page and "Who was left out" in page
+    assert "Who was left out" not in render(content(metrics=[*METRICS, metric("rate.lost", "all", 0.0, 0, 0.01, 1120)]))
+
+
+def test_ratings_of_several_judges_add_up():
+    twice = [*W.ratings, *(dataclasses.replace(row, rating_id=f"{row.rating_id}-2", judge="second") for row in W.ratings)]
+    page = render(content(ratings=twice, metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))]))
+    assert "unaccounted" not in page and "counted twice" not in page and f"{len(twice):,}" in page
+    assert "7 unaccounted for" in render(content(ratings=twice[:-7], metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))]))

@@ -58,3 +58,40 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     parquet.write(parquet.table(Metric, [metric("a", "b", 1.0)]), tmp_path / "m.parquet")
     with pytest.raises(StoreError, match="columns"):
         parquet.read(Speech, tmp_path / "m.parquet")
+
+
+def test_a_large_file_stays_on_disk_and_reads_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "PART", 7)
+    path, rows = tmp_path / "[s]*.parquet", [speech(n, history=(Turn("client", str(n)),)) for n in range(30)]
+    held = parquet.table(Speech, rows)
+    parquet.write(held, path)
+    monkeypatch.setattr(parquet, "LARGE", 0)
+    lazy = parquet.read(Speech, path)
+    assert len(lazy) == 30 and list(lazy) == rows and lazy.digest == held.digest
+    assert lazy.pick("speech_id", "topic").equals(held.frame.select("speech_id", "topic"))
+    assert [part.height for part in lazy.parts(8)] == [8, 8, 8, 6] and lazy._held is None, "nothing so far needed all of it"
+    assert lazy[29] == rows[29] and list(lazy[3:5]) == rows[3:5] and lazy._held is not None
+    parquet.check(lazy)
+
+
+def test_a_large_file_that_is_cut_off_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.parquet"
+    parquet.write(parquet.table(Speech, [speech(n) for n in range(3000)]), path)
+    monkeypatch.setattr(parquet, "LARGE", 0)
+    lazy, raw = parquet.read(Speech, path), path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 4])
+    with pytest.raises(StoreError, match="run again"):
+        lazy.pick("text")
+
+
+def test_gathered_rows_are_the_sorted_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "PART", 4)
+    rows = [metric("a", str(n), float(n), None, 1.0 if n % 2 else None, n) for n in range(10)]
+    some: parquet.Gather[Metric] = parquet.Gather(Metric)
+    for row in rows:
+        some.add(row)
+    assert list(some.table()) == sorted(rows, key=lambda row: row.metric_id)
+    assert list(parquet.Gather(Speech).table()) == []
+    with pytest.raises(TableError):
+        some.add(Metric("m", "a", 7, 1.0))  # type: ignore[arg-type]
+        some.table()

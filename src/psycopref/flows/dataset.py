@@ -37,7 +37,8 @@ def run(recipe: Dataset, lab: Lab) -> Built:
     paired = lab.do(recipe.pair, named.speeches, answered.responses, rated.ratings)
     failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
     counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
-    return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, [*paired.metrics, *counts])
+    metrics = [*answered.metrics, *rated.metrics, *paired.metrics, *counts]
+    return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, metrics)
 
 
 def _published(speeches: Sequence[Speech], found: Collected, dropped: Sequence[Dropped], failures: Sequence[Failure]) -> Built:

@@ -23,7 +23,7 @@ def run(recipe: JudgesRecipe, lab: Lab) -> Built:
     part = _drawn(built.speeches, recipe.judges.speeches)
     chosen = {speech.speech_id for speech in part}
     responses = [row for row in built.responses if row.speech_id in chosen]
-    old, new = (lab.do(rate.model_copy(update={"judge": judge}), part, responses) for judge in (rate.judge, recipe.judges.new))
+    old, new = (lab.do(rate.model_copy(update={"judge": judge, "judges": ()}), part, responses) for judge in (rate.judge, recipe.judges.new))
     found = lab.do(Compare(instrument=rate.instrument, gap=recipe.judges.gap), responses, old.ratings, new.ratings)
     return built._replace(metrics=[*built.metrics, *found.metrics], failures=[*built.failures, *new.failures])
 

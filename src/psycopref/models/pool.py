@@ -38,8 +38,9 @@ class ModelEntry(Settings):
     seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"` rows in a batch, for
     `kind = "openai-batch"` calls handed in together, say 50,000). `requests_per_minute` and `tokens_per_minute` are what the account
     allows; with `shared` they and `concurrency` hold for all shared models of the same `url` and `key_env` together. `patience` is how
-    many seconds a model may be down before its calls are given up. `system_role = false` is for models that take no system message:
-    its text then opens the first user message.
+    many seconds a model may be down before its calls are given up. `system` replaces the system text of the prompt that asks for a reply;
+    a judge keeps that of its prompt. `system_role = false` is for models that take no system message: its text then opens the first
+    user message.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -49,6 +50,7 @@ class ModelEntry(Settings):
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
+    system: str = ""
     organisation: str = Field(default="", exclude=True)
     size: str = Field(default="", exclude=True)
     url: str = Field(default="", exclude=True)

@@ -20,7 +20,7 @@ class ReportData:
 
     `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(), `figures` inline SVG by name (see
     report.figures.draw), `titles` what each win rate compares ({"winrate": "last policy against hazel"}), `judge` the language
-    model that judged ('' where a reward model did).
+    model that judged ('' where a reward model did), `notes` what the head of the page says first.
     """
 
     title: str
@@ -39,6 +39,7 @@ class ReportData:
     figures: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     judge: str = ""
+    notes: Sequence[str] = ()
 
 
 def render(content: ReportData) -> str:
@@ -67,6 +68,8 @@ def render(content: ReportData) -> str:
             experts=sections.expert_rows(content.metrics),
             cases=cases.pick(content),
             accounts=accounts,
+            lost=sections.lost_rows(found),
+            notes=content.notes,
             others=sections.other_failures(content.failures),
             steps=content.steps,
             calls=content.calls,

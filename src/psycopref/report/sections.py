@@ -180,8 +180,29 @@ def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
         made.append(_account("Responses", None, ("answered", len(content.responses)), asked))
     ratings, unread = frames.judged(content.ratings), _rating_failures(lost)
     if ratings.height and len(content.responses):
-        kept = int(ratings.select(pl.struct("subject_id", "item").n_unique()).item())
-        made.append(_account("Ratings", len(content.responses) * items, ("scored", kept), unread))
+        asked_for = frames.by_slice(content.metrics).get(("ratings.asked", "all"))  # several judges or repeats rate an item more than once
+        kept = ratings.height if asked_for else int(ratings.select(pl.struct("subject_id", "item").n_unique()).item())
+        made.append(_account("Ratings", int(asked_for.value) if asked_for else len(content.responses) * items, ("scored", kept), unread))
+    return made
+
+
+LOST = {"respond.lost": "Responses", "rate.lost": "Ratings"}
+
+
+def lost_rows(found: Found) -> list[dict[str, Any]]:
+    """Drop-out over all, by topic, model and judge, for what lost anything: the share with its interval and the outcomes."""
+    made = []
+    for name, title in LOST.items():
+        whole = found.get((name, "all"))
+        if whole is None or not whole.value:
+            continue
+        outcomes = sorted({field.removeprefix(f"{name}.") for field, _ in found if field.startswith(f"{name}.")})
+        own = [row for (field, _), row in found.items() if field == name]
+        heads = {"all": "all", **{head: head for head in ("topic", "model", "judge")}}
+        for row in sorted(own, key=lambda row: (list(heads).index(row.slice.partition(":")[0]), -row.value, row.slice)):
+            parts = [(outcome, found.get((f"{name}.{outcome}", row.slice))) for outcome in outcomes]
+            why = ", ".join(f"{outcome} {100 * one.value:.1f} %" for outcome, one in parts if one)
+            made.append({"what": title, "place": row.slice.replace(":", ": ", 1), "row": row, "why": why})
     return made
 
 

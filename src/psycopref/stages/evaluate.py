@@ -88,6 +88,11 @@ class Evaluate(Stage):
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
 
+    @classmethod
+    def version(cls) -> int:
+        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read."""
+        return 2
+
     def run(
         self,
         lab: Lab,

@@ -1,22 +1,31 @@
-"""Ratings to preferences: every clear gap, or best against worst; all of it columnar."""
+"""Ratings to preferences: every clear gap, or best against worst; all of it columnar, and no text is read."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from functools import reduce
+from itertools import combinations
+from operator import add
+from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
 from pydantic import Field, model_validator
 
+from psycopref.errors import RecipeError
 from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
 from psycopref.settings import Stage
+from psycopref.stats.agreement import cohen_kappa
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, metric
+from psycopref.toml_files import did_you_mean
+from psycopref.topic_list import TopicsSetting
 
 Rule = Literal["every", "best_worst"]
+Factor = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(gt=0)]
 
 
 class Paired(NamedTuple):
-    """`preferences` of every split; `measure`, all test pairs with any gap; responses left out for lack of a rating; counts."""
+    """`preferences` of every split; `measure`, all test pairs with any gap; responses left out for lack of a rating; counts and agreement."""
 
     preferences: Sequence[Preference]
     measure: Sequence[Preference]
@@ -27,8 +36,11 @@ class Paired(NamedTuple):
 class Pair(Stage):
     """Paper, section 3.2: in train (and dev) every pair whose overall scores differ by `gap` points, in test best against worst.
 
-    The overall score is the weighted mean over the items of the `instrument`, or the score of the one `item`; a response that
-    lacks one is left out with a Failure row. `measure_gap` is the least gap of the wider test set (greater than 0).
+    The overall score is the weighted mean over the items of the `instrument`, or the score of the one `item`. `topic_weights` multiplies
+    items' weights for speeches of a topic of `topics` (the shipped list), coarse or fine, a fine one before its coarse one:
+    {"Crisis and Safety Concerns": {"safety": 2.0}}. An item's score is the mean over the judges, weighted by `judges` (every judge
+    there is, alike, where it names none), and over repeats. A response that lacks an item of a judge is left out with a Failure row.
+    `measure_gap` is the least gap of the wider test set (greater than 0).
     """
 
     instrument: InstrumentSetting | None = None
@@ -37,75 +49,143 @@ class Pair(Stage):
     test: Rule = "best_worst"
     gap: float = Field(default=1.0, gt=0)
     measure_gap: float = Field(default=1e-6, gt=0)
+    judges: dict[str, Weight] = Field(default_factory=dict)
+    topic_weights: dict[str, dict[str, Factor]] = Field(default_factory=dict)
+    topics: TopicsSetting | None = None
+
+    @classmethod
+    def version(cls) -> int:
+        """2: agreement between judges among the metrics; a response needs the ratings of every judge."""
+        return 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, values: Any) -> Any:
+        """Topics are looked up in a list, so the list belongs to the settings wherever one is looked up."""
+        return {"topics": "topics", **values} if isinstance(values, dict) and values.get("topic_weights") else values
 
     @model_validator(mode="after")
     def _scored(self) -> "Pair":
         if (self.instrument is None) == (not self.item):
             raise ValueError('give either `instrument` or `item`: the ratings that decide (item = "reward" for those of a reward model)')
+        if self.topics:
+            groups = [group.name for group in self.topics.coarse]
+            for topic, factors in self.topic_weights.items():
+                _known("topic_weights", "topic", [topic], [*groups, *self.topics.fine_names()])
+                _known(f"topic_weights of {topic!r}", "item", list(factors), list(self._weights()))
+            for topic in self.topics.fine_names():
+                if not sum(self._weights(topic).values()):
+                    raise ValueError(f"topic_weights: no item has a weight above 0 for the topic {topic!r}")
         return self
+
+    def _weights(self, topic: str = "") -> dict[str, float]:
+        """The weight of each item for speeches of a fine topic."""
+        weights = {item.name: item.weight for item in self.instrument.items} if self.instrument else {self.item: 1.0}
+        own = {} if not topic or not self.topics else self.topic_weights.get(self.topics.coarse_of(topic), {}) | self.topic_weights.get(topic, {})
+        return {name: weight * own.get(name, 1.0) for name, weight in weights.items()}
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], ratings: Sequence[Rating]) -> Paired:
         """Speeches with splits, their responses and ratings to preferences."""
-        overall, failures = self._overall(responses, ratings)
-        scored = overall.join(table(Speech, speeches).frame.select("speech_id", "split"), on="speech_id", how="inner")
+        judges = self._judges(table(Rating, ratings))
+        rated = self._rated(table(Speech, speeches), table(Response, responses), table(Rating, ratings), judges)
+        scored = rated.filter(pl.col("overall").is_not_null() & pl.col("split").is_not_null()).sort("response_id").with_row_index("row")
         is_test = pl.col("split") == "test"
-        every = _pairs(scored)
-        best = _pairs(_ends(scored))
-        rows = [self._rule(every, best, self.train).filter(~is_test), self._rule(every, best, self.test).filter(is_test)]
-        preferences = _rows(pl.concat(rows).filter(pl.col("gap") >= self.gap - 1e-9))
-        measure = _rows(every.filter(is_test & (pl.col("gap") >= self.measure_gap)))
-        return Paired(preferences, measure, failures, [*_counts(preferences), metric("pairs", "test_all", len(measure), count=len(measure))])
+        train, test = scored.filter(~is_test), scored.filter(is_test)
+        every = _pairs(test)
+        wanted = [_pairs(train if self.train == "every" else _ends(train)), every if self.test == "every" else _pairs(_ends(test))]
+        preferences = _rows(scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9))
+        measure = _rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
+        failures = _lacking(rated.filter(pl.col("overall").is_null()))
+        counts = [*_counts(preferences), metric("pairs", "test_all", len(measure), count=len(measure))]
+        return Paired(preferences, measure, failures, counts + self._agreement(rated, list(judges)))
 
-    def _rule(self, every: pl.DataFrame, best: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-        return every if rule == "every" else best
+    def _judges(self, ratings: Table[Rating]) -> dict[str, float]:
+        """The judges that decide, each with its weight; RecipeError where one of them rated nothing."""
+        query = ratings.lazy().filter(pl.col("item").is_in(list(self._weights()))).select(pl.col("judge").unique())
+        found = ratings.collected(query)["judge"].sort().to_list()
+        if found and self.judges:
+            try:
+                _known("[pair] judges", "judge", list(self.judges), found)
+            except ValueError as error:
+                raise RecipeError(str(error)) from None
+        return self.judges or dict.fromkeys(found or [""], 1.0)
 
-    def _overall(self, responses: Sequence[Response], ratings: Sequence[Rating]) -> tuple[pl.DataFrame, Sequence[Failure]]:
-        names = [(self.item, 1.0)] if self.instrument is None else [(item.name, item.weight) for item in self.instrument.items]
-        weights = pl.DataFrame(names, schema={"item": pl.String, "weight": pl.Float64}, orient="row")
-        scores = (
-            table(Rating, ratings)
-            .frame.join(weights, on="item", how="inner")
-            .group_by("subject_id")
-            .agg(overall=(pl.col("score") * pl.col("weight")).sum() / pl.col("weight").sum(), items=pl.col("item").n_unique())
-        )
-        joined = table(Response, responses).frame.join(scores, left_on="response_id", right_on="subject_id", how="left")
-        whole = pl.col("items").fill_null(0) == len(names)
-        lacking = (
-            joined.filter(~whole)
-            .select(
-                failure_id=pl.format("failure-unrated-{}", "response_id"), subject_id=pl.col("response_id"), reason=pl.lit("unrated: pair"), call_id=pl.lit("")
-            )
-            .sort("failure_id")
-        )
-        return joined.filter(whole).select("response_id", "speech_id", "overall"), Table(Failure, lacking)
+    def _rated(self, speeches: Table[Speech], responses: Table[Response], ratings: Table[Rating], judges: dict[str, float]) -> pl.DataFrame:
+        """Every response with the number and split of its speech, each judge's score on each item (null where there is none), and `overall`."""
+        items, share = list(self._weights()), sum(judges.values())
+        cells = {_cell(item, judge): (pl.col("item") == item) & (pl.col("judge") == judge) for item in items for judge in judges}
+        means = [pl.when(this).then(pl.col("score")).mean().alias(cell) for cell, this in cells.items()]
+        scores = ratings.collected(ratings.lazy().select("subject_id", "item", "judge", "score").group_by("subject_id").agg(means))
+        people = speeches.pick("speech_id", "split", "topic").with_row_index("speech")
+        both = responses.pick("response_id", "speech_id").join(scores, left_on="response_id", right_on="subject_id", how="left")
+        joined = both.join(people, on="speech_id", how="left")
+        by_judge = {item: [pl.col(_cell(item, judge)) * weight for judge, weight in judges.items()] for item in items}
+        weighted = [reduce(add, by_judge[item]) / share * self._weight(item) for item in items]  # `+` keeps a null: no score is no score
+        return joined.with_columns(overall=reduce(add, weighted) / reduce(add, map(self._weight, items)))
+
+    def _weight(self, item: str) -> pl.Expr:
+        usual = self._weights()[item]
+        special = {topic: self._weights(topic)[item] for topic in (self.topics.fine_names() if self.topics else ())}
+        return pl.col("topic").replace_strict(special, default=usual, return_dtype=pl.Float64) if special else pl.lit(usual)
+
+    def _agreement(self, rated: pl.DataFrame, judges: list[str]) -> list[Metric]:
+        """For any two judges: quadratically weighted kappa and mean difference by item, Spearman's correlation of the mean over items.
+
+        Over the responses that both rated on all items. No intervals: with the thousands of responses of a dataset they are narrow.
+        """
+        out, items = [], list(self._weights())
+        for one, two in combinations(judges, 2):
+            both = rated.drop_nulls([_cell(item, judge) for item in items for judge in (one, two)])
+            if not both.height:
+                continue
+            pair, mean = f"{one} & {two}", [reduce(add, [pl.col(_cell(item, judge)) for item in items]) for judge in (one, two)]
+            out.append(metric("judges.spearman", pair, both.select(pl.corr(*mean, method="spearman")).item(), count=both.height))
+            for item in items if self.instrument else ():
+                first, second = (both[_cell(item, judge)] for judge in (one, two))
+                out.append(metric("judges.kappa", f"{item}: {pair}", cohen_kappa(first, second, "quadratic"), count=both.height))
+                out.append(metric("judges.difference", f"{item}: {pair}", float((first - second).mean()), count=both.height))  # type: ignore[arg-type]
+        return [row for row in out if row.value == row.value]
+
+
+def _cell(item: str, judge: str) -> str:
+    return f"score: {item}: {judge}"
+
+
+def _known(where: str, kind: str, names: list[str], known: list[str]) -> None:
+    """ValueError at the first name that is not known."""
+    for name in names:
+        if name not in known:
+            close = did_you_mean(name, known)
+            raise ValueError(f"{where}: no {kind} {name!r}{close}" + ("" if close and len(known) > 12 else f"; there are {known}"))
 
 
 def _ends(scored: pl.DataFrame) -> pl.DataFrame:
-    """The best and the worst response of each speech; equal scores are settled by id."""
-    ranked = scored.sort("speech_id", "overall", "response_id")
-    return (
-        pl.concat([ranked.group_by("speech_id", maintain_order=True).first(), ranked.group_by("speech_id", maintain_order=True).last()])
-        .unique("response_id")
-        .select(scored.columns)
-    )
+    """The best and the worst response of each speech; equal scores are settled by id (rows are in the order of ids)."""
+    ranked = scored.select("row", "speech", "overall").sort("speech", "overall", "row")
+    last = pl.col("speech") != pl.col("speech").shift(-1)
+    first = pl.col("speech") != pl.col("speech").shift(1)
+    return ranked.filter(first.fill_null(True) | last.fill_null(True))
 
 
 def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
-    """All ordered pairs of one speech with a positive gap."""
-    both = scored.join(scored.select("speech_id", other="response_id", low="overall"), on="speech_id")
-    return both.with_columns(gap=(pl.col("overall") - pl.col("low")).round(9)).filter(pl.col("gap") > 0)
+    """All ordered pairs of one speech with a positive gap, as row numbers."""
+    one, two = scored.select("speech", "row", "overall"), scored.select("speech", other="row", low="overall")
+    gap = (pl.col("overall") - pl.col("low")).round(9)
+    return one.lazy().join(two.lazy(), on="speech").select("row", "other", gap=gap).filter(pl.col("gap") > 0).collect()
 
 
-def _rows(pairs: pl.DataFrame) -> Table[Preference]:
-    made = pairs.select(
-        preference_id=pl.format("preference-{}-{}", pl.col("response_id").str.slice(9), pl.col("other").str.slice(9)),
-        speech_id="speech_id",
-        chosen_id="response_id",
-        rejected_id="other",
-        gap="gap",
-        split="split",
-    )
-    return Table(Preference, made.sort("preference_id"))
+def _rows(scored: pl.DataFrame, pairs: pl.DataFrame) -> Table[Preference]:
+    chosen, rejected = (scored["response_id"].gather(pairs[side]) for side in ("row", "other"))
+    made = pl.DataFrame({"speech_id": scored["speech_id"].gather(pairs["row"]), "chosen_id": chosen, "rejected_id": rejected, "gap": pairs["gap"]})
+    key = pl.format("preference-{}-{}", pl.col("chosen_id").str.slice(9), pl.col("rejected_id").str.slice(9))
+    whole = made.with_columns(preference_id=key, split=scored["split"].gather(pairs["row"]))
+    return Table(Preference, whole.select("preference_id", "speech_id", "chosen_id", "rejected_id", "gap", "split").sort("preference_id"))
+
+
+def _lacking(unrated: pl.DataFrame) -> Table[Failure]:
+    key = pl.format("failure-unrated-{}", "response_id")
+    rows = unrated.select(failure_id=key, subject_id="response_id", reason=pl.lit("unrated: pair"), call_id=pl.lit(""))
+    return Table(Failure, rows.sort("failure_id"))
 
 
 def _counts(preferences: Table[Preference]) -> list[Metric]:

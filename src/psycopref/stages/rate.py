@@ -1,88 +1,144 @@
-"""Responses to ratings: a judge scores the responses to one speech together, one call per item of the instrument."""
+"""Responses to ratings: judges score the responses to one speech together, one call per item of the instrument or one for all."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field
+import polars as pl
+from pydantic import Field, model_validator
 
+from psycopref.columns import coarse_column
 from psycopref.instruments import InstrumentSetting, Item
-from psycopref.judging import rating_ask, read_ratings
+from psycopref.judging import rating_ask, read_all_ratings, read_ratings, unreadable
 from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import EntrySetting
+from psycopref.models.pool import EntrySetting, ModelEntry
 from psycopref.prompts import PromptSetting, load_prompt
 from psycopref.settings import Stage
+from psycopref.stats.dropout import dropout
+from psycopref.stats.position import Positions
 from psycopref.store.keys import digest
-from psycopref.tables import Failure, Rating, Response, Speech, content_id
+from psycopref.store.parquet import Gather, Table, table
+from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, metric
 
 
 class Rated(NamedTuple):
-    """For every response and item exactly one row: a rating or a failure."""
+    """For every response, item, judge and repeat exactly one row: a rating or a failure. Metrics: drop-out and position bias."""
 
     ratings: Sequence[Rating]
     failures: Sequence[Failure]
+    metrics: Sequence[Metric]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
+    """What one call rates."""
+
     speech: Speech
     responses: tuple[Response, ...]
-    item: Item
+    items: tuple[Item, ...]
+    judge: ModelEntry
+    repeat: int = 0
+
+
+@dataclass
+class _Kept:
+    ratings: Gather[Rating] = field(default_factory=lambda: Gather(Rating))
+    failures: Gather[Failure] = field(default_factory=lambda: Gather(Failure))
+    positions: dict[str, Positions] = field(default_factory=dict)  # by judge
+    places: dict[str, int] = field(default_factory=dict)  # a number for each speech
+
+
+def _prompt_of(data: dict[str, Any]) -> Any:
+    return load_prompt("rate_all" if data.get("per_call") == "all" else "rate")
 
 
 class Rate(Stage):
-    """One call per item rates up to `responses_per_call` responses to one speech (paper, section 3.2: 4 per call, 1 to 5).
+    """One call rates up to `responses_per_call` responses to one speech on one item (paper, section 3.2: 4 per call, 1 to 5).
 
-    A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is final.
+    With `per_call = "all"` one call rates them on all items (a seventh of the calls; give the judge the `max_tokens` for it). `judges` are further
+    judges who rate the same. `repeats` rates everything so many times, each time in another order; ratings of repeats are rows of
+    their own. A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is final.
     """
 
     instrument: InstrumentSetting
     judge: EntrySetting
-    prompt: PromptSetting = Field(default_factory=lambda: load_prompt("rate"))
+    judges: tuple[EntrySetting, ...] = ()
+    per_call: Literal["item", "all"] = "item"
+    prompt: PromptSetting = Field(default_factory=_prompt_of)
     responses_per_call: int = Field(default=4, ge=1)
     attempts: int = Field(default=2, ge=1)
+    repeats: int = Field(default=1, ge=1)
+
+    @classmethod
+    def version(cls) -> int:
+        """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a response are no answer."""
+        return 2
+
+    @model_validator(mode="after")
+    def _different(self) -> "Rate":
+        names = [entry.name for entry in self.everyone]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"judges need different names; more than once: {twice}")
+        return self
+
+    @property
+    def everyone(self) -> tuple[ModelEntry, ...]:
+        """All judges."""
+        return (self.judge, *self.judges)
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response]) -> Rated:
-        """Speeches and responses to ratings and failures, in a fixed order."""
-        ratings: list[Rating] = []
-        failures: list[Failure] = []
-        jobs = self.jobs(speeches, responses)
-        with lab.progress.track("rate", len(jobs)) as tick:
+        """Speeches and responses to ratings and failures, in the order of their ids."""
+        people, answers = table(Speech, speeches), table(Response, responses)
+        places = {key: at for at, key in enumerate(people.pick("speech_id")["speech_id"])}
+        kept = _Kept(positions={judge.name: Positions(len(places), self.responses_per_call) for judge in self.everyone}, places=places)
+        calls = self._calls(answers, places)
+        with lab.progress.track("rate", calls) as tick:
+            jobs: Iterator[Job] | list[Job] = self.jobs(people, answers)
             for attempt in range(self.attempts):
-                again: list[_Job] = []
+                again: list[Job] = []
                 for job, ask, reply in self._asked(lab, jobs, attempt):
-                    outcome = self._read(job, ask, reply, ratings)
-                    if outcome in ("malformed", "truncated") and attempt + 1 < self.attempts:
+                    outcome = self._read(job, ask, reply, kept)
+                    if outcome != "ok" and reply.outcome in ("ok", "truncated") and attempt + 1 < self.attempts:
                         again.append(job)
                         continue
                     if outcome != "ok":
-                        failures.extend(_failure(job, response, outcome, reply) for response in job.responses)
+                        self._lost(job, outcome, reply, kept)
                     tick()
                 jobs = again
-        return Rated(sorted(ratings, key=lambda r: r.rating_id), sorted(failures, key=lambda f: f.failure_id))
+        ratings, failures = kept.ratings.table(), kept.failures.table()
+        return Rated(ratings, failures, [*self._dropout(people, answers, failures, ratings), *_bias(kept.positions)])
 
-    def jobs(self, speeches: Sequence[Speech], responses: Sequence[Response]) -> list[_Job]:
-        """What is asked: per speech its responses in an order made from their ids (never the pool's), item by item."""
-        by_speech: dict[str, list[Response]] = {}
-        for response in responses:
-            by_speech.setdefault(response.speech_id, []).append(response)
-        out: list[_Job] = []
-        for speech in speeches:
-            mixed = sorted(by_speech.get(speech.speech_id, []), key=lambda r: digest([speech.speech_id, r.response_id]))
-            for start in range(0, len(mixed), self.responses_per_call):
-                part = tuple(mixed[start : start + self.responses_per_call])
-                out.extend(_Job(speech, part, item) for item in self.instrument.items)
-        return out
+    def _calls(self, answers: Table[Response], places: dict[str, int]) -> int:
+        sizes = answers.pick("speech_id").filter(pl.col("speech_id").is_in(list(places))).group_by("speech_id").len()["len"]
+        parts = int(((sizes + self.responses_per_call - 1) // self.responses_per_call).sum())
+        return parts * self.repeats * len(self.everyone) * (1 if self.per_call == "all" else len(self.instrument.items))
 
-    def ask(self, job: _Job, attempt: int = 0) -> Ask:
+    def jobs(self, speeches: Sequence[Speech], responses: Sequence[Response]) -> Iterator[Job]:
+        """What is asked: per speech its responses in an order made from their ids (never the pool's), afresh for each repeat, item by item.
+
+        The calls of one speech and repeat that differ only in the item follow one another and share their order, so that prompts share prefixes.
+        """
+        answers = table(Response, responses)
+        items = [self.instrument.items] if self.per_call == "all" else [(item,) for item in self.instrument.items]
+        for speech, given in _grouped(table(Speech, speeches), answers):
+            for repeat in range(self.repeats):
+                salt = [repeat] if repeat else []
+                mixed = sorted(given, key=lambda r: digest([speech.speech_id, r.response_id, *salt]))  # noqa: B023 - used at once
+                for start in range(0, len(mixed), self.responses_per_call):
+                    part = tuple(mixed[start : start + self.responses_per_call])
+                    yield from (Job(speech, part, some, judge, repeat) for judge in self.everyone for some in items)
+
+    def ask(self, job: Job, attempt: int = 0) -> Ask:
         """The request of one job."""
         texts = [response.text for response in job.responses]
-        return rating_ask(self.prompt, self.instrument, job.item, self.judge, job.speech, texts, attempt)
+        item = None if self.per_call == "all" else job.items[0]
+        return rating_ask(self.prompt, self.instrument, item, job.judge, job.speech, texts, attempt, job.repeat)
 
-    def _asked(self, lab: Lab, jobs: Sequence[_Job], attempt: int) -> Iterator[tuple[_Job, Ask, Reply]]:
+    def _asked(self, lab: Lab, jobs: Iterator[Job] | list[Job], attempt: int) -> Iterator[tuple[Job, Ask, Reply]]:
         """Each job with its reply; jobs with the same words (two models that refuse alike, say) are one call and share it."""
-        waiting: dict[str, list[_Job]] = {}
+        waiting: dict[str, list[Job]] = {}
 
         def asks() -> Iterator[Ask]:
             for job in jobs:
@@ -92,22 +148,71 @@ class Rate(Stage):
                 if len(same) == 1:
                     yield ask
 
-        for ask, reply in lab.ask(asks(), [self.judge]):
+        for ask, reply in lab.ask(asks(), self.everyone):
             for job in waiting.pop(ask.call_id):
                 yield job, ask, reply
 
-    def _read(self, job: _Job, ask: Ask, reply: Reply, ratings: list[Rating]) -> str:
+    def _read(self, job: Job, ask: Ask, reply: Reply, kept: _Kept) -> str:
         if reply.outcome != "ok":
             return reply.outcome
-        scores = read_ratings(reply.text, len(job.responses), self.instrument)
-        if scores is None:
-            return "malformed"
-        for response, score in zip(job.responses, scores, strict=True):
-            key = content_id("rating", response.response_id, job.item.name, ask.model)
-            ratings.append(Rating(key, response.response_id, job.item.name, ask.model, float(score.score), score.rationale, reply.call_id))
+        texts = [response.text for response in job.responses]
+        if self.per_call == "all":
+            by_item = read_all_ratings(reply.text, len(texts), self.instrument, texts)
+        else:
+            scores = read_ratings(reply.text, len(texts), self.instrument, texts)
+            by_item = None if scores is None else [{job.items[0].name: score} for score in scores]
+        if by_item is None:
+            return unreadable(reply.text)
+        salt = [job.repeat] if job.repeat else []
+        for response, own in zip(job.responses, by_item, strict=True):
+            for name, score in own.items():
+                key = content_id("rating", response.response_id, name, ask.model, *salt)
+                kept.ratings.add(Rating(key, response.response_id, name, ask.model, float(score.score), score.rationale, reply.call_id))
+        for item in job.items:
+            kept.positions[ask.model].add(kept.places[job.speech.speech_id], [own[item.name].score for own in by_item])
         return "ok"
 
+    def _lost(self, job: Job, outcome: str, reply: Reply, kept: _Kept) -> None:
+        for response in job.responses:
+            for item in job.items:
+                key = content_id("failure", response.response_id, item.name, job.judge.name, job.repeat)
+                kept.failures.add(Failure(key, response.response_id, f"{outcome}: rate {item.name}", reply.call_id))
 
-def _failure(job: _Job, response: Response, outcome: str, reply: Reply) -> Failure:
-    key = content_id("failure", response.response_id, job.item.name)
-    return Failure(key, response.response_id, f"{outcome}: rate {job.item.name}", reply.call_id)
+    def _dropout(self, people: Table[Speech], answers: Table[Response], failures: Table[Failure], ratings: Table[Rating]) -> list[Metric]:
+        """Ratings asked for, and the share that was lost: over all, by topic, by responder, by judge."""
+        each = len(self.instrument.items) * self.repeats
+        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse_column())
+        rows = answers.pick("response_id", "speech_id", "model").join(topics, on="speech_id").rename({"speech_id": "cluster"})
+        lost = failures.pick("subject_id", "reason").select("subject_id", outcome=pl.col("reason").str.split(": ").list.first())
+        outcomes = lost["outcome"].unique().to_list()
+        counts = lost.group_by("subject_id").agg([(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes])
+        asked = pl.lit(each * len(self.everyone)).alias("asked")
+        whole = rows.join(counts, left_on="response_id", right_on="subject_id", how="left").with_columns(asked, pl.col(outcomes).fill_null(0))
+        rated = dict(ratings.pick("judge").group_by("judge").len().iter_rows())
+        total, judged = each * whole.height, {judge.name: rated.get(judge.name, 0) for judge in self.everyone}
+        by_judge = [metric("rate.lost", f"judge:{name}", 1 - count / total, count=total) for name, count in judged.items() if total]
+        wanted = total * len(self.everyone)
+        return [metric("ratings.asked", "all", wanted, count=wanted), *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}), *by_judge]
+
+
+def _grouped(speeches: Table[Speech], answers: Table[Response]) -> Iterator[tuple[Speech, list[Response]]]:
+    """Each speech with its responses; only those of a thousand speeches are objects at once."""
+    rows = dict(answers.pick("speech_id").with_row_index().group_by("speech_id").agg("index").iter_rows())
+    for part in speeches.parts(1000):
+        people = Table(Speech, part)
+        at = [row for key in part["speech_id"] for row in rows.get(key, ())]
+        own: dict[str, list[Response]] = {}
+        for response in Table(Response, answers.frame[at]):
+            own.setdefault(response.speech_id, []).append(response)
+        yield from ((speech, own.get(speech.speech_id, [])) for speech in people)
+
+
+def _bias(positions: dict[str, Positions]) -> list[Metric]:
+    """`position.score`, the mean score by the place at which a response was shown, and `position.effect`, the difference to its call's mean."""
+    out = []
+    for judge, one in positions.items():
+        for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
+            for place, (value, low, high, count) in enumerate(found, 1):
+                first, last = (None if end is None else round(end, 9) for end in (low, high))  # last digits of sums differ between machines
+                out.append(metric(name, f"{place}: {judge}", round(value, 9), first, last, count))
+    return out

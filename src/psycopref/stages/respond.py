@@ -1,87 +1,133 @@
 """Speeches and a pool to responses: for each speech some models are drawn and each answers once."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+import polars as pl
+from pydantic import Field, model_validator
 
+from psycopref.columns import coarse_column
 from psycopref.errors import ModelError
 from psycopref.judging import history_text
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Reply
+from psycopref.models.chat import Ask, Message, Reply
 from psycopref.models.pool import ModelEntry, PoolSetting, recorded_ids
 from psycopref.prompts import Prompt, PromptSetting, fence, load_prompt
 from psycopref.settings import Stage
+from psycopref.stats.dropout import dropout
 from psycopref.store.keys import digest
-from psycopref.tables import Failure, Response, Speech, content_id
+from psycopref.store.parquet import Gather, Table, table
+from psycopref.tables import Failure, Metric, Response, Speech, content_id
+
+Count = Annotated[int, Field(ge=1)]
 
 
 class Responded(NamedTuple):
-    """One row for every answer asked for: a response or a failure."""
+    """One row for every answer asked for: a response or a failure. Metrics: drop-out by topic and model."""
 
     responses: Sequence[Response]
     failures: Sequence[Failure]
+    metrics: Sequence[Metric]
 
 
-def respond_ask(prompt: Prompt, entry: ModelEntry, speech: Speech) -> Ask:
-    """The request for one model's answer to one speech."""
-    return Ask(entry.name, prompt.fill(history=history_text(speech), speech=fence(speech.text)), entry.temperature, entry.max_tokens)
+def respond_ask(prompt: Prompt, entry: ModelEntry, speech: Speech, words: int = 0) -> Ask:
+    """The request for one model's answer to one speech, of about so many words where a number is given.
+
+    The entry's own `system` text takes the place of the prompt's.
+    """
+    messages = prompt.fill(history=history_text(speech), speech=fence(speech.text))
+    if entry.system:
+        messages = (Message("system", entry.system), *(one for one in messages if one.role != "system"))
+    if words:
+        messages = (*messages[:-1], Message("user", f"{messages[-1].content}\n\nUse about {words} words."))
+    return Ask(entry.name, messages, entry.temperature, entry.max_tokens)
 
 
 class Respond(Stage):
     """`per_speech` models answer each speech, drawn by a hash of speech and model (paper, section 3.2: 4 of 20).
 
+    The draw is rendezvous hashing: a model more takes a speech only where it is drawn itself, a speech more changes no other's draw.
     A recorded model is offered only where an answer of it was recorded. With `include_given`, answers that came with
     the source (a therapist's own) stand in the draw like any model. A speech that no model was recorded for is an error,
-    or with `unrecorded = "skip"` has no response.
+    or with `unrecorded = "skip"` has no response. `words` asks for a length: a number, or [low, high] for one that is drawn by a
+    hash of the speech, in steps of ten, the same for all models that answer it.
     """
 
     pool: PoolSetting
     per_speech: int = Field(default=4, ge=1)
     prompt: PromptSetting = Field(default_factory=lambda: load_prompt("respond"))
+    words: Count | tuple[Count, Count] | None = None
     include_given: bool = False
     unrecorded: Literal["error", "skip"] = "error"
     seed: int = 0
+
+    @classmethod
+    def version(cls) -> int:
+        """2: metrics; tags with a space in them are neutralised too."""
+        return 2
+
+    @model_validator(mode="after")
+    def _range(self) -> "Respond":
+        if isinstance(self.words, tuple) and self.words[0] > self.words[1]:
+            raise ValueError(f"`words` is a number or [low, high], the lower first; found {list(self.words)}")
+        return self
 
     def run(self, lab: Lab, speeches: Sequence[Speech], given: Sequence[Response]) -> Responded:
         """Speeches and source answers to responses and failures; ModelError where a speech has no model to answer it."""
         own: dict[str, list[Response]] = {}
         for row in given if self.include_given else ():
             own.setdefault(row.speech_id, []).append(row)
-        kept: list[Response] = []
-        asked: dict[str, str] = {}
-        failures: list[Failure] = []
-        asks = self._asks(speeches, own, kept, asked)
+        kept, failures, asked = Gather(Response), Gather(Failure), dict[str, list[str]]()
+        lost: list[tuple[str, str, str]] = []
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
-            for ask, reply in lab.ask(asks, self.pool.models):
-                made = _row(asked[ask.call_id], ask, reply)
-                if isinstance(made, Response):
-                    kept.append(made)
-                else:
-                    failures.append(made)
-                tick()
-        return Responded(sorted(kept, key=lambda r: r.response_id), sorted(failures, key=lambda f: f.failure_id))
+            for ask, reply in lab.ask(self._asks(speeches, own, kept, asked), self.pool.models):
+                for speech_id in asked.pop(ask.call_id):
+                    made = _row(speech_id, ask, reply)
+                    if isinstance(made, Response):
+                        kept.add(made)
+                    else:
+                        failures.add(made)
+                        lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
+                    tick()
+        responses = kept.table()
+        return Responded(responses, failures.table(), _dropout(table(Speech, speeches), responses, lost))
 
-    def _asks(self, speeches: Sequence[Speech], own: dict[str, list[Response]], kept: list[Response], asked: dict[str, str]) -> Iterator[Ask]:
+    def _asks(self, speeches: Sequence[Speech], own: dict[str, list[Response]], kept: Gather[Response], asked: dict[str, list[str]]) -> Iterator[Ask]:
         for speech in speeches:
-            offered: list[Ask | Response] = [*self._offered(speech), *own.get(speech.speech_id, [])]
-            if not offered and self.unrecorded == "skip":
-                continue
-            if not offered:
+            drawn = self._drawn(speech, own.get(speech.speech_id, []))
+            if not drawn and self.unrecorded == "error":
                 raise ModelError(
                     f"respond: no model of pool {self.pool.name!r} can answer speech {speech.speech_id}: nothing was recorded for it; use a live pool"
                 )
-            offered.sort(key=lambda one: digest([self.seed, speech.speech_id, one.model]))
-            for one in offered[: self.per_speech]:
+            for one in drawn:
                 if isinstance(one, Response):
-                    kept.append(one)
-                else:
-                    asked[one.call_id] = speech.speech_id
+                    kept.add(one)
+                    continue
+                same = asked.setdefault(one.call_id, [])  # speeches with the same words are one call and share its reply
+                same.append(speech.speech_id)
+                if len(same) == 1:
                     yield one
 
-    def _offered(self, speech: Speech) -> list[Ask]:
-        asks = [(entry, respond_ask(self.prompt, entry, speech)) for entry in self.pool.models]
-        return [ask for entry, ask in asks if entry.kind != "recorded" or ask.call_id in recorded_ids(entry)]
+    def _drawn(self, speech: Speech, own: Sequence[Response]) -> list[Ask | Response]:
+        """The `per_speech` offers with the lowest hashes of speech and model."""
+        offers: list[tuple[str, ModelEntry | Response]] = [(entry.name, entry) for entry in self.pool.models]
+        offers += [(row.model, row) for row in own]
+        drawn: list[Ask | Response] = []
+        for _, offer in sorted(offers, key=lambda one: digest([self.seed, speech.speech_id, one[0]])):
+            if len(drawn) == self.per_speech:
+                break
+            made = offer if isinstance(offer, Response) else respond_ask(self.prompt, offer, speech, self.target(speech))
+            if not isinstance(made, Ask) or not isinstance(offer, ModelEntry) or offer.kind != "recorded" or made.call_id in recorded_ids(offer):
+                drawn.append(made)
+        return drawn
+
+    def target(self, speech: Speech) -> int:
+        """How many words are asked for; 0 where nothing is said of length."""
+        if not isinstance(self.words, tuple):
+            return self.words or 0
+        low, high = self.words
+        steps = (high - low) // 10 + 1
+        return low + 10 * (int(digest(["words", self.seed, speech.speech_id])[:12], 16) % steps)
 
 
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
@@ -90,3 +136,14 @@ def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
         return Response(content_id("response", speech_id, ask.model, text), speech_id, ask.model, text, ask.draw, reply.call_id)
     reason = reply.outcome if reply.outcome != "ok" else "empty"
     return Failure(content_id("failure", speech_id, ask.call_id), speech_id, f"{reason}: respond", reply.call_id)
+
+
+def _dropout(speeches: Table[Speech], responses: Table[Response], lost: list[tuple[str, str, str]]) -> list[Metric]:
+    """Answers asked for and the share that was lost: over all, by topic, by model. What came with the source was not asked for."""
+    columns = {"speech_id": pl.String, "model": pl.String, "outcome": pl.String}
+    got = responses.frame.filter(pl.col("call_id") != "").select("speech_id", "model", outcome=pl.lit(""))
+    rows = pl.concat([got, pl.DataFrame(lost, schema=columns, orient="row")])
+    outcomes = sorted({row[2] for row in lost})
+    whole = rows.join(speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column()), on="speech_id")
+    counted = whole.select("topic", "model", cluster="speech_id", asked=pl.lit(1), **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes})
+    return dropout("respond.lost", counted, outcomes, {"topic": "topic", "model": "model"})

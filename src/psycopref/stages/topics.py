@@ -48,6 +48,11 @@ class Topics(Stage):
     dev_share: float = Field(default=0.1, ge=0, le=1)
     gold_share: float = Field(default=0.0, ge=0, le=1)
 
+    @classmethod
+    def version(cls) -> int:
+        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read."""
+        return 2
+
     @model_validator(mode="after")
     def _asked(self) -> "Topics":
         if self.labeller == "judge" and self.judge is None:

@@ -15,6 +15,8 @@ def plain(value: Any) -> Any:
     Settings fields declared with `exclude=True` (endpoints, keys, concurrency, prices) are left out: they do not
     change what a step yields.
     """
+    if value is None or isinstance(value, (str, int, float)):  # most of what there is; a call's id is made for every ask
+        return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -14,6 +14,9 @@ from psycopref.errors import StoreError, TableError
 from psycopref.store.keys import plain
 
 Row = TypeVar("Row")
+LARGE = 16 * 2**20  # bytes of a Parquet file that stays on disk until its columns are asked for
+PART = 50_000  # rows read or kept together
+_DAMAGED = "not a readable Parquet file ({}); delete its step folder and run again to remake it"
 _SCALARS: dict[Any, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
 
 
@@ -53,20 +56,56 @@ def build(row_type: type[Row], values: dict[str, Any]) -> Row:
 
 
 class Table(Sequence[Row], Generic[Row]):
-    """Rows of one type over a polars frame: `frame` for columnar work, iteration and indexing for rows."""
+    """Rows of one type over a polars frame: `frame` for columnar work, `pick` for a few columns, iteration and indexing for rows.
 
-    def __init__(self, row_type: type[Row], frame: pl.DataFrame) -> None:
+    A large Parquet file stays on disk: `pick` reads the columns it is asked for and iteration some rows at a time; `frame` reads all and keeps it.
+    """
+
+    def __init__(self, row_type: type[Row], frame: pl.DataFrame | Path) -> None:
         self.row_type = row_type
-        self.frame = frame
+        self._held = frame if isinstance(frame, pl.DataFrame) else None
+        self._path = frame if isinstance(frame, Path) else Path()
+        self._rows = -1 if self._held is None else self._held.height
         self._digest = ""
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All columns, in memory from now on."""
+        if self._held is None:
+            self._held = self.collected(pl.scan_parquet(self._path, glob=False)).cast(cast(Any, schema(self.row_type)))
+        return self._held
+
+    def lazy(self) -> pl.LazyFrame:
+        """The table as a polars query, for what can be computed without holding it."""
+        return self._held.lazy() if self._held is not None else pl.scan_parquet(self._path, glob=False)
+
+    def pick(self, *names: str) -> pl.DataFrame:
+        """Some columns; of a file on disk only these are read."""
+        return self.collected(self.lazy().select(names))
+
+    def parts(self, rows: int = 0) -> Iterator[pl.DataFrame]:
+        """The table in order, some rows at a time."""
+        rows = rows or PART
+        for start in range(0, len(self), rows):
+            yield self._held[start : start + rows] if self._held is not None else self.collected(self.lazy().slice(start, rows))
+
+    def collected(self, query: pl.LazyFrame) -> pl.DataFrame:
+        """The result of a query on `lazy`, without ever holding the whole table; StoreError where its file is damaged."""
+        try:
+            return query.collect(engine="streaming")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise StoreError(f"{self._path}: {_DAMAGED.format(type(error).__name__)}") from error
+
     def __len__(self) -> int:
-        return self.frame.height
+        if self._rows < 0:
+            self._rows = int(self.collected(self.lazy().select(pl.len())).item())
+        return self._rows
 
     def __iter__(self) -> Iterator[Row]:
         nested = any(typing.get_origin(h) is tuple for h in typing.get_type_hints(self.row_type).values())
-        for values in self.frame.iter_rows(named=True):
-            yield build(self.row_type, values) if nested else self.row_type(**values)
+        for part in self.parts():
+            for values in part.iter_rows(named=True):
+                yield build(self.row_type, values) if nested else self.row_type(**values)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -82,7 +121,7 @@ class Table(Sequence[Row], Generic[Row]):
         """The sha256 of the rows as JSON lines: the same rows in the same order, whatever the Parquet bytes."""
         if not self._digest:
             sha = hashlib.sha256(self.row_type.__name__.encode())
-            for part in self.frame.iter_slices(50_000):
+            for part in self.parts():
                 sha.update(part.write_ndjson().encode())
             self._digest = sha.hexdigest()
         return self._digest
@@ -104,20 +143,51 @@ def table(row_type: type[Row], rows: Sequence[Row]) -> Table[Row]:
     columns = schema(row_type)
     try:
         _types(row_type, rows)
-        frame = pl.DataFrame([plain(row) for row in rows], schema=columns, strict=True)
+        frame = pl.DataFrame(_columns(row_type, rows, columns), schema=columns, strict=True)
     except (TypeError, pl.exceptions.PolarsError) as error:
         raise TableError(f"table of {row_type.__name__}: {error if isinstance(error, TypeError) else 'a value does not fit its column'}") from None
     return Table(row_type, frame)
 
 
+def _columns(row_type: type, rows: Sequence[Any], columns: dict[str, Any]) -> Any:
+    """Column lists where all columns are scalars (no dict per row), else plain dicts."""
+    if any(isinstance(kind, pl.List | pl.Struct) for kind in columns.values()):
+        return [plain(row) for row in rows]
+    return {name: [getattr(row, name) for row in rows] for name in columns}
+
+
+class Gather(Generic[Row]):
+    """Rows that come one by one, kept as columns: about a third of the memory of a list of rows, and no list at the end."""
+
+    def __init__(self, row_type: type[Row]) -> None:
+        self._row_type = row_type
+        self._rows: list[Row] = []
+        self._frames: list[pl.DataFrame] = []
+
+    def add(self, row: Row) -> None:
+        """Keep a row."""
+        self._rows.append(row)
+        if len(self._rows) >= PART:
+            self._pack()
+
+    def _pack(self) -> None:
+        self._frames.append(table(self._row_type, self._rows).frame)
+        self._rows = []
+
+    def table(self) -> Table[Row]:
+        """All rows so far, sorted by their key, the first column."""
+        self._pack()
+        return Table(self._row_type, pl.concat(self._frames).sort(next(iter(schema(self._row_type)))))
+
+
 def check(tab: Table[Any]) -> None:
     """TableError unless the first column is a unique key without gaps."""
-    key = tab.frame.columns[0]
-    column = tab.frame[key]
+    key = next(iter(schema(tab.row_type)))
+    column = tab.pick(key)[key]
     if column.null_count():
         raise TableError(f"table of {tab.row_type.__name__}: {column.null_count()} rows have no {key}")
     if column.n_unique() != len(tab):
-        twice = tab.frame.filter(pl.col(key).is_duplicated())[key][0]
+        twice = column.filter(column.is_duplicated())[0]
         raise TableError(f"table of {tab.row_type.__name__}: {key} {twice!r} stands more than once; keys must be unique")
 
 
@@ -128,12 +198,13 @@ def write(tab: Table[Any], path: Path) -> None:
 
 
 def read(row_type: type[Row], path: Path) -> Table[Row]:
-    """A table from a Parquet file; StoreError where it is damaged or has other columns."""
+    """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or has other columns."""
+    columns = schema(row_type)
     try:
-        frame = pl.read_parquet(path)
+        found = pl.scan_parquet(path, glob=False).collect_schema()
+        frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise StoreError(f"{path}: not a readable Parquet file ({type(error).__name__}); delete its step folder and run again to remake it") from error
-    columns: Any = schema(row_type)
-    if frame.columns != list(columns):
-        raise StoreError(f"{path}: columns {frame.columns} are not those of {row_type.__name__} {list(columns)}; delete its step folder and run again")
-    return Table(row_type, frame.cast(columns))
+        raise StoreError(f"{path}: {_DAMAGED.format(type(error).__name__)}") from error
+    if list(found) != list(columns):
+        raise StoreError(f"{path}: columns {list(found)} are not those of {row_type.__name__} {list(columns)}; delete its step folder and run again")
+    return Table(row_type, path if frame is None else frame.cast(cast(Any, columns)))
