@@ -158,7 +158,7 @@ class Batch:
             form.add_field("purpose", "batch")
             form.add_field("file", io.BytesIO(upload), filename="calls.jsonl", content_type="application/jsonl")
         try:
-            async with open_session(self._entry, self._key) as session:
+            async with open_session(self._entry, self._key.bearer()) as session:
                 address = f"{self._entry.url.rstrip('/')}/{path}"
                 async with session.request(method, address, json=body, data=form, allow_redirects=False, proxy=proxy_of(self._entry.url)) as response:
                     return response.status, await response.read()

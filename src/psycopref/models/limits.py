@@ -17,6 +17,7 @@ from psycopref.store.ledger import Ledger
 
 CHUNK = 64  # asks looked up in the ledger together
 SHELVED = 1 << 30  # bytes of asks on disk, over which no more are read ahead
+ENDPOINTS = ("openai", "anthropic")  # kinds that are asked call by call
 _SHOWN = 3  # reasons told in the closing error
 
 
@@ -58,7 +59,10 @@ class _Desk:
         self.waiting: dict[str, list[Ask]] = {}
         self._purse, self._tight, self._broke = purse, False, False  # tight: no money for another call until one comes back; broke: none at all
         self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
-        self._enough = {name: 2 * max(entry.concurrency, crew.BATCH if entry.kind != "openai" else 0) + CHUNK for name, entry in models.items()}
+        batched = {name: 0 if entry.kind in ENDPOINTS else crew.BATCH for name, entry in models.items()}
+        self._enough = {name: 2 * max(entry.concurrency, batched[name]) + CHUNK for name, entry in models.items()}
+            name: 2 * max(entry.concurrency, crew.BATCH if entry.kind not in ("openai", "anthropic") else 0) + CHUNK for name, entry in models.items()
+        }
         self._load: Counter[str] = Counter()  # calls that wait, by model
         self._shelves: dict[str, Shelf] = {}
         self._crew: Crew | None = None

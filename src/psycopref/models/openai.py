@@ -31,33 +31,60 @@ class Key:
             raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} holds characters that no key has; set it again")
         self._value = SecretStr(key or "none")  # some servers want the header even where they want no key
 
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        return f"Bearer {self._value.get_secret_value()}"
+    def bearer(self) -> dict[str, str]:
+        """The header that carries it to OpenAI-compatible endpoints."""
+        return {"Authorization": f"Bearer {self.reveal()}"}
+
+    def reveal(self) -> str:
+        """The key itself, for a header and nothing else."""
+        return self._value.get_secret_value()
 
 
-def open_session(entry: ModelEntry, key: Key) -> aiohttp.ClientSession:
+def open_session(entry: ModelEntry, headers: Mapping[str, str]) -> aiohttp.ClientSession:
     """Connections to an endpoint, opened in the event loop that uses them. Cookies, netrc and redirects would carry things nobody asked for."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # lane.py bounds what is in flight
         timeout=aiohttp.ClientTimeout(total=entry.timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Authorization": key.header(), "User-Agent": f"psycopref/{__version__}"},
+        headers={**headers, "User-Agent": f"psycopref/{__version__}"},
     )
 
 
 class OpenAI:
-    """One model at one endpoint. Errors name host and status and never hold a key or any text of a request."""
+    """One model at one endpoint. Errors name host and status and never hold a key or any text of a request.
+
+    What another protocol does otherwise stands in `PATH`, `headers`, `body`, `holds_answer` and `read`.
+    """
+
+    PATH = "chat/completions"
 
     def __init__(self, entry: ModelEntry) -> None:
         self._entry = entry
         self._key = Key(entry)
-        self._address = f"{entry.url.rstrip('/')}/chat/completions"
+        self._address = f"{entry.url.rstrip('/')}/{self.PATH}"
         self._proxy = proxy_of(entry.url)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
-        return f"OpenAI({self._entry.name!r} at {self._entry.host})"
+        return f"{type(self).__name__}({self._entry.name!r} at {self._entry.host})"
+
+    def headers(self) -> dict[str, str]:
+        """The headers that carry the key."""
+        return self._key.bearer()
+
+    def body(self, ask: Ask) -> dict[str, Any]:
+        """The request."""
+        return self._entry.request(ask)
+
+    def holds_answer(self, found: dict[str, Any]) -> bool:
+        """Whether a body of status 200 is the protocol's."""
+        return "choices" in found or "error" in found
+
+    def read(self, call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
+        """The reply in a body; Busy where it holds none (some endpoints pass on an upstream error so), a usual error where it is not as it should be."""
+        if not answer.get("choices") or answer["choices"][0].get("finish_reason") == "error":
+            raise Busy(f"{self._entry.host}: an answer without choices, or an error passed on as one")
+        return read_completion(call_id, answer, seconds)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -68,7 +95,7 @@ class OpenAI:
     async def ask(self, ask: Ask) -> Reply:
         """One reply. Busy for what may pass (429, 5xx, time-out, a lost connection), ModelError for what will not."""
         began = time.monotonic()
-        answer = await self._sent(json.dumps(self._entry.request(ask), ensure_ascii=False).encode("utf-8", "replace"))
+        answer = await self._sent(json.dumps(self.body(ask), ensure_ascii=False).encode("utf-8", "replace"))
         seconds = round(time.monotonic() - began, 3)
         if isinstance(answer, dict):
             return self._reply(ask, answer, seconds)
@@ -79,7 +106,7 @@ class OpenAI:
     async def _sent(self, request: bytes) -> dict[str, Any] | Outcome | Exception:
         """The answer, an outcome that came as an error status, or the exception that says why there is none."""
         host = self._entry.host
-        self._session = self._session or open_session(self._entry, self._key)
+        self._session = self._session or open_session(self._entry, self.headers())
         try:
             async with self._session.post(self._address, data=request, headers=_JSON, allow_redirects=False, proxy=self._proxy) as response:
                 body = await response.read()
@@ -92,7 +119,7 @@ class OpenAI:
         answer = _parsed(body)
         if response.status != 200:
             return self._refused(response.status, answer, response.headers)
-        if isinstance(answer, dict) and ("choices" in answer or "error" in answer):
+        if isinstance(answer, dict) and self.holds_answer(answer):
             return answer
         return ModelError(f"{host} sent something that is not a chat completion; check `url` (it usually ends in /v1)")
 
@@ -120,19 +147,11 @@ class OpenAI:
         return f" (the key comes from the environment variable {self._entry.key_env})" if self._entry.key_env else ""
 
     def _reply(self, ask: Ask, answer: dict[str, Any], seconds: float) -> Reply:
-        """The reply in a chat completion; Busy where it holds none (some endpoints pass on an upstream error so)."""
-        host, reply = self._entry.host, None
-        if not answer.get("choices"):
-            raise Busy(f"{host}: an answer without choices")
         try:
-            reply = read_completion(ask.call_id, answer, seconds)
+            return self.read(ask.call_id, answer, seconds)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-            pass
-        if reply is None:  # raised outside the `except`: its error may quote the answer
-            raise ModelError(f"{host} sent a chat completion that is not as the protocol has it; check that `url` is an OpenAI-compatible endpoint")
-        if answer["choices"][0].get("finish_reason") == "error":
-            raise Busy(f"{host}: an error passed on as an answer")
-        return reply
+            pass  # raised outside the `except`: its error may quote the answer
+        raise ModelError(f"{self._entry.host} sent an answer that is not as the protocol has it; check `url` and `kind`")
 
 
 def proxy_of(url: str) -> str | None:

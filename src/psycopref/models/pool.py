@@ -46,7 +46,7 @@ class ModelEntry(Settings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
-    kind: Literal["openai", "openai-batch", "recorded", "local", "vllm"]
+    kind: Literal["openai", "openai-batch", "anthropic", "recorded", "local", "vllm"]
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
@@ -214,11 +214,11 @@ def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
 def check(entry: ModelEntry) -> None:
     """ModelError where an entry cannot be asked for a reason that is known before any call: no url, key or recording."""
     match entry.kind:
-        case "openai" | "openai-batch" if not entry.url:
+        case "openai" | "openai-batch" | "anthropic" if not entry.url:
             raise ModelError(
                 f'model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = "http://localhost:8000/v1"'
             )
-        case "openai" | "openai-batch" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
+        case "openai" | "openai-batch" | "anthropic" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
             raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put the key for {entry.host} there")
         case "recorded":
             recording(entry)
@@ -234,6 +234,10 @@ def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider
             from psycopref.models.openai import OpenAI
 
             return OpenAI(entry)
+        case "anthropic":
+            from psycopref.models.anthropic import Anthropic
+
+            return Anthropic(entry)
         case "openai-batch":
             from psycopref.models.batch import Batch
 

@@ -7,7 +7,7 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.pace import ANSWER, LETTERS
 from psycopref.models.pool import ModelEntry
 
-PAID = ("openai", "openai-batch")
+PAID = ("openai", "openai-batch", "anthropic")
 
 
 class Purse:
