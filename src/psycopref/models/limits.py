@@ -61,8 +61,6 @@ class _Desk:
         self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
         batched = {name: 0 if entry.kind in ENDPOINTS else crew.BATCH for name, entry in models.items()}
         self._enough = {name: 2 * max(entry.concurrency, batched[name]) + CHUNK for name, entry in models.items()}
-            name: 2 * max(entry.concurrency, crew.BATCH if entry.kind not in ("openai", "anthropic") else 0) + CHUNK for name, entry in models.items()
-        }
         self._load: Counter[str] = Counter()  # calls that wait, by model
         self._shelves: dict[str, Shelf] = {}
         self._crew: Crew | None = None
