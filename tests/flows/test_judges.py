@@ -29,7 +29,7 @@ def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
         assert sum(server.book.requests.values()) == asked + 5 * 7, "five speeches, one call for each principle"
     rows = {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
     old = {(row["name"], row["slice"]): row for row in json.loads((before / "metrics.json").read_text(encoding="utf-8"))}
-    assert rows["judges.responses", "all"]["value"] == 10 and ("judges.kappa", "item:empathy") in rows and ("judges.bias", "overall") in rows
+    assert rows["compare.responses", "all"]["value"] == 10 and ("compare.kappa", "item:empathy") in rows and ("compare.bias", "overall") in rows
     assert {key: row["value"] for key, row in rows.items() if key[0] == "pairs"} == {key: row["value"] for key, row in old.items() if key[0] == "pairs"}
     page = (place / "report.html").read_text(encoding="utf-8")
     assert "Another judge" in page and "Two judges." in page

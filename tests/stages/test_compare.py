@@ -36,20 +36,20 @@ def figures(lab: Lab, new: Sequence[Rating]) -> dict[tuple[str, str], float]:
 def test_the_same_scores_agree_in_everything(lab: Lab) -> None:
     found = figures(lab, rated("new", [1, 2, 3, 4], [1, 2, 3, 5]))
     ones = (("kappa", "item:warm"), ("spearman", "overall"), ("pairs_same", "overall"), ("tau", "models"))
-    assert all(found[f"judges.{name}", place] == pytest.approx(1.0) for name, place in ones)
-    assert found["judges.bias", "overall"] == found["judges.best_changed", "overall"] == 0.0 and found["judges.responses", "all"] == 160
+    assert all(found[f"compare.{name}", place] == pytest.approx(1.0) for name, place in ones)
+    assert found["compare.bias", "overall"] == found["compare.best_changed", "overall"] == 0.0 and found["compare.responses", "all"] == 160
 
 
 def test_a_lenient_judge_who_swaps_the_best_two_is_seen(lab: Lab) -> None:
     found = figures(lab, rated("new", [2, 3, 5, 4], [2, 3, 5, 4]))
-    assert found["judges.bias", "item:warm"] == pytest.approx(1.0) and found["judges.bias", "item:safe"] == pytest.approx(0.75)
-    assert found["judges.bias", "overall"] == pytest.approx(1.0 / 4 + 0.75 * 3 / 4), "weighted as the instrument says"
-    assert found["judges.pairs_turned", "overall"] == pytest.approx(1 / 6) and found["judges.best_changed", "overall"] == 1.0
-    assert (found["judges.rank", "model:model-2"], found["judges.rank", "model:model-3"], found["judges.rank", "model:model-0"]) == (-1.0, 1.0, 0.0)
+    assert found["compare.bias", "item:warm"] == pytest.approx(1.0) and found["compare.bias", "item:safe"] == pytest.approx(0.75)
+    assert found["compare.bias", "overall"] == pytest.approx(1.0 / 4 + 0.75 * 3 / 4), "weighted as the instrument says"
+    assert found["compare.pairs_turned", "overall"] == pytest.approx(1 / 6) and found["compare.best_changed", "overall"] == 1.0
+    assert (found["compare.rank", "model:model-2"], found["compare.rank", "model:model-3"], found["compare.rank", "model:model-0"]) == (-1.0, 1.0, 0.0)
 
 
 def test_only_what_both_rated_in_full_counts(lab: Lab) -> None:
     part = [row for row in OLD if not (row.item == "safe" and row.subject_id.endswith("-3"))]
-    assert figures(lab, part)["judges.responses", "all"] == 120
+    assert figures(lab, part)["compare.responses", "all"] == 120
     with pytest.raises(TableError, match="no response was rated by both"):
         figures(lab, [row for row in OLD if row.item == "warm"])

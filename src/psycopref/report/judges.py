@@ -19,8 +19,8 @@ def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
     """Rows by item, what becomes of clear pairs, and the responders' ranks; empty where no judges were compared."""
     by_place: dict[str, dict[str, Metric]] = {}
     for row in metrics:
-        if row.name.startswith("judges."):
-            by_place.setdefault(row.slice, {})[row.name.removeprefix("judges.")] = row
+        if row.name.startswith("compare."):
+            by_place.setdefault(row.slice, {})[row.name.removeprefix("compare.")] = row
     if not by_place:
         return {}
     items = [(place.removeprefix("item:"), cells) for place, cells in by_place.items() if "kappa" in cells or "bias" in cells]
@@ -37,7 +37,7 @@ def estimates(metrics: Sequence[Metric]) -> dict[str, list[Estimate]]:
     """Kappa and bias by item, for a drawing; empty where no judges were compared."""
     found: dict[str, list[Estimate]] = {}
     for row in metrics:
-        field = row.name.removeprefix("judges.")
-        if row.name.startswith("judges.") and field in ("kappa", "bias"):
+        field = row.name.removeprefix("compare.")
+        if row.name.startswith("compare.") and field in ("kappa", "bias"):
             found.setdefault(AGREEMENT[field], []).append(Estimate(row.slice.removeprefix("item:"), row.value, row.low, row.high, row.count))
     return found

@@ -27,10 +27,10 @@ class JudgesCompared(NamedTuple):
 class Compare(Stage):
     """What moving a dataset from one judge to another would change, on the responses that both rated in full.
 
-    Per item (slice `item:<name>`) and over all (`overall`, the weighted mean rounded to whole points for kappa): `judges.kappa` (quadratic weights),
-    `judges.spearman`, `judges.exact`, `judges.bias` (new less old, points). Of the pairs that the old judge orders by at least `gap`:
-    `judges.pairs_same`, `.pairs_tied`, `.pairs_turned`; `judges.best_changed`, the share of speeches whose best response is another one. Of the
-    responders by mean score: `judges.rank` (slice `model:<name>`, new rank less old rank) and `judges.tau` (Kendall's).
+    Per item (slice `item:<name>`) and over all (`overall`, the weighted mean rounded to whole points for kappa): `compare.kappa` (quadratic weights),
+    `compare.spearman`, `compare.exact`, `compare.bias` (new less old, points). Of the pairs that the old judge orders by at least `gap`:
+    `compare.pairs_same`, `.pairs_tied`, `.pairs_turned`; `compare.best_changed`, the share of speeches whose best response is another one. Of the
+    responders by mean score: `compare.rank` (slice `model:<name>`, new rank less old rank) and `compare.tau` (Kendall's).
     """
 
     instrument: InstrumentSetting
@@ -43,12 +43,12 @@ class Compare(Stage):
         both = self._both(table(Response, responses).frame, table(Rating, old).frame, table(Rating, new).frame)
         if not both.height:
             raise TableError("compare: no response was rated by both judges on every item; look at the failures of [dataset.rate]")
-        out = [metric("judges.responses", "all", both.height, count=both.height)]
+        out = [metric("compare.responses", "all", both.height, count=both.height)]
         for item in self.instrument.items:
             out += self._agreement(f"item:{item.name}", both, f"{item.name}:old", f"{item.name}:new")
         speeches = both["speech_id"].to_list()
-        out += [row for row in self._agreement("overall", both, "old", "new") if row.name != "judges.bias"]  # of whole points; the bias is of the means
-        out.append(_row("judges.bias", "overall", mean_interval((both["new"] - both["old"]).to_numpy(), speeches, self.draws, self.seed)))
+        out += [row for row in self._agreement("overall", both, "old", "new") if row.name != "compare.bias"]  # of whole points; the bias is of the means
+        out.append(_row("compare.bias", "overall", mean_interval((both["new"] - both["old"]).to_numpy(), speeches, self.draws, self.seed)))
         return JudgesCompared([*out, *self._pairs(both), *_ranks(both)])
 
     def _both(self, responses: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +67,7 @@ class Compare(Stage):
         scale = range(self.instrument.low, self.instrument.high + 1)
         first, second = (both[name].round(0).to_numpy() for name in (old, new))
         found = compare(first, second, both["speech_id"].to_list(), list(scale), self.draws, self.seed)
-        return [_row(f"judges.{name}", place, figure) for name, figure in zip(found._fields, found, strict=True) if np.isfinite(figure.value)]
+        return [_row(f"compare.{name}", place, figure) for name, figure in zip(found._fields, found, strict=True) if np.isfinite(figure.value)]
 
     def _pairs(self, both: pl.DataFrame) -> list[Metric]:
         """What becomes of the old judge's clear pairs, and of its best responses."""
@@ -77,10 +77,10 @@ class Compare(Stage):
         if clear.height:
             after = (clear["new"] - clear["new_other"]).round(9).to_numpy()
             flips = pair_flips(after, clear["speech_id"].to_list(), self.draws, self.seed)
-            out += [_row(f"judges.pairs_{name}", "overall", figure) for name, figure in zip(flips._fields, flips, strict=True)]
+            out += [_row(f"compare.pairs_{name}", "overall", figure) for name, figure in zip(flips._fields, flips, strict=True)]
         changed = (_best(one, "old") != _best(one, "new")).to_numpy().astype(float)
         speeches = one["speech_id"].unique().sort().to_list()
-        return [*out, _row("judges.best_changed", "overall", mean_interval(changed, speeches, self.draws, self.seed, share=True))]
+        return [*out, _row("compare.best_changed", "overall", mean_interval(changed, speeches, self.draws, self.seed, share=True))]
 
 
 def _best(rows: pl.DataFrame, side: str) -> pl.Series:
@@ -94,9 +94,9 @@ def _ranks(both: pl.DataFrame) -> list[Metric]:
     means = both.group_by("model").agg(pl.col("old").mean().round(9), pl.col("new").mean().round(9), pl.len()).sort("model")
     old, new = (means[side].rank("average", descending=True) for side in ("old", "new"))
     moved = zip(means["model"], new - old, means["len"], strict=True)
-    rows = [metric("judges.rank", f"model:{model}", change, count=count) for model, change, count in moved]
+    rows = [metric("compare.rank", f"model:{model}", change, count=count) for model, change, count in moved]
     tau = kendalltau(means["old"].to_numpy(), means["new"].to_numpy()).statistic if means.height > 1 else float("nan")
-    return rows + ([metric("judges.tau", "models", float(tau), count=means.height)] if np.isfinite(tau) else [])
+    return rows + ([metric("compare.tau", "models", float(tau), count=means.height)] if np.isfinite(tau) else [])
 
 
 def _row(name: str, place: str, figure: Interval) -> Metric:
