@@ -16,7 +16,7 @@ from psycopref.models.purse import Purse
 from psycopref.progress import Progress
 from psycopref.store.ledger import Ledger
 
-PRICED = ModelEntry(name="m", kind="openai", url="http://localhost:1/v1", price_in=2.0, price_out=10.0)
+PRICED = ModelEntry(name="m", kind="openai", url="http://localhost:1/v1", price_in=2.0, price_out=10.0, max_tokens=400)
 
 
 def write(folder: Path, url: str, budget: float | None) -> Path:
@@ -66,7 +66,7 @@ def test_what_is_in_flight_counts_at_its_estimate() -> None:
     purse = Purse(0.01)
     asks = [Ask("m", (Message("user", "x" * 400),), max_tokens=400, draw=draw) for draw in range(4)]
     assert [purse.hold(PRICED, ask) for ask in asks] == [True, True, False, False], "0.0042 dollars each"
-    purse.paid(PRICED, Reply(asks[0].call_id, "ok", "", 100, 10))
+    purse.paid(PRICED, asks[0], Reply(asks[0].call_id, "ok", "", 100, 10))
     assert purse.spent == pytest.approx(0.0003) and purse.hold(PRICED, asks[2])
     purse.let_go(asks[1].call_id)
     assert purse.hold(PRICED, asks[3])
@@ -84,3 +84,23 @@ def test_a_ledger_from_before_there_were_dollars_gets_them(tmp_path: Path) -> No
     ask = Ask("m", (Message("user", "hello"),))
     ledger.add([(ask, Reply(ask.call_id, "ok", "hi", 100, 10))], "respond", lambda ask, reply: 0.25)
     assert ledger.spent() == 0.25 and ledger.by_day()[0]["calls"] == 1 and ledger.summary()[0]["dollars"] == 0.25
+
+
+def test_a_budget_needs_limits_to_answers() -> None:
+    with pytest.raises(ModelError, match="budget: model 'm' has no max_tokens"):
+        Purse(5.0).check([PRICED.model_copy(update={"max_tokens": None})])
+    Purse(5.0).check([PRICED, PRICED.model_copy(update={"max_tokens": None, "price_in": 0.0, "price_out": 0.0})])
+    Purse(None).check([PRICED.model_copy(update={"max_tokens": None})])
+
+
+def test_what_costs_nothing_goes_however_little_is_left() -> None:
+    ask = Ask("m", (Message("user", "x" * 400),), max_tokens=400)
+    spent = Purse(1.0, spent=3.0)
+    assert not spent.hold(PRICED, ask)
+    assert spent.hold(ModelEntry(name="m", kind="local"), ask) and spent.hold(PRICED.model_copy(update={"price_in": 0.0, "price_out": 0.0}), ask)
+
+
+def test_an_answer_without_usage_is_counted_by_its_letters() -> None:
+    purse, ask = Purse(1.0), Ask("m", (Message("user", "x" * 400),), max_tokens=400)
+    purse.paid(PRICED, ask, Reply(ask.call_id, "ok", "y" * 80))
+    assert purse.spent == pytest.approx((100 * 2.0 + 20 * 10.0) / 1e6)

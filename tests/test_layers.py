@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "export": {"runs", "store", "toml_files"},
     "inspecting": {"runs", "lab", "store", "missing"},
     "needs": {"flows", "recipes", "stages", "train"},
-    "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "store"},
+    "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "stages", "store"},
     "cli": {"runs", "dry_run", "inspecting", "export", "progress"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -33,7 +33,10 @@ def test_a_dataset_built_through_batches_is_the_one_built_live(tmp_path: Path, c
     work, replies = str(tmp_path / "work"), tmp_path / "replies.jsonl"
     with Loopback() as server:
         recipe = tmp_path / "recipe.toml"
-        recipe.write_text(RECIPE.format(url=server.url, c=4).replace("low = 640", "low = 700"), encoding="utf-8")
+        recipe.write_text(
+            RECIPE.format(url=server.url, c=4).replace("low = 640", "low = 700").replace('"judge", kind', '"judge", price_in = 9.0, price_out = 9.0, kind'),
+            encoding="utf-8",
+        )
         sent = []
         while True:
             assert main(["calls", "missing", str(recipe), "--work", work]) == 0
@@ -48,6 +51,8 @@ def test_a_dataset_built_through_batches_is_the_one_built_live(tmp_path: Path, c
         before = sum(server.book.requests.values())
         runs.run(str(recipe), Path(work), Progress(quiet=True))
         assert sum(server.book.requests.values()) == before == sum(sent)
+        kept = Ledger(Path(work) / "calls.sqlite")
+        assert {row["stage"] for row in kept.summary()} == {"respond", "rate"} and kept.spent() > 0
         runs.run(str(recipe), tmp_path / "live", Progress(quiet=True))
     one, two = ({p.name for p in (folder / "steps").iterdir()} for folder in (Path(work), tmp_path / "live"))
     assert one == two, "the same rows, so the same keys"
@@ -146,3 +151,16 @@ def test_a_line_that_is_no_answer_is_named_and_not_quoted(tmp_path: Path, row: b
     ledger = Ledger(tmp_path / "calls.sqlite")
     assert not ledger.ids()
     ledger.close()
+
+
+def test_only_what_takes_the_format_is_written_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "recipe.toml"
+    text = (
+        RECIPE.format(url="http://localhost:1/v1", c=4)
+        .replace("low = 640", "low = 800")
+        .replace('name = "one", kind = "openai"', 'name = "one", kind = "anthropic"')
+    )
+    recipe.write_text(text, encoding="utf-8")
+    assert main(["calls", "missing", str(recipe), "--work", str(tmp_path / "work")]) == 1
+    said = capsys.readouterr()
+    assert "'one' is of kind 'anthropic'" in said.err and not said.out

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as View
 
 from psycopref import needs
-from psycopref.flows import dataset
+from psycopref.flows import dataset, judges
 from psycopref.flows.dataset import Built
 from psycopref.flows.rounds import NO_RESPONSES
 from psycopref.lab import Lab
@@ -18,7 +18,8 @@ from psycopref.models.pool import ModelEntry
 from psycopref.models.purse import price
 from psycopref.needs import ANSWER, CHARS, Work
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, Recipe, load_recipe
+from psycopref.recipes import JudgesRecipe, PaperRecipe, Recipe, load_recipe
+from psycopref.stages.compare import Compare, JudgesCompared
 from psycopref.store.keys import digest
 from psycopref.tables import Rating, Response, Speech
 
@@ -56,6 +57,8 @@ class Rehearsal(Lab):
         name = type(stage).__name__.lower()
         if name in self.FREE:
             return super().do(stage, *args, **kwargs)
+        if isinstance(stage, Compare):
+            return JudgesCompared([])  # there is nothing to compare yet
         before, self.now = self.now, name
         self._items = len(stage.instrument.items) if getattr(stage, "per_call", "item") == "all" else 1
         try:
@@ -128,7 +131,7 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     """Print what a recipe will ask and compute; gives the lines of calls."""
     _, recipe = load_recipe(name)
     with Rehearsal(work, progress) as lab:
-        built = dataset.run(recipe.dataset, lab)
+        built = judges.run(recipe, lab) if isinstance(recipe, JudgesRecipe) else dataset.run(recipe.dataset, lab)
         if isinstance(recipe, PaperRecipe):
             _opponent(recipe, lab, built)
         lines, spent = lab.lines(), lab.purse.spent

@@ -14,10 +14,13 @@ from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Message, Reply
 from psycopref.models.openai import FILTERED, error_code, read_completion
 from psycopref.models.pool import ModelEntry
+from psycopref.models.purse import cost
 from psycopref.store.keys import canonical
 from psycopref.store.ledger import Ledger
 
 ASKS = "asks-missing.jsonl"
+PRICES = "asks-missing.json"  # beside it: the stage that asks, and what its models cost
+FORMAT = ("openai", "openai-batch")  # kinds that the batch format is made for
 
 
 class _Asking(Lab):
@@ -27,11 +30,13 @@ class _Asking(Lab):
         super().__init__(work)
         self.found: list[Ask] = []
         self.entries: dict[str, ModelEntry] = {}
+        self.asking = ""
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
         """Yield what the ledger has; collect the rest, then stop."""
         every = {ask.call_id: ask for ask in asks}
         self.entries = {entry.name: entry for entry in models}
+        self.asking = self._stage
         have = self.ledger.get(list(every))
         self.found = [ask for call_id, ask in every.items() if call_id not in have]
         if self.found:
@@ -56,11 +61,30 @@ def missing(work: Path, recipe_name: str) -> int:
             pass
         with os.fdopen(os.open(work / ASKS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # client text
             file.writelines(canonical(ask) + "\n" for ask in lab.found)
+        _remember(work, lab)
         for ask in lab.found:
             line = {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": lab.entries[ask.model].request(ask)}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         print(f"{len(lab.found)} calls are missing", file=sys.stderr)
         return len(lab.found)
+
+
+def _remember(work: Path, lab: _Asking) -> None:
+    """Keep stage and prices for `add`; ModelError where a model does not take the batch format."""
+    asked = {ask.model for ask in lab.found}
+    other = next((entry for name, entry in lab.entries.items() if name in asked and entry.kind not in FORMAT), None)
+    if other is not None:
+        raise ModelError(f"calls missing: model {other.name!r} is of kind {other.kind!r}, and these are OpenAI's batch lines; ask it by a run")
+    prices = {name: [entry.price_in, entry.price_out] for name, entry in lab.entries.items()}
+    (work / PRICES).write_text(json.dumps({"stage": lab.asking, "prices": prices}), encoding="utf-8")
+
+
+def _remembered(path: Path) -> tuple[str, dict[str, ModelEntry]]:
+    if not path.is_file():
+        return "batch", {}
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    entries = {name: ModelEntry(name=name, kind="openai", price_in=given, price_out=made) for name, (given, made) in kept["prices"].items()}
+    return str(kept["stage"]), entries
 
 
 def add(ledger: Ledger, path: Path) -> int:
@@ -70,7 +94,8 @@ def add(ledger: Ledger, path: Path) -> int:
     if path.suffix == ".sqlite":
         return ledger.merge(path)
     asked, passed = _asked(ledger.path.with_name(ASKS)), Counter[str]()
-    new = ledger.add(list(_replies(path, asked, passed)), "batch")
+    stage, prices = _remembered(ledger.path.with_name(PRICES))
+    new = ledger.add(list(_replies(path, asked, passed)), stage, lambda ask, reply: cost(prices[ask.model], ask, reply) if ask.model in prices else None)
     if passed:
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
         print(f"{path}: {passed.total()} lines were passed over ({why}); their calls are still missing", file=sys.stderr)

@@ -38,3 +38,35 @@ def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
 def test_a_judge_is_not_compared_with_itself(tmp_path: Path) -> None:
     with Loopback() as server, pytest.raises(RecipeError, match="name another one"):
         runs.run(str(write(tmp_path, server.url, new="judge")), tmp_path / "work", Progress())
+
+
+def test_the_dry_run_counts_the_new_judge(tmp_path: Path) -> None:
+    from psycopref.dry_run import dry_run
+
+    with Loopback() as server:
+        runs.run(str(write(tmp_path, server.url, "dataset")), tmp_path / "work", Progress(quiet=True))
+        asked = sum(server.book.requests.values())
+        lines = dry_run(str(write(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))
+        assert {(line.model, line.calls - line.kept) for line in lines if line.calls > line.kept} == {("second", 35)}
+        assert sum(server.book.requests.values()) == asked
+
+
+def two_judges(folder: Path, url: str) -> Path:
+    path = write(folder, url, "dataset")
+    second = f'judges = [{{ name = "second", kind = "openai", url = "{url}", concurrency = 4 }}]\n[dataset.pair]'
+    path.write_text(path.read_text(encoding="utf-8").replace("[dataset.pair]", second), encoding="utf-8")
+    return path
+
+
+def test_a_dataset_of_two_judges_has_a_report_of_its_own(tmp_path: Path) -> None:
+    with Loopback() as server:
+        place = runs.run(str(two_judges(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))
+    names = {row["name"] for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
+    assert "judges.kappa" in names and "Another judge" not in (place / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_judge_whose_ratings_all_failed_is_not_passed_over(tmp_path: Path) -> None:
+    from loopback import Behaviour
+
+    with Loopback({"second": Behaviour(refused=1.0)}) as server, pytest.raises(RecipeError, match="no judge 'second'"):
+        runs.run(str(two_judges(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))

@@ -165,3 +165,11 @@ def test_recorded_ids_follow_the_file(tmp_path: Path) -> None:
     assert recorded_ids(entry) == {one.call_id}
     write(tmp_path / "r.sqlite", one, two, other)
     assert recorded_ids(entry) == {one.call_id, two.call_id}
+
+
+def test_a_judge_that_also_answers_judges_with_its_own_settings() -> None:
+    """The shipped recipes' judge must not be the opponent of the same name, who answers at temperature 1."""
+    for pool in ("judges", "paper"):
+        entry = load_entry(f"{pool}/gpt-4o-2024-08-06")
+        assert (entry.temperature, entry.max_tokens) == (0.0, 1024)
+    assert {one.temperature for one in load_pool("judges").models} == {1.0}

@@ -7,6 +7,8 @@ from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.recipes import Dataset
 from psycopref.stages.collect import Collected
+from psycopref.stages.pair import Pair
+from psycopref.stages.rate import Rate
 from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech, metric
 
 
@@ -34,11 +36,18 @@ def run(recipe: Dataset, lab: Lab) -> Built:
         return _published(named.speeches, found, dropped, named.failures)
     answered = lab.do(recipe.respond, named.speeches, found.responses)
     rated = lab.do(recipe.rate, named.speeches, answered.responses)
-    paired = lab.do(recipe.pair, named.speeches, answered.responses, rated.ratings)
+    paired = lab.do(_weighed(recipe.pair, recipe.rate), named.speeches, answered.responses, rated.ratings)
     failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
     counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
     metrics = [*answered.metrics, *rated.metrics, *paired.metrics, *counts]
     return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, metrics)
+
+
+def _weighed(pair: Pair, rate: Rate) -> Pair:
+    """Where several judges rate and none is weighed, all of them are, alike: so one whose ratings all failed is not passed over."""
+    if pair.judges or len(rate.everyone) == 1:
+        return pair
+    return pair.model_copy(update={"judges": {entry.name: 1.0 for entry in rate.everyone}})
 
 
 def _published(speeches: Sequence[Speech], found: Collected, dropped: Sequence[Dropped], failures: Sequence[Failure]) -> Built:

@@ -9,7 +9,7 @@ from psycopref.lab import Lab
 from psycopref.recipes import JudgesRecipe
 from psycopref.stages.compare import Compare
 from psycopref.store.keys import digest
-from psycopref.tables import Speech
+from psycopref.tables import Speech, metric
 
 
 def run(recipe: JudgesRecipe, lab: Lab) -> Built:
@@ -25,7 +25,8 @@ def run(recipe: JudgesRecipe, lab: Lab) -> Built:
     responses = [row for row in built.responses if row.speech_id in chosen]
     old, new = (lab.do(rate.model_copy(update={"judge": judge, "judges": ()}), part, responses) for judge in (rate.judge, recipe.judges.new))
     found = lab.do(Compare(instrument=rate.instrument, gap=recipe.judges.gap), responses, old.ratings, new.ratings)
-    return built._replace(metrics=[*built.metrics, *found.metrics], failures=[*built.failures, *new.failures])
+    lost = metric("compare.failures", "all", len(new.failures), count=len(new.failures))  # the dataset's accounts are its own judge's
+    return built._replace(metrics=[*built.metrics, *found.metrics, lost])
 
 
 def _drawn(speeches: Sequence[Speech], count: int) -> list[Speech]:

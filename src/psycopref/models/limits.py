@@ -10,7 +10,7 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.crew import Crew
 from psycopref.models.lane import Note, Result, Unanswered
 from psycopref.models.pool import ModelEntry
-from psycopref.models.purse import Purse, price
+from psycopref.models.purse import Purse, cost
 from psycopref.models.shelf import Shelf
 from psycopref.progress import Progress
 from psycopref.store.ledger import Ledger
@@ -155,7 +155,8 @@ class _Desk:
             self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage, self._cost)
             self._count(len(replies))
             for reply in replies:
-                self._purse.paid(self._models[self.waiting[reply.call_id][0].model], reply)
+                ask = self.waiting[reply.call_id][0]
+                self._purse.paid(self._models[ask.model], ask, reply)
             if self._crew is not None:
                 self._crew.kept(Counter(self.waiting[reply.call_id][0].model for reply in replies))
         for one in results:
@@ -168,7 +169,7 @@ class _Desk:
         return [(reply, self._pop(reply.call_id)) for reply in replies]
 
     def _cost(self, ask: Ask, reply: Reply) -> float | None:
-        return price(self._models[ask.model], reply.tokens_in, reply.tokens_out)
+        return cost(self._models[ask.model], ask, reply)
 
     def _pop(self, call_id: str) -> list[Ask]:
         equal = self.waiting.pop(call_id)

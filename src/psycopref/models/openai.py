@@ -133,6 +133,8 @@ class OpenAI:
             case 401 | 403:
                 variable = f"the environment variable {self._entry.key_env}" if self._entry.key_env else "`key_env` in the pool entry"
                 return ModelError(f"{host} {status}: the key was not accepted; set {variable}")
+            case 402:
+                return ModelError(f"{host} 402: the account's balance is used up{self._key_note()}")
             case 404:
                 return ModelError(f"{host} 404: no model {self._entry.sent_as!r} or no such address; check `url` and `model`{self._key_note()}")
             case 429:

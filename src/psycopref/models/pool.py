@@ -151,8 +151,8 @@ class Pool(Settings):
         return self
 
     def entry(self, name: str) -> ModelEntry:
-        """The model or judge of that name; RecipeError lists those there are."""
-        every = {one.name: one for one in (*self.judges, *self.models)}
+        """The judge of that name, or else the model (a model may stand in both lists, with other settings); RecipeError lists those there are."""
+        every = {one.name: one for one in (*self.models, *self.judges)}
         if name not in every:
             raise RecipeError(f"pool {self.name!r}: no model {name!r}{did_you_mean(name, list(every))}; there are {list(every)}")
         return every[name]

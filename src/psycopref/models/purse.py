@@ -23,32 +23,48 @@ class Purse:
         self._holding = 0.0
 
     def check(self, entries: Iterable[ModelEntry]) -> None:
-        """ModelError where there is a budget and a model that is paid for has no price."""
+        """ModelError where there is a budget and a model that is paid for has no price, or no limit to what it may answer."""
         for entry in entries if self.budget is not None else ():
             if entry.kind in PAID and (entry.price_in is None or entry.price_out is None):
                 do = "write price_in and price_out (dollars per million tokens, 0 for your own machine) into its pool entry"
                 raise ModelError(f"budget: model {entry.name!r} has no price; {do}, or leave the budget out")
+            if entry.max_tokens is None and not _free(entry):
+                raise ModelError(f"budget: model {entry.name!r} has no max_tokens, so no call of it can be kept within one; write it into its pool entry")
 
     def hold(self, entry: ModelEntry, ask: Ask) -> bool:
-        """Put a call's estimate aside; False, and nothing put aside, where it would go over the budget."""
-        if self.budget is None:
+        """Put a call's estimate aside; False, and nothing put aside, where it would go over the budget. What costs nothing always goes."""
+        if self.budget is None or _free(entry):
             return True
-        letters = sum(len(message.content) for message in ask.messages) + len(ask.json_schema)
-        guess = price(entry, letters // LETTERS, ask.max_tokens or ANSWER) or 0.0
+        guess = price(entry, _letters(ask) // LETTERS, ask.max_tokens or ANSWER) or 0.0
         if self.spent + self._holding + guess > self.budget:
             return False
         self._held[ask.call_id] = guess
         self._holding += guess
         return True
 
-    def paid(self, entry: ModelEntry, reply: Reply) -> None:
+    def paid(self, entry: ModelEntry, ask: Ask, reply: Reply) -> None:
         """A call has come back: what it cost takes the place of its estimate."""
         self.let_go(reply.call_id)
-        self.spent += price(entry, reply.tokens_in, reply.tokens_out) or 0.0
+        self.spent += cost(entry, ask, reply) or 0.0
 
     def let_go(self, call_id: str) -> None:
         """A call that cost nothing, because it got no answer."""
         self._holding -= self._held.pop(call_id, 0.0)
+
+
+def cost(entry: ModelEntry, ask: Ask, reply: Reply) -> float | None:
+    """Dollars that a call has cost; by its letters where the endpoint does not say how many tokens it counted. None where there is no price."""
+    if reply.tokens_in or reply.tokens_out:
+        return price(entry, reply.tokens_in, reply.tokens_out)
+    return price(entry, _letters(ask) // LETTERS, len(reply.text) // LETTERS)
+
+
+def _letters(ask: Ask) -> int:
+    return sum(len(message.content) for message in ask.messages) + len(ask.json_schema)
+
+
+def _free(entry: ModelEntry) -> bool:
+    return entry.kind not in PAID or (entry.price_in == 0 and entry.price_out == 0)
 
 
 def price(entry: ModelEntry, tokens_in: int, tokens_out: int) -> float | None:

@@ -39,7 +39,10 @@ class Recorded:
 
 
 def call_ids(path: Path, model: str) -> frozenset[str]:
-    """The call ids that a ledger file holds for a model; StoreError where it is not a ledger."""
+    """The call ids that a ledger file holds for a model; StoreError where it is not a ledger, or the last part of it is still in a WAL."""
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        raise StoreError(f"{path}: its last replies are still in {wal.name}; run `psycopref calls` in that workspace once, then use it as a recording")
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         try:

@@ -21,7 +21,7 @@ def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
     for row in metrics:
         if row.name.startswith("compare."):
             by_place.setdefault(row.slice, {})[row.name.removeprefix("compare.")] = row
-    if not by_place:
+    if "responses" not in by_place.get("all", {}):
         return {}
     items = [(place.removeprefix("item:"), cells) for place, cells in by_place.items() if "kappa" in cells or "bias" in cells]
     return {
@@ -30,6 +30,7 @@ def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
         "ranks": [(place.removeprefix("model:"), cells["rank"]) for place, cells in by_place.items() if "rank" in cells],
         "tau": by_place.get("models", {}).get("tau"),
         "count": by_place["all"]["responses"].count,
+        "lost": by_place["all"].get("failures"),
     }
 
 
