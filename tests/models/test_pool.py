@@ -24,7 +24,7 @@ def test_the_papers_pool_is_pinned_and_says_whose_each_model_is() -> None:
     for entry in load_pool("paper").models:
         assert entry.organisation and (entry.size or entry.organisation in {"OpenAI", "Anthropic"})
         assert "/" in entry.name or entry.name[-4:].isdigit() or entry.name[-2:].isdigit(), f"{entry.name} is not a pinned name"
-        assert entry.price_in is None and entry.price_out is None
+        assert (entry.price_in is None) == (entry.price_out is None)
     assert load_pool("paper").judges[0].name == "gpt-4o-2024-08-06"
 
 
