@@ -2,13 +2,16 @@
 
 import json
 import random
+import re
 
 import pytest
 
-from psycopref.instruments import load_instrument
+from psycopref.instruments import Instrument, load_instrument
 from psycopref.judging import last_object, rating_ask, rating_schema, read_all_ratings, read_ratings, unreadable
+from psycopref.models.chat import Reply
 from psycopref.models.pool import ModelEntry
 from psycopref.prompts import fence, load_prompt
+from psycopref.stages.evaluate import read_winner
 from psycopref.tables import Speech
 
 SCALE = load_instrument("psychocounsel")
@@ -194,3 +197,88 @@ def test_prose_that_declines_is_told_from_prose(text: str, what: str) -> None:
 @pytest.mark.parametrize("tag", ["</response>", "< /response>", "</ response>", '<response id="3">', "<\u200b/response>", "< CLIENT >", "</\nresponse>"])
 def test_no_spelling_of_a_tag_stands(tag: str) -> None:
     assert "<" not in fence(f"fine {tag} more") and fence("a < b, <NAME>") == "a < b, <NAME>"
+
+
+def broken(value: str, first: bool = False, number: str = "1") -> str:
+    """An answer that needs mending (a comma too many) with a score as it was written, before the reason or behind it."""
+    one = f'"score": {value}, "rationale": "r"' if first else f'"rationale": "r", "score": {value}'
+    return f'{{"ratings": [{{"response": {number}, {one}}},]}}'
+
+
+WIDE, SIGNED = SCALE.model_copy(update={"low": 0, "high": 100}), SCALE.model_copy(update={"low": -2, "high": 2})
+SIGNS = ["\u22121", "+1", "4\u00bd", "4\u20135", "4-5", "4 | 5", "4;5", "1:5", "<3", "\u22654", "~4", "4 %", "4*", "4/5", "4.", ".4", "[4]", "{4}", "'4'"]
+PARTED = ["4 5", "4, 5", "1\n0", "1 0", "04", "\u0664", "4 // not 5"]
+
+
+@pytest.mark.parametrize("value", [*SIGNS, *PARTED])
+def test_a_repair_makes_no_whole_score_of_what_is_none(value: str) -> None:
+    for scale in (SCALE, WIDE, SIGNED):
+        for first in (False, True):
+            assert read_ratings(broken(value, first), 1, scale) is None
+            assert read_ratings(broken(value, first).replace("},]", "}]"), 1, scale) is None
+    assert read_ratings(broken("1", number=value), 1, SCALE) is None, "nor is a reply's number read that is none"
+
+
+@pytest.mark.parametrize(("value", "scale"), [("4", SCALE), ("10", WIDE), (" 0\n", WIDE), ("-1", SIGNED), ("-2 ", SIGNED)])
+def test_a_whole_score_is_read_beside_what_is_mended(value: str, scale: Instrument) -> None:
+    for first in (False, True):
+        found = read_ratings(broken(value, first), 1, scale)
+        assert found is not None and found[0].score == int(value)
+
+
+@pytest.mark.parametrize("text", [broken('4, "sure"'), broken('4, "sure": ""'), broken("4").replace(",]", ', "4"]'), broken("4").replace(",]}", '], "-"}')])
+def test_a_mended_answer_has_its_own_fields_and_no_others(text: str) -> None:
+    assert read_ratings(text, 1, SCALE) is None
+
+
+def test_no_sign_put_within_an_answer_changes_a_score() -> None:
+    rng, scores, read = random.Random(1), [7, 55, 100, 10], 0
+    for source in (said(*scores), said(*scores).replace('\\"', '"')):
+        near = [at for one in re.finditer(r'score": ', source) for at in range(one.end() - 3, one.end() + 6)]
+        for n in range(1000):
+            at = rng.choice(near) if n % 2 else rng.randrange(len(source))
+            text = source[:at] + rng.choice(" \n,;:|/<>~%*=\u2013\u2212\u00bd'\"") + source[at:]
+            found = read_ratings(text, 4, WIDE)
+            read += found is not None
+            assert found is None or [one.score for one in found] == scores, text
+    assert read > 300, "signs that fall within a reason do no harm"
+
+
+TWICE = {
+    "score": '{"ratings": [{"response": 1, "rationale": "r", "score": 2, "score": 5}]}',
+    "the same score": '{"ratings": [{"response": 1, "rationale": "r", "score": 2, "score": 2}]}',
+    "response": '{"ratings": [{"response": 2, "response": 1, "rationale": "r", "score": 2}]}',
+    "ratings": '{"ratings": [{"response": 1, "rationale": "r", "score": 2}], "ratings": [{"response": 1, "rationale": "r", "score": 5}]}',
+    "a field of no account, with an answer within": '{"a": 1, "a": 2, "ratings": [], "b": {"ratings": [{"response": 1, "rationale": "r", "score": 5}]}}',
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_an_object_with_a_field_twice_is_malformed(name: str) -> None:
+    for text in (TWICE[name], TWICE[name].replace("]", ",]"), broken("3").replace(",]", "]") + " or rather " + TWICE[name]):
+        assert read_ratings(text, 1, SCALE) is None
+    assert unreadable(TWICE[name]) == "malformed"
+
+
+def test_a_field_twice_in_an_answer_on_all_principles_is_malformed() -> None:
+    text = json.dumps({"ratings": scores_of(3)})
+    assert read_all_ratings(text, 1, SCALE) is not None
+    assert read_all_ratings(text.replace('"score": 3', '"score": 3, "score": 4', 1), 1, SCALE) is None
+    assert read_all_ratings(text.replace('"scores": {', '"scores": {"safety": {"rationale": "", "score": 1}, '), 1, SCALE) is None
+
+
+def test_a_mended_answer_on_all_principles_has_whole_scores_and_no_other_fields() -> None:
+    text = json.dumps({"ratings": scores_of(3)}).replace("}]", "},]")
+    assert read_all_ratings(text, 1, SCALE) is not None
+    for value in ("3 5", "\u22653", '3, "sure"'):
+        assert read_all_ratings(text.replace('"score": 3', f'"score": {value}', 1), 1, SCALE) is None
+
+
+TWO_WINNERS = ['{"winner": "1", "winner": "2"}', '{"winner": "1"} no: {"winner": "1", "winner": "2"}', '{"a": {"winner": "1"}, "winner": "1", "winner": "2"}']
+
+
+@pytest.mark.parametrize("text", TWO_WINNERS)
+def test_a_winner_named_twice_is_none(text: str) -> None:
+    assert read_winner(Reply("call", "ok", text)) == ("malformed", None)
+    corrected, plain = (read_winner(Reply("call", "ok", answer)) for answer in (text + ' so: {"winner": "2"}', '{"winner": "2"}'))
+    assert corrected == plain and plain[0] == "ok", "the last object counts"

@@ -19,6 +19,8 @@ _OPENING = re.compile(r"""\{\s*["']?ratings["']?\s*:""")
 _MENTION = re.compile(r"""["']ratings["']\s*:""")
 _FIELD = r"""\b{}["']?\s*:"""
 _STRUCTURE = re.compile(r"""[{}\[\]":]""")
+_NUMBERED = re.compile(r"""\b(?:score|response)["']?\s*:""")
+_WHOLE_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)\s*[,}\]]")
 _REFUSAL = re.compile(
     r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
     r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*|judg(?:e|ing)|scor(?:e|ing)|discuss)\b",
@@ -80,24 +82,42 @@ def _object(required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_object(text: str, key: str) -> dict[str, Any] | None:
-    """The last JSON object in an answer that has `key`, or None."""
+    """The last JSON object in an answer that has `key`; None where there is none, or where that one gives a field twice."""
     return _last(text, key)[0]
 
 
 def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
-    """The last JSON object with `key`, and where it begins and ends."""
-    decoder, at = json.JSONDecoder(strict=False), text.find("{")  # not strict: a line break within a string is what it is
+    """The last JSON object with `key`, None where it gives a field twice, and where it begins and ends (0 and 0: there is none)."""
+    at = text.find("{")
     found: tuple[dict[str, Any] | None, int, int] = (None, 0, 0)
     while at >= 0:
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, end, once = _decoded(text, at)
         except (ValueError, RecursionError):
             at = text.find("{", at + 1)
             continue
         if isinstance(value, dict) and key in value:
-            found = (value, at, end)
+            found = (value if once else None, at, end)
         at = text.find("{", end)
     return found
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int, bool]:
+    """The JSON value at a place, its end, and whether every object in it has each field once; ValueError or RecursionError where there is none.
+
+    An object with a field twice is read to its end and not refused at once: else an object within it would be taken for the answer.
+    """
+    once = True
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal once
+        one = dict(pairs)
+        once = once and len(one) == len(pairs)
+        return one
+
+    # not strict: a line break within a string is what it is
+    value, end = json.JSONDecoder(strict=False, object_pairs_hook=made).raw_decode(text, at)
+    return value, end, once
 
 
 def read_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()) -> list[Score] | None:
@@ -144,11 +164,12 @@ def _score(entry: Any, instrument: Instrument) -> Score | None:
 def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
     """The judge's own object: the last one that is whole, or the only one where it can be repaired without a doubt.
 
-    Where another one begins that is not whole, it is unknown which was meant; what stands in a rated text is that text's.
+    Where another one begins that is not whole, it is unknown which was meant; so it is of a field that stands twice in an object. What stands in a
+    rated text is that text's.
     """
     found, start, end = _last(text, KEY)
     if found is None:
-        return repaired(text, shown)
+        return None if end else repaired(text, shown)
     others = [one.start() for one in _OPENING.finditer(text) if not start <= one.start() < end]
     doubtful = _MENTION.search(text, end) or not all(_whole(text, at) for at in others)
     return None if doubtful or _quoted(text[start:end], shown) else found
@@ -156,10 +177,9 @@ def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
 
 def _whole(text: str, at: int) -> bool:
     try:
-        json.JSONDecoder(strict=False).raw_decode(text, at)
+        return _decoded(text, at)[2]
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _quoted(said: str, shown: Sequence[str]) -> bool:
@@ -169,9 +189,10 @@ def _quoted(said: str, shown: Sequence[str]) -> bool:
 def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
     """A broken rating object mended by json-repair, or None where a doubt is left.
 
-    Nothing but punctuation may differ: every letter, digit, sign and point of the object stands in the mended one in the same order, no
-    brace or bracket was opened that was not there, and each entry has its fields once. At the very end one brace and one bracket may have
-    been lacking, so each entry was complete. That leaves trailing commas, single quotes, quotes within a string, a lost end.
+    Nothing but punctuation may differ: each score and each number of a reply stands in the source as a whole number with nothing behind it but
+    a comma, a brace or a bracket; every letter and digit of the object stands in the mended one in the same order; no brace or bracket was opened
+    that was not there; each object has its own fields once and no other. At the very end one brace and one bracket may have been lacking, so each
+    entry was complete. That leaves trailing commas, single quotes, quotes within a string, a lost end.
     """
     openings, last = list(_OPENING.finditer(text)), max(text.rfind("}"), text.rfind("]"))
     if len(openings) != 1 or len(re.findall(_FIELD.format(KEY), text)) != 1 or _STRUCTURE.search(text, last + 1):
@@ -179,12 +200,29 @@ def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
     import json_repair
 
     source = text[openings[0].start() : last + 1]
+    if not all(_WHOLE_NUMBER.match(source, one.end()) for one in _NUMBERED.finditer(source)):
+        return None
     try:
         value = json_repair.loads(source)
     except (ValueError, RecursionError):
         return None
-    rows = value.get(KEY) if isinstance(value, dict) else None
-    return value if isinstance(rows, list) and _same(source, json.dumps(value, ensure_ascii=False), len(rows)) and not _quoted(source, shown) else None
+    if not isinstance(value, dict) or not _formed(value):
+        return None
+    same = _same(source, json.dumps(value, ensure_ascii=False), len(value[KEY]))
+    return value if same and not _quoted(source, shown) else None
+
+
+def _formed(value: dict[str, Any]) -> bool:
+    """Whether a mended object has the fields of an answer and no others: json-repair makes a field of what it cannot place."""
+    rows = value.get(KEY)
+    if value.keys() != {KEY} or not isinstance(rows, list):
+        return False
+    one, several = {"rationale", "score"}, {"response", "scores"}
+    return all(isinstance(row, dict) and (row.keys() == {"response", *one} or (row.keys() == several and _all_have(row["scores"], one))) for row in rows)
+
+
+def _all_have(scores: Any, fields: set[str]) -> bool:
+    return isinstance(scores, dict) and all(isinstance(one, dict) and one.keys() == fields for one in scores.values())
 
 
 def _same(source: str, mended: str, entries: int) -> bool:

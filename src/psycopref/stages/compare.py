@@ -27,16 +27,23 @@ class JudgesCompared(NamedTuple):
 class Compare(Stage):
     """What moving a dataset from one judge to another would change, on the responses that both rated in full.
 
-    Per item (slice `item:<name>`) and over all (`overall`, the weighted mean rounded to whole points for kappa): `compare.kappa` (quadratic weights),
-    `compare.spearman`, `compare.exact`, `compare.bias` (new less old, points). Of the pairs that the old judge orders by at least `gap`:
-    `compare.pairs_same`, `.pairs_tied`, `.pairs_turned`; `compare.best_changed`, the share of speeches whose best response is another one. Of the
-    responders by mean score: `compare.rank` (slice `model:<name>`, new rank less old rank) and `compare.tau` (Kendall's).
+    Per item (slice `item:<name>`) and over all (`overall`, the weighted mean over items): `compare.kappa` (quadratic weights), `compare.spearman`,
+    `compare.exact`, `compare.bias` (new less old, points). An item's score is the mean over its repeats and stays as it is, half points and thirds
+    too. Only kappa, Spearman and exact of `overall` are of the weighted mean rounded to whole points; its bias is not.
+    Of the pairs that the old judge orders by at least `gap`: `compare.pairs_same`, `.pairs_tied`, `.pairs_turned`; `compare.best_changed`, the
+    share of speeches whose best response is another one. Of the responders by mean score: `compare.rank` (slice `model:<name>`, new rank less old
+    rank) and `compare.tau` (Kendall's).
     """
 
     instrument: InstrumentSetting
     gap: float = Field(default=1.0, gt=0)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+
+    @classmethod
+    def version(cls) -> int:
+        """2: an item's mean over repeats is no longer rounded to whole points."""
+        return 2
 
     def run(self, lab: Lab, responses: Sequence[Response], old: Sequence[Rating], new: Sequence[Rating]) -> JudgesCompared:
         """Ratings by one judge each to metrics; TableError where the two share no response."""
@@ -47,7 +54,8 @@ class Compare(Stage):
         for item in self.instrument.items:
             out += self._agreement(f"item:{item.name}", both, f"{item.name}:old", f"{item.name}:new")
         speeches = both["speech_id"].to_list()
-        out += [row for row in self._agreement("overall", both, "old", "new") if row.name != "compare.bias"]  # of whole points; the bias is of the means
+        whole = both.with_columns(pl.col("old", "new").round(0))
+        out += [row for row in self._agreement("overall", whole, "old", "new") if row.name != "compare.bias"]  # of whole points; the bias is of the means
         out.append(_row("compare.bias", "overall", mean_interval((both["new"] - both["old"]).to_numpy(), speeches, self.draws, self.seed)))
         return JudgesCompared([*out, *self._pairs(both), *_ranks(both)])
 
@@ -64,9 +72,9 @@ class Compare(Stage):
         return frame.sort("response_id")
 
     def _agreement(self, place: str, both: pl.DataFrame, old: str, new: str) -> list[Metric]:
-        scale = range(self.instrument.low, self.instrument.high + 1)
-        first, second = (both[name].round(0).to_numpy() for name in (old, new))
-        found = compare(first, second, both["speech_id"].to_list(), list(scale), self.draws, self.seed)
+        first, second = (both[name].round(9).to_numpy() for name in (old, new))  # the mean of equal repeats is the same to the last digit
+        scale = np.union1d(range(self.instrument.low, self.instrument.high + 1), [first, second])  # means over repeats lie between its points
+        found = compare(first, second, both["speech_id"].to_list(), scale, self.draws, self.seed)
         return [_row(f"compare.{name}", place, figure) for name, figure in zip(found._fields, found, strict=True) if np.isfinite(figure.value)]
 
     def _pairs(self, both: pl.DataFrame) -> list[Metric]:

@@ -72,8 +72,11 @@ class Rate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a response are no answer."""
-        return 2
+        """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a response are no answer.
+
+        3: a repaired answer's scores are whole numbers in what the judge wrote; an answer with a field twice is malformed.
+        """
+        return 3
 
     @model_validator(mode="after")
     def _different(self) -> "Rate":

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from psycopref.stats.intervals import Floats, Interval, bootstrap_sums, cluster_sums, codes, mean_interval, percentile
+from psycopref.stats.intervals import Floats, Interval, bootstrap_sums, codes, mean_interval, percentile
 
 Statistic = Callable[[Floats, Floats], Floats]  # joint tables (draws, q, q) and the points of the scale (q,) to (draws,)
 
@@ -21,22 +21,30 @@ class Compared(NamedTuple):
 
 
 def compare(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], scale: ArrayLike, draws: int = 2000, seed: int = 0) -> Compared:
-    """Whole-point scores of two judges: quadratic-weighted kappa on the fixed scale (Cohen 1968), Spearman's correlation with
-    mid-ranks, the share of equal scores, and the mean difference. Everything is a function of the joint table, which is summed by cluster.
+    """Scores of two judges on the points of a scale: quadratic-weighted kappa (Cohen 1968), Spearman's correlation with mid-ranks, the
+    share of equal scores, and the mean difference. Everything is a function of the joint table, which is summed by cluster; points
+    that nobody gave change nothing. ValueError where a score is none of the points.
     """
     points = np.sort(np.asarray(scale, dtype=np.float64))
-    a, b = (np.searchsorted(points, np.asarray(scores, dtype=np.float64)) for scores in (first, second))
+    a, b = (_places(points, np.asarray(scores, dtype=np.float64)) for scores in (first, second))
     size = len(points)
-    cells = np.zeros((len(a), size * size))
-    cells[np.arange(len(a)), a * size + b] = 1
     code, many = codes(clusters)
-    sums = cluster_sums(cells, code, many)
+    sums = np.zeros((many, size * size))
+    np.add.at(sums, (code, a * size + b), 1.0)
 
     def interval(statistic: Statistic) -> Interval:
         value = float(statistic(sums.sum(0, keepdims=True).reshape(-1, size, size), points)[0])
         return percentile(value, bootstrap_sums(sums, lambda total: statistic(total.reshape(-1, size, size), points), draws, seed), len(a))
 
     return Compared(*(interval(statistic) for statistic in (_kappa, _spearman, _exact, _bias)))
+
+
+def _places(points: Floats, scores: Floats) -> NDArray[np.intp]:
+    """The place of each score among the points."""
+    strange = scores[~np.isin(scores, points)]
+    if strange.size:
+        raise ValueError(f"compare: a score of {strange[0]} is not on the scale; give a scale that has every score among its points")
+    return np.searchsorted(points, scores)
 
 
 def _shares(joint: Floats) -> tuple[Floats, Floats, Floats]:
