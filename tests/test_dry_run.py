@@ -73,3 +73,32 @@ def test_a_folder_is_counted_by_its_configuration(tmp_path: Path) -> None:
     loaded.model.save_pretrained(tmp_path)
     found = estimate.shape(str(tmp_path), Size())
     assert found is not None and found.known == "config" and found.parameters == sum(one.numel() for one in loaded.model.parameters())
+
+
+def test_mixtures_and_giants_are_not_made_small() -> None:
+    names = {"Qwen/Qwen3-30B-A3B": 30e9, "mistralai/Mixtral-8x7B-Instruct-v0.1": 56e9, "meta-llama/Llama-3.2-3B-Instruct": 3e9}
+    for name, parameters in names.items():
+        found = estimate.shape(name, Size())
+        assert found is not None and found.parameters == parameters
+    giant = estimate.shape("meta-llama/Llama-3.1-70B-Instruct", Size())
+    assert giant is not None
+    assert estimate.need(Training(precision="bf16", recompute=True), giant, 1e6, False).gpus == 0, "280 GB do not fit into one GPU to begin with"
+    assert estimate.need(Training(precision="bf16", recompute=True, lora=16), giant, 1e6, False).gpus == 0, "adapters are trained with the model whole"
+    assert estimate.need(Training(precision="bf16", recompute=True, lora=16, quantise="nf4", batch_tokens=2048), giant, 1e6, False).gpus == 1
+
+
+def test_a_configuration_that_nests_its_text_model_is_counted(tmp_path: Path) -> None:
+    from transformers import Gemma3Config, Gemma3TextConfig, SiglipVisionConfig
+
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
+    text = Gemma3TextConfig(vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=2, **heads)
+    Gemma3Config(text_config=text, vision_config=SiglipVisionConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(tmp_path)
+    found = estimate.shape(str(tmp_path), Size())
+    assert found is not None and found.known == "config" and found.wide == 64
+
+
+def test_rounds_that_ask_for_too_much_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = write(tmp_path, "http://localhost:1")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("round_speeches = 8", "round_speeches = 800"), encoding="utf-8")
+    assert main(["run", str(recipe), "--dry-run", "--work", str(tmp_path / "work")]) == 0
+    assert "WARNING: [training]: round_speeches = 800" in capsys.readouterr().out

@@ -84,7 +84,7 @@ def test_training_without_pairs_is_refused_before_anything_trains(lab: Lab) -> N
     assert recipe.flow == "paper"
     pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
     built = Built((), (), (), pairs, (), (), (), [])
-    paper.trainable(recipe.training, built)
+    paper.trainable(recipe.training.model_copy(update={"rounds": 0}), built)
     for left, says in (
         ([], r"training.reward\]: no preference pairs in split 'train' \(of 0"),
         (pairs[:2], r"training.gold\]: no preference pairs in split 'gold'"),
@@ -104,7 +104,7 @@ def test_a_paper_run_without_pairs_trains_nothing(tmp_path: Path, monkeypatch: p
 def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused: bool) -> None:
     _, recipe = load_recipe(str(PUBLISHED))
     assert recipe.flow == "paper"
-    training = recipe.training.model_copy(update={"policy": recipe.training.policy.model_copy(update={"objective": objective, "split": "dev"})})
+    training = recipe.training.model_copy(update={"policy": recipe.training.policy.model_copy(update={"objective": objective, "split": "dev"}), "rounds": 0})
     pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
     with pytest.raises(RecipeError, match=r"training.policy\]: no preference pairs") if refused else nullcontext():
         paper.trainable(training, Built((), (), (), pairs, (), (), (), []))

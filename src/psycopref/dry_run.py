@@ -11,7 +11,7 @@ from rich.table import Table as View
 from psycopref import needs
 from psycopref.flows import dataset, judges
 from psycopref.flows.dataset import Built
-from psycopref.flows.rounds import NO_RESPONSES
+from psycopref.flows.rounds import NO_RESPONSES, too_few
 from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import ModelEntry
@@ -139,6 +139,8 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     _say_budget(recipe.budget, spent, lines)
     if isinstance(recipe, PaperRecipe):
         _say_training(needs.training(recipe, built), recipe)
+        if short := too_few(recipe.training, built.speeches, apart=bool(recipe.sizes)):
+            print(f"WARNING: {short}")
     return lines
 
 
@@ -149,7 +151,7 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     rival: Sequence[Response] = lab.do(training.opponent, test, NO_RESPONSES).responses
     if training.evaluate.judge is None:
         return
-    arms = len(recipe.sizes) * (2 * (training.rounds + 1) + 1) if recipe.sizes else 3 if training.start else 2
+    arms = len(recipe.sizes) * (2 * training.rounds + 2) if recipe.sizes else 3 if training.start or training.rounds else 2
     ratings: Sequence[Rating] = ()
     for arm in range(arms):
         lab.do(training.evaluate, test, _written(test, f"arm {arm}"), _once(rival), ratings)

@@ -12,7 +12,8 @@ CHARS = 4.0  # per token, of English
 ANSWER = 250  # tokens of a counselor's response that is not written yet
 PAIRS = 34_329 / 23_192  # preference pairs per train speech in the paper's dataset
 ASSUMED = (
-    "assumed: memory of one process with the whole model; where it is more than one GPU has, launch/fsdp2.yaml on that many; an H100's "
+    "assumed: memory of one process with the whole model; where it is more than one GPU has, launch/fsdp2.yaml on that many (not with "
+    "adapters, and each GPU must hold the weights in float32 once); an H100's "
     "989 TFLOP/s in bf16, 40 % of them in training and 5 % in sampling; 1.5 pairs a train speech where none are rated yet. "
     "None of it is measured on your GPUs: read it as an order of magnitude"
 )
@@ -37,7 +38,17 @@ class Work(NamedTuple):
         memory = "–" if self.bytes_whole is None else f"{self.bytes_whole / 1e9:,.1f} GB"
         hours = "–" if self.hours is None else f"{self.hours:,.1f}" if self.hours >= 0.1 else "< 0.1"
         steps = f"{self.steps:,}" if self.steps else "–"
-        return [self.section, self.model, size, f"{self.examples:,}", steps, f"{self.tokens / 1e6:,.1f} M", memory, str(self.gpus or "–"), hours]
+        return [
+            self.section,
+            self.model,
+            size,
+            f"{self.examples:,}",
+            steps,
+            f"{self.tokens / 1e6:,.1f} M",
+            memory,
+            "–" if self.bytes_whole is None else str(self.gpus or "does not fit"),
+            hours if self.gpus else "–",
+        ]
 
 
 class _Counts(NamedTuple):
@@ -83,17 +94,19 @@ def _policies(recipe: Training, counts: _Counts, label: str, snapshots: int) -> 
     rounds, asked = recipe.rounds, min(recipe.round_speeches, counts.speeches["train"])
     states = 1 + 2 * snapshots if snapshots else rounds + 2
     yield _sampled(f"{label}training.draft x {rounds}", begun, rounds * asked * recipe.draft.samples, counts)
-    yield _trained(f"{label}training.online x {rounds}", recipe.online, counts._replace(pairs={**counts.pairs, recipe.online.split: rounds * asked}), begun)
+    yield _trained(f"{label}training.online x {rounds}", recipe.online, counts._replace(pairs={**counts.pairs, recipe.online.split: asked}), begun, rounds)
     yield _sampled(f"{label}training.answer x {states}", begun, states * counts.speeches["test"], counts)
 
 
-def _trained(section: str, stage: Reward | Policy, counts: _Counts, start: Policy | None = None) -> Work:
+def _trained(section: str, stage: Reward | Policy, counts: _Counts, start: Policy | None = None, times: int = 1) -> Work:
     from psycopref.train import estimate
+    from psycopref.train.packs import count_steps
 
     begun = start or stage
     supervised = isinstance(stage, Policy) and stage.objective == "sft"
     examples = counts.speeches.get(stage.split, 0) * 4 if supervised else counts.pairs.get(stage.split, 0)
-    steps = stage.steps or round(examples * stage.epochs / stage.batch_size)
+    steps = times * (stage.steps or count_steps(examples, stage.batch_size, stage.epochs))
+    examples *= times
     tokens = steps * stage.batch_size * (counts.speech + (1 if supervised else 2) * counts.response)
     shape = estimate.shape(begun.base, begun.size)
     if shape is None:
@@ -110,4 +123,5 @@ def _sampled(section: str, begun: Policy, answers: int, counts: _Counts) -> Work
     shape = estimate.shape(begun.base, begun.size)
     if shape is None:
         return Work(section, begun.base, None, answers, 0, tokens)
-    return Work(section, begun.base or "fresh", shape.parameters, answers, 0, tokens, 4 * shape.parameters, 1, estimate.sampling_hours(shape, tokens))
+    whole = 4 * shape.parameters
+    return Work(section, begun.base or "fresh", shape.parameters, answers, 0, tokens, whole, int(estimate.fits(whole)), estimate.sampling_hours(shape, tokens))

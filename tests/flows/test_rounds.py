@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from tiny import TINY, World, build_world
+from tiny_paper import write
 
 from psycopref.errors import RecipeError, TrainError
-from psycopref.flows import rounds
+from psycopref.flows import dataset, paper, rounds
 from psycopref.flows.rounds import Practice, Round, drawn, figures, guards
 from psycopref.lab import Lab
+from psycopref.recipes import PaperRecipe, load_recipe
 from psycopref.stages.drift import Drift
 from psycopref.stages.policy import Policy
 from psycopref.tables import Failure, Rating, Response, Speech, content_id
@@ -20,8 +22,21 @@ def test_speeches_are_drawn_without_replacement_and_afresh() -> None:
     one, two = (drawn(world.speeches, 8, number) for number in (0, 1))
     assert len({row.speech_id for row in one}) == 8 and {row.split for row in one} == {"train"}
     assert one == drawn(world.speeches[::-1], 8, 0) and {row.speech_id for row in one} != {row.speech_id for row in two}
-    with pytest.raises(RecipeError, match="round_speeches = 13, but there are 12 train speeches"):
-        drawn(world.speeches, 13, 0)
+
+
+def test_too_few_speeches_are_said_before_anything_trains(tmp_path: Path, lab: Lab) -> None:
+    recipe = load_recipe(str(write(tmp_path, "http://localhost:1")))[1]
+    assert isinstance(recipe, PaperRecipe)
+    built = dataset.run(recipe.dataset, lab)
+    train = sum(row.split == "train" for row in built.speeches)
+    training = recipe.training.model_copy(update={"rounds": 2, "round_speeches": train + 1})
+    with pytest.raises(RecipeError, match=f"round_speeches = {train + 1}, but there are {train} train speeches"):
+        paper.trainable(training, built)
+    fewer = training.model_copy(update={"round_speeches": train - 1})
+    paper.trainable(fewer, built)
+    with pytest.raises(RecipeError, match=f"2 rounds of {train - 1} speeches, but there are {train} to train on; at most {train // 2} a round"):
+        paper.trainable(fewer, built, apart=True)
+    paper.trainable(training.model_copy(update={"rounds": 0}), built)
 
 
 def state(text: str, reward: float, gold: float, unfinished: int = 0, practice: Practice | None = None) -> Round:

@@ -40,6 +40,7 @@ class Engine:
 
     def __init__(self, **settings: Any) -> None:
         self.made.append(settings)
+        self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=settings["max_model_len"] or 2048))
 
     def generate(self, prompts: list[dict[str, Any]], params: list[Params], use_tqdm: bool) -> list[Any]:
         assert not use_tqdm
@@ -79,6 +80,14 @@ def test_asks_become_requests_and_outputs_replies(vllm: type[Engine], tmp_path: 
     assert not one.detokenize and structured.structured_outputs == ("schema", {"type": "object"})
     list(provider.answer(asks[:1]))
     assert len(vllm.made) == 1 and vllm.made[0]["max_model_len"] == 512, "loaded once"
+
+
+def test_what_does_not_fit_is_said_before_anything_is_asked(vllm: type[Engine], tmp_path: Path) -> None:
+    provider = connect(ModelEntry(name="m", kind="vllm", model=str(save(tmp_path)), context=16))
+    assert isinstance(provider, Vllm)
+    with pytest.raises(ModelError, match="vLLM holds 16; lower max_tokens"):
+        list(provider.answer([Ask("m", HELLO, 0.5, 2), Ask("m", HELLO, 0.5, 400)]))
+    assert not vllm.asked
 
 
 def test_without_vllm_the_error_says_what_to_do(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ def test_every_sample_is_a_row_and_a_call(lab: Lab, world: World, weights) -> No
 
 
 def test_truncated_drafts_are_failures(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
-    made = Draft(samples=2, max_tokens=2).run(lab, world.speeches, weights, [])
-    assert not made.responses and len(made.failures) == 32 and {f.reason for f in made.failures} == {"truncated: draft"}
+    made = Draft(samples=2, max_tokens=1).run(lab, world.speeches, weights, [])
+    reasons = {f.reason for f in made.failures}
+    assert not made.responses and len(made.failures) == 32 and "truncated: draft" in reasons and reasons <= {"truncated: draft", "empty: draft"}
 
 
 def test_a_killed_draft_pays_only_for_chunks_in_flight(lab: Lab, world: World, weights, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

@@ -66,6 +66,10 @@ def test_a_quantised_base_learns_and_what_is_saved_is_whole(lab: Lab, world: Wor
     assert one.keys() == two.keys() and all(tensor.dtype == torch.float32 for tensor in two.values())
     changed = {name for name in one if not torch.equal(one[name], two[name])}
     assert changed and all("_proj" in name for name in changed)
+    whole = lab.do(Policy(objective="base", base=str(start), lora=4, quantise="nf4"), [], [], [], None).weights
+    assert all(tensor.dtype == torch.float32 for tensor in AutoModelForCausalLM.from_pretrained(whole).state_dict().values()), "a start is whole"
+    first = [p.value for p in lab.do(dpo.model_copy(update={"steps": 1, "lr": 1e-6}), *world, start, start).curve if p.name == "loss"][0]
+    assert first == pytest.approx(0.693147, abs=1e-6), "a reference that is given is quantised like the policy"
     reward = Reward(lr=1e-2, epochs=8, batch_size=4, base=str(start), lora=4, quantise="nf4", best="accuracy")
     assert {point.name: point.value for point in lab.do(reward, *world, None).curve}["dev_accuracy"] == 1.0, "the head is no quantised layer"
 

@@ -7,7 +7,7 @@ from psycopref.errors import RecipeError
 from psycopref.flows import dataset
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import NONE, Bench, Trained, bench, compared, trainable
-from psycopref.flows.rounds import NO_RESPONSES, Round, answered, on_test, online
+from psycopref.flows.rounds import NO_RESPONSES, Round, answered, on_test, online, too_few
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.store.keys import digest
@@ -25,7 +25,7 @@ class _Size(NamedTuple):
 def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
     """The dataset flow; then for each size offline DPO with a snapshot per checkpoint beside as many rounds of DPO-Iter, all from the start."""
     built = dataset.run(recipe.dataset, lab)
-    trainable(recipe.training, built)
+    trainable(recipe.training, built, apart=True)
     judged_by = bench(recipe.training, lab, built)
     sizes = [_trained(name, _sized(recipe, name), lab, built, judged_by) for name in recipe.sizes]
     return built, _judged(lab, built, judged_by, sizes)
@@ -58,10 +58,8 @@ def _apart(speeches: Sequence[Speech], recipe: Training) -> list[list[Speech]]:
     """The train speeches dealt out to the rounds, each speech to one round at most: together one epoch."""
     train = sorted((speech for speech in speeches if speech.split == "train"), key=lambda speech: digest(["ablation", speech.speech_id]))
     wanted = recipe.rounds * recipe.round_speeches
-    if wanted > len(train):
-        most = len(train) // max(1, recipe.rounds)
-        asked = f"{recipe.rounds} rounds of {recipe.round_speeches} speeches"
-        raise RecipeError(f"[training]: {asked}, but there are {len(train)} to train on; at most {most} a round")
+    if short := too_few(recipe, speeches, apart=True):
+        raise RecipeError(short)
     return [train[at : at + recipe.round_speeches] for at in range(0, wanted, recipe.round_speeches)]
 
 
@@ -81,7 +79,8 @@ def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) ->
                 verdicts += made.verdicts
                 failures += [*made.failures, *state.failures, *(state.practice.failures if state.practice else ())]
             curves |= _curves(name, arm, states)
-        last = compared(recipe, lab, test, arms["online"][-1].answers, arms["offline"][-1].answers, judged_by.judges, f"winrate.{name}")
+        even = min(len(arms["online"]), len(arms["offline"])) - 1  # a guard may have ended the rounds: as much training on both sides
+        last = compared(recipe, lab, test, arms["online"][even].answers, arms["offline"][even].answers, judged_by.judges, f"winrate.{name}")
         metrics += last.metrics
         verdicts += last.verdicts
         failures += last.failures

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from psycopref.errors import RecipeError
 from psycopref.flows import dataset
 from psycopref.flows.dataset import Built
-from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figures, online
+from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figures, online, too_few
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
@@ -48,8 +48,8 @@ def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
     return built, train(recipe.training, lab, built)
 
 
-def trainable(recipe: Training, built: Built) -> None:
-    """RecipeError where a stage would find no pairs of its split: said before the first stage trains, not after."""
+def trainable(recipe: Training, built: Built, apart: bool = False) -> None:
+    """RecipeError where a stage would find no pairs of its split, or the rounds too few speeches: said before the first stage trains, not after."""
     there = {row.split for row in built.preferences}
     stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
     if recipe.policy.objective not in ("base", "sft"):
@@ -60,6 +60,8 @@ def trainable(recipe: Training, built: Built) -> None:
                 f"[training.{name}]: no preference pairs in split {split!r} (of {len(built.preferences)} in all); "
                 "look at `gap` in [dataset.pair], and at the shares in [dataset.topics]"
             )
+    if short := too_few(recipe, built.speeches, apart):
+        raise RecipeError(short)
 
 
 class Bench(NamedTuple):

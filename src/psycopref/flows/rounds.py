@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.recipes import Training
 from psycopref.stats.diversity import distinct, self_bleu
@@ -93,11 +92,22 @@ def _watched(recipe: Training, lab: Lab, rounds: Sequence[Round]) -> bool:
     return False
 
 
+def too_few(recipe: Training, speeches: Sequence[Speech], apart: bool = False) -> str:
+    """What is wrong where the rounds ask for more train speeches than there are ('' where they do not); `apart`: no speech in two rounds."""
+    train = sum(speech.split == "train" for speech in speeches)
+    wanted = recipe.round_speeches * (recipe.rounds if apart else min(recipe.rounds, 1))
+    if wanted <= train:
+        return ""
+    if not apart:
+        return f"[training]: round_speeches = {wanted}, but there are {train} train speeches; lower it, or collect more"
+    most = train // max(1, recipe.rounds)
+    asked = f"{recipe.rounds} rounds of {recipe.round_speeches} speeches"
+    return f"[training]: {asked}, but there are {train} to train on; at most {most} a round"
+
+
 def drawn(speeches: Sequence[Speech], count: int, number: int) -> list[Speech]:
-    """`count` train speeches for a round, without replacement, afresh for each round; RecipeError where there are fewer."""
+    """`count` train speeches for a round, without replacement, afresh for each round (all where there are fewer: `too_few` says so before)."""
     train = [speech for speech in speeches if speech.split == "train"]
-    if count > len(train):
-        raise RecipeError(f"[training]: round_speeches = {count}, but there are {len(train)} train speeches; lower it, or collect more")
     return sorted(train, key=lambda speech: digest(["round", number, speech.speech_id]))[:count]
 
 

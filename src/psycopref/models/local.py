@@ -91,6 +91,12 @@ class Local:
         return Reply(ask.call_id, "truncated" if end is None else "ok", text, tokens_in, len(row) if end is None else end + 1, seconds, version)
 
 
+def leave_gpu() -> None:
+    """Give back what torch keeps of a GPU's memory for itself, before another engine looks at how much is free."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def tokenizer_of(place: str) -> Any:
     """The tokenizer of a model that is asked here, padding on the left; ModelError where it does not load or has no chat template."""
     try:

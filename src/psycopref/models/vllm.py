@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from psycopref.errors import ModelError
 from psycopref.models.chat import Ask, Reply
-from psycopref.models.local import MAX_TOKENS, seed_of, tokenizer_of, tokens_of
+from psycopref.models.local import MAX_TOKENS, leave_gpu, seed_of, tokenizer_of, tokens_of
 from psycopref.models.pool import ModelEntry
 
 
@@ -38,11 +38,20 @@ class Engine:
             raise ModelError('vllm is not installed; `pip install vllm` on a machine with a GPU, or use the engine of transformers (kind = "local")')
         from vllm import LLM
 
+        leave_gpu()
         try:
             self._llm = LLM(model=place, dtype="bfloat16", max_model_len=context, enable_prefix_caching=True, seed=0)
         except (OSError, ValueError, RuntimeError) as error:
             why = f"does not load in vLLM ({type(error).__name__})"
             raise ModelError(f"{place!r} {why}; give a Hugging Face id or folder of a model that vLLM serves, or lower `context`") from error
+
+    def fit(self, tokens: int) -> None:
+        """ModelError where so many tokens of prompt and answer are more than the engine holds (it would refuse all that it is given with them)."""
+        room = self._llm.llm_engine.model_config.max_model_len
+        if tokens > room:
+            raise ModelError(
+                f"prompt and answer need up to {tokens} tokens and vLLM holds {room}; lower max_tokens, raise `context`, or leave long speeches out"
+            )
 
     def sample(self, wanted: Sequence[Wanted]) -> list[Sampled]:
         """One answer each, in order; the engine batches them as it likes."""
@@ -92,6 +101,7 @@ class Vllm:
         tokenizer, engine = self._loaded = self._loaded or (tokenizer_of(self._entry.sent_as), Engine(self._entry.sent_as, self._entry.context))
         began = time.monotonic()
         wanted = [self._wanted(tokenizer, ask) for ask in asks]
+        engine.fit(max(len(one.prompt) + one.max_tokens for one in wanted))
         found = engine.sample(wanted)
         seconds = round((time.monotonic() - began) / len(asks), 3)
         for ask, one, sampled in zip(asks, wanted, found, strict=True):

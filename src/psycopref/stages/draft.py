@@ -31,7 +31,8 @@ class Draft(Stage):
 
     Every draft is a call of the model `weights:<digest>`; its random numbers come from its call id. `words` asks for a length;
     with targets given, only speeches that have a target are answered, each asked for its target's length in words. `rows` answers are
-    sampled side by side; `engine = "vllm"` (on a GPU, `pip install vllm`) takes `rows` at a time too: give it thousands.
+    sampled side by side; `engine = "vllm"` (on a GPU, `pip install vllm`) takes `rows` at a time too: give it thousands; `context` is the
+    longest prompt and answer it holds.
     """
 
     samples: int = Field(default=8, ge=1)
@@ -40,6 +41,7 @@ class Draft(Stage):
     words: int | None = Field(default=None, ge=1)
     split: Split = ""
     engine: Literal["transformers", "vllm"] = Field(default="transformers", exclude=True)
+    context: int | None = Field(default=None, ge=1, exclude=True)
     rows: int = Field(default=128, ge=1, exclude=True)
 
     def run(self, lab: Lab, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]) -> Drafted:
@@ -72,6 +74,7 @@ class Draft(Stage):
     def _sampled(self, lab: Lab, loaded: "Loaded", asks: Sequence[Ask], tick: Tick) -> dict[str, Reply]:
         """Replies to the asks by call id, put in the ledger chunk by chunk."""
         from psycopref.train import machine
+        from psycopref.train import weights as folders
         from psycopref.train.tokens import encode
 
         loaded.model.to(machine.device())
@@ -80,6 +83,7 @@ class Draft(Stage):
             if ask.messages not in prompts:
                 prompts[ask.messages] = (encode(loaded.tokenizer, ask.messages).prompt, [])
             prompts[ask.messages][1].append(ask)
+        folders.fitting(loaded.model, self.max_tokens + max(len(prompt) for prompt, _ in prompts.values()), "draft: prompt and answer")
         replies: dict[str, Reply] = {}
         for chunk in self._chunks(list(prompts.values())):
             rows = self._answered(loaded, chunk)
@@ -96,11 +100,12 @@ class Draft(Stage):
         from psycopref.train.weights import tokenizer_and_ends
 
         tokenizer, ends = tokenizer_and_ends(weights)
-        engine = Engine(str(weights))
+        engine = Engine(str(weights), self.context)
         replies: dict[str, Reply] = {}
         for start in range(0, len(asks), self.rows):
             part, began = asks[start : start + self.rows], time.monotonic()
             prompts = [encode(tokenizer, ask.messages).prompt for ask in part]
+            engine.fit(max(map(len, prompts)) + self.max_tokens)
             wanted = [Wanted(p, self.temperature, self.max_tokens, seed_of(a), sorted(ends)) for p, a in zip(prompts, part, strict=True)]
             found = engine.sample(wanted)
             seconds = round((time.monotonic() - began) / len(part), 4)

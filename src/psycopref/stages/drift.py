@@ -24,8 +24,8 @@ class Drifted(NamedTuple):
 class Drift(Stage):
     """log p(y|x) of the policy less that of its start, for answers y that the policy wrote; passes of at most `batch_tokens` tokens.
 
-    Over answers sampled at temperature 1 the mean is an unbiased estimate of KL(policy || start), in nats per answer; over greedy
-    answers it is only a sign of it. `limit` is the mean above which a round is said to have moved too far (ours).
+    Over answers sampled at temperature 1 the mean estimates KL(policy || start), in nats per answer (of those that came to an end); over
+    greedy answers it is only a sign of it. `limit` is the mean above which a round is said to have moved too far (ours).
     """
 
     limit: float = Field(default=50.0, gt=0, exclude=True)
@@ -39,6 +39,7 @@ class Drift(Stage):
         loaded = folders.load_policy(weights)
         encoded = examples.encoded(loaded.tokenizer, speeches, responses)
         rows = list(encoded.values())
+        folders.fitting(loaded.model, max((len(row.ids) for row in rows), default=0), "drift: an answer")
         with lab.progress.track("drift", 2 * len(rows)) as tick:
             now = self._logps(loaded.model, rows, tick)
             del loaded

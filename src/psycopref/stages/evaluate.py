@@ -90,8 +90,8 @@ class Evaluate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read."""
-        return 2
+        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read. 3: a field twice is malformed."""
+        return 3
 
     def run(
         self,

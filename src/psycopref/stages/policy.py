@@ -9,6 +9,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.launch import rank
 from psycopref.settings import Settings
 from psycopref.tables import Point, Preference, Response, Speech, Split
 from psycopref.train.plan import Size, Training
@@ -74,6 +75,8 @@ class Policy(Training):
         """
         from psycopref.train import adapters, examples, loop, weights
 
+        if self.objective == "base" and rank():
+            return Trained(lab.place / "weights", [], lab.place / "snapshots")  # the first process writes it out alone
         loaded = self._model(speeches, responses, start)
         if self.objective == "base":
             made = weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"})
@@ -106,7 +109,7 @@ class Policy(Training):
         from psycopref.train import examples, weights
 
         if start is not None or self.base:
-            return weights.load_policy(start or self.base, self)
+            return weights.load_policy(start or self.base, None if self.objective == "base" else self)
         if self.objective != "sft":
             raise TrainError(f'policy: {self.objective} has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
         texts = examples.texts(speeches, responses, self.split)
@@ -140,7 +143,7 @@ class Policy(Training):
 
         if reference is None:
             return loaded.model
-        other = weights.load_policy(reference)
+        other = weights.load_policy(reference, self)  # quantised as the policy is: a log-ratio holds no rounding
         if other.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
             raise TrainError(f"policy: the reference {reference.parent.name} has another tokenizer than the policy; give one that it descends from")
         return other.model
@@ -167,11 +170,13 @@ class Policy(Training):
         if self.objective in ("simpo", "orpo"):
             return found
         if self.objective == "kto":
-            found = found._replace(items=examples.with_others(found.items))
+            found = found._replace(items=examples.with_others(found.items, split))
         return found._replace(items=loop.reference(against, task.measure, found.items, self, place / "reference" / f"{split}.pt"))
 
 
 def _folder(place: Path) -> Path:
+    """Where snapshots go; the first process makes it (what follows it may be late, when the step has its last name already)."""
     folder = place / "snapshots"
-    folder.mkdir(exist_ok=True)
+    if not rank():
+        folder.mkdir(exist_ok=True)
     return folder

@@ -50,8 +50,8 @@ class Topics(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read."""
-        return 2
+        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read. 3: a field twice is malformed."""
+        return 3
 
     @model_validator(mode="after")
     def _asked(self) -> "Topics":

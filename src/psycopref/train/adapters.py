@@ -47,6 +47,8 @@ def quantised(plan: Training | None) -> dict[str, Any]:
         raise TrainError("quantise: bitsandbytes is not installed; `pip install -c constraints.txt -e '.[qlora]'`, or set quantise = \"\"")
     from transformers import BitsAndBytesConfig
 
+    machine.accelerator()  # each process on its own GPU before weights are loaded: four-bit ones go there at once
+
     compute = torch.bfloat16 if plan.precision == "bf16" else torch.float32
     return {
         "quantization_config": BitsAndBytesConfig(

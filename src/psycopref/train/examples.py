@@ -48,11 +48,12 @@ def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Respon
     return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id]), gap=row.gap) for row in wanted], max_length)
 
 
-def with_others(items: Sequence[Item]) -> list[Item]:
+def with_others(items: Sequence[Item], split: str = "train") -> list[Item]:
     """The items, each with its chosen response set beside the prompt of the nearest item before that has another prompt (round the end)."""
     prompts = [item.rows[0].prompt for item in items]
     if len(set(map(tuple, prompts))) == 1:
-        raise TrainError("kto: all preferences have the same prompt, so no response can be set beside another; give preferences of more speeches")
+        what = f"kto: all preferences of split {split!r} have the same prompt, so no response can be set beside another"
+        raise TrainError(f"{what}; give preferences of more speeches" + (', or set dev = ""' if split == "dev" else ""))
     out = []
     for at, item in enumerate(items):
         other = next(prompts[at - back] for back in range(1, len(items)) if prompts[at - back] != prompts[at])

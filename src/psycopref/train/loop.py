@@ -197,7 +197,7 @@ class _Loop:
         total = torch.zeros((), device=self.accelerator.device)
         for group in self.groups([Item((row,)) for row in rows]):
             with machine.autocast(self.plan, self.accelerator.device):
-                values = self.alone([rows[i] for i in group] or items[0].beside)
+                values = self.alone([rows[i] for i in group] or self.items[0].beside)
             if group:
                 total += (values - torch.tensor([known[i] for i in group], device=total.device)).sum()
         whole, count = self.added(float(total), len(rows))

@@ -209,6 +209,13 @@ def tokenizer_and_ends(folder: Path) -> tuple[Any, set[int]]:
     return tokenizer, _ends(tokenizer, GenerationConfig.from_pretrained(folder))
 
 
+def fitting(model: Any, tokens: int, what: str) -> None:
+    """TrainError where so many tokens are more than a model has positions for."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit and tokens > limit:
+        raise TrainError(f"{what} needs {tokens} tokens and the model reads {limit}; lower max_tokens, or leave long speeches out")
+
+
 def name_of(folder: Path) -> str:
     """What weights are called where they judge or write: `weights:` and 12 hex digits of the digest of their folder."""
     return f"weights:{folder_digest(folder)[:12]}"
