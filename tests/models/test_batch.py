@@ -1,7 +1,7 @@
 """The batch API: handed in once whatever is killed, collected after a restart, the rows of live calls, and a clear word about what came back empty."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Provider:
         self.batches: dict[str, dict[str, Any]] = {}
         self.lost: set[str] = set()  # calls that come back without an answer, once
         self.dying = ""  # an address after which the client is killed
+        self.gone: set[str] = set()  # addresses that are not there
+        self.after: Callable[[str], object] = lambda what: None  # told of every request that was answered
         server.other = self.answer
 
     def answer(self, method: str, path: str, raw: bytes) -> tuple[int, bytes] | None:
@@ -36,7 +38,10 @@ class Provider:
         if self.faults:
             self.faults -= 1
             return 503, b"{}"
+        if where in self.gone:
+            return 404, b"{}"
         found = self._answer(method, where, raw)
+        self.after(f"{method} {where}")
         if self.dying and f"{method} {where}" == self.dying:
             self.dying = ""
             return 418, b"the client is gone"
@@ -111,7 +116,7 @@ def test_replies_are_those_of_live_calls_and_are_paid_for_once(provider: Provide
 def test_a_killed_run_collects_what_it_handed_in(provider: Provider, tmp_path: Path) -> None:
     provider.looks = 3
     first = Batch(entry(provider), tmp_path)
-    first.stop()
+    provider.after = lambda what: first.stop() if what == "POST batches" else None
     assert list(first.answer(ASKS)) == [] and len(provider.batches) == 1
     more = [*ASKS, Ask("m", (Message("user", "one more"),))]
     assert len(list(Batch(entry(provider), tmp_path).answer(more))) == 8

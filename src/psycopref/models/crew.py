@@ -6,17 +6,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from psycopref.errors import PsycoprefError
-from psycopref.models.chat import Ask, BatchProvider, Provider
+from psycopref.models.chat import Ask, BatchProvider, Provider, Reply
 from psycopref.models.lane import Gate, Lane, Outbox, Result, Unanswered, Work
 from psycopref.models.pace import Pace
 from psycopref.models.pool import ModelEntry, connect
 
 BATCH = 64  # asks handed to a batch provider together
 GATHER = 2.0  # seconds without a further ask after which calls are handed in to a batch API
+TOGETHER = 20_000  # calls handed in to a batch API together, where the entry's `concurrency` says nothing
+LOOK = 0.2  # seconds: nothing waits longer in one piece, since polars has Ctrl-C restart what is waited for instead of breaking it off
 LINGER = 0.001  # seconds that replies are gathered for one commit; while it is written the next ones gather by themselves
 
 
@@ -26,6 +28,7 @@ class Crew:
     def __init__(self, models: Mapping[str, ModelEntry], place: Path) -> None:
         self._models, self._place = models, place
         self._outbox: Outbox = queue.SimpleQueue()
+        self._taken: list[Result | BaseException] = []  # since `arrived` was last called
         self._lanes: dict[str, Lane | _Batches] = {}
         self._gates: dict[tuple[str, ...], Gate] = {}
         self._loop = asyncio.new_event_loop()
@@ -67,35 +70,55 @@ class Crew:
 
     def arrived(self, block: bool) -> list[Result]:
         """Whatever has come; with `block` at least one, and what comes just behind it. An error that is nobody's answer is raised here."""
-        results: list[Result] = []
+        self._taken = []
+        waits = block and self._outbox.empty()
         try:
-            while True:
-                waits = block and not results and self._outbox.empty()
-                one = self._outbox.get(block=block and not results)
-                if waits:
-                    time.sleep(LINGER)
-                if isinstance(one, BaseException):
-                    self._outbox.put(one)
-                    if results:
-                        return results
-                    raise one
-                results.append(one)
+            self._take(block)
+            if waits:
+                time.sleep(LINGER)
+            while not isinstance(self._taken[-1], BaseException):
+                self._take(block=False)
         except queue.Empty:
-            return results
+            return _results(self._taken)
+        fault = self._taken[-1]
+        self._outbox.put(fault)
+        if len(self._taken) == 1 and isinstance(fault, BaseException):
+            raise fault
+        return _results(self._taken)
+
+    def _take(self, block: bool) -> None:
+        """One more from the outbox. What is taken is at once in the list, with no bytecode between, so that Ctrl-C loses nothing."""
+        while True:
+            try:
+                return self._taken.extend(map(self._outbox.get, (block,), (LOOK,)))
+            except queue.Empty:
+                if not block:
+                    raise
 
     def stop(self) -> list[Result]:
-        """Stop every lane (calls in flight are dropped) and give what had come."""
+        """Stop every lane (calls in flight are dropped) and give what had come, with replies that `arrived` gave last (it may have been broken off)."""
+        for lane in self._lanes.values():
+            if isinstance(lane, _Batches):
+                lane.halt()
         for lane in self._lanes.values():
             lane.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(LOOK)
         self._loop.close()
-        results: list[Result] = []
+        results: list[Result] = [one for one in self._taken if isinstance(one, Reply)]
         while not self._outbox.empty():
-            one = self._outbox.get()
-            if not isinstance(one, BaseException):
-                results.append(one)
+            results += _results([self._outbox.get()])
         return results
+
+
+def _results(taken: Sequence[Result | BaseException]) -> list[Result]:
+    return [one for one in taken if not isinstance(one, BaseException)]
+
+
+def together(entry: ModelEntry) -> int:
+    """How many calls of a batch API go into one batch."""
+    return entry.concurrency if "concurrency" in entry.model_fields_set else TOGETHER
 
 
 def _endpoint(entry: ModelEntry) -> tuple[str, ...]:
@@ -109,10 +132,11 @@ class _Batches:
     def __init__(self, entry: ModelEntry, provider: BatchProvider, outbox: Outbox) -> None:
         self._provider, self._outbox, self._stopped = provider, outbox, threading.Event()
         apart = entry.kind == "openai-batch"  # what is handed in together is answered together, so it waits until nothing more comes
-        self._size, self._linger = (entry.concurrency, GATHER) if apart else (BATCH, 0.0)
+        self._size, self._linger = (together(entry), GATHER) if apart else (BATCH, 0.0)
         self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
-        self._executor.submit(self._work).add_done_callback(self._ended)
+        self._working = self._executor.submit(self._work)
+        self._working.add_done_callback(self._ended)
 
     def _ended(self, work: "Future[None]") -> None:
         if (fault := work.exception()) is not None:
@@ -155,8 +179,15 @@ class _Batches:
         for call_id in left:
             self._outbox.put(Unanswered(call_id, why))
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """Say that no reply is wanted any more."""
         self._stopped.set()
         self._provider.stop()
         self._inbox.put(None)
+
+    def stop(self) -> None:
+        """Wait until the thread has ended."""
+        self.halt()
+        while not wait([self._working], LOOK).done:
+            pass
         self._executor.shutdown()
