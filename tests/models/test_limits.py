@@ -186,7 +186,8 @@ def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledg
         assert server.book.models == {"bad": 5 * lane.TRIES, "good": 5}
         message = str(caught.value)
         assert message == (
-            f"respond: 5 of 10 calls got no answer (bad: 127.0.0.1:{server.port} 500 ×5); the other 5 are kept; run again to make only the missing ones"
+            f"respond: 5 of 10 calls got no answer (bad: 127.0.0.1:{server.port} 500 ×5); the other 5 are kept; a run after this one makes only the "
+            "missing ones (where a call was not accepted, mend that first)"
         )
         server.behaviours = {}
         pairs, made = answered(ledger, asked, *entries)

@@ -59,8 +59,7 @@ class _Desk:
         self.waiting: dict[str, list[Ask]] = {}
         self._purse, self._tight, self._broke = purse, False, False  # tight: no money for another call until one comes back; broke: none at all
         self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
-        batched = {name: 0 if entry.kind in ENDPOINTS else crew.BATCH for name, entry in models.items()}
-        self._enough = {name: 2 * max(entry.concurrency, batched[name]) + CHUNK for name, entry in models.items()}
+        self._enough = {name: _enough(entry) for name, entry in models.items()}
         self._load: Counter[str] = Counter()  # calls that wait, by model
         self._shelves: dict[str, Shelf] = {}
         self._crew: Crew | None = None
@@ -197,5 +196,12 @@ class _Desk:
             reasons.append(f"and {len(self._unanswered) - _SHOWN} more reasons")
         raise ModelError(
             f"{self._stage}: {lost} of {self._calls} calls got no answer ({'; '.join(reasons)}); "
-            f"the other {self._calls - lost} are kept; run again to make only the missing ones"
+            f"the other {self._calls - lost} are kept; a run after this one makes only the missing ones (where a call was not accepted, mend that first)"
         )
+
+
+def _enough(entry: ModelEntry) -> int:
+    """Asks of a model that are held: twice what may be in flight or goes into a batch; of a provider's batch API, one batch."""
+    if entry.kind in ENDPOINTS:
+        return 2 * entry.concurrency + CHUNK
+    return crew.together(entry) if entry.kind == "openai-batch" else 2 * max(entry.concurrency, crew.BATCH) + CHUNK

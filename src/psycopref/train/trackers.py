@@ -7,6 +7,9 @@ from psycopref.errors import TrainError
 from psycopref.launch import rank
 from psycopref.train.plan import Training
 
+# wandb would send the command line, the working directory and the program's path, any of which may name a clinic
+_WANDB = {"console": "off", "disable_code": True, "disable_git": True, "save_code": False, "x_disable_meta": True, "x_disable_stats": True}
+
 
 class Board:
     """One run in the tracker that a plan names; nothing where it names none. What is sent is numbers and settings, never a text.
@@ -36,7 +39,13 @@ def _started(plan: Training, folder: Path) -> Any:
     if plan.tracker not in map(str, get_available_trackers()):
         raise TrainError(f'tracker: {plan.tracker} is not installed; `pip install {plan.tracker}`, or set tracker = ""')
     kind = LOGGER_TYPE_TO_CLASS[plan.tracker]
-    tracker = kind(folder.name, folder.parent) if plan.tracker == "tensorboard" else kind("psycopref", name=folder.name)
+    if plan.tracker == "tensorboard":
+        tracker = kind(folder.name, folder.parent)
+    elif plan.tracker == "wandb":
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tracker = kind("psycopref", name=folder.name, dir=str(folder.parent), settings=_WANDB)
+    else:
+        tracker = kind("psycopref", name=folder.name)
     tracker.start()
     said = {name: value for name, value in plan.model_dump(mode="json").items() if isinstance(value, str | int | float)}
     tracker.store_init_configuration({**said, "base": Path(plan.base).name})  # a folder's path may name a clinic
