@@ -1,6 +1,6 @@
 """Cross-fitting on the sample: the quickstart's reward model against TF-IDF, every speech a test speech once per seed.
 
-python benchmarks/crossfit.py [--work DIR] [--folds 5] [--seeds 3]
+python benchmarks/crossfit.py [--work DIR] [--folds 5] [--seeds 3] [--base FOLDER]
 
 All 222 speeches are dealt into folds; on each fold's complement the reward model (settings of recipes/quickstart.toml) and the TF-IDF
 Bradley-Terry model learn from the same pairs with gap >= 1, and both are measured on every pair of the fold with gap > 0. The
@@ -36,11 +36,11 @@ def dealt(speeches: Sequence[Speech], folds: int, seed: int) -> list[set[str]]:
     return [set(names[at::folds]) for at in range(folds)]
 
 
-def fold(recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int) -> pl.DataFrame:
+def fold(recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int, more: dict[str, object]) -> pl.DataFrame:
     """The pairs of one fold, with whether each model is right (1, 0; a half for a tie)."""
     speeches = [replace(speech, split="test" if speech.speech_id in test else "train") for speech in built.speeches]
     paired = lab.do(recipe.dataset.pair, speeches, built.responses, built.ratings)
-    stage = recipe.training.reward.model_copy(update={"dev": "", "seed": seed})
+    stage = recipe.training.reward.model_copy(update={"dev": "", "seed": seed, **more})
     weights = lab.do(stage, speeches, built.responses, paired.preferences, None).weights
     rated = lab.do(recipe.training.score, speeches, built.responses, weights).ratings
     reward = {row.subject_id: row.score for row in rated}
@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--base", default="", help="start the reward model from this folder or hub id (a sentence encoder, say) instead of from nothing")
+    parser.add_argument("--lr", type=float, default=5e-5, help="its learning rate, with --base")
     args = parser.parse_args()
     _, recipe = load_recipe("quickstart")
     assert isinstance(recipe, PaperRecipe)
@@ -88,8 +90,9 @@ def main() -> None:
     print("| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF |\n|---|---|---|---|---|---|")
     with Lab(args.work or Path(tempfile.mkdtemp(prefix="crossfit-")), Progress(quiet=True)) as lab:
         built = dataset.run(recipe.dataset, lab)
+        more = {"base": args.base, "lr": args.lr, "max_length": 512} if args.base else {}
         for seed in range(args.seeds):
-            rows = pl.concat([fold(recipe, lab, built, test, seed) for test in dealt(list(built.speeches), args.folds, seed)])
+            rows = pl.concat([fold(recipe, lab, built, test, seed, more) for test in dealt(list(built.speeches), args.folds, seed)])
             seeds.append(rows)
             print(line(str(seed), rows), flush=True)
     mean = pl.concat(seeds).group_by("preference_id", "speech_id", maintain_order=True).mean()

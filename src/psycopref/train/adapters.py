@@ -29,8 +29,9 @@ def attach(model: Any, plan: Training) -> Any:
     from peft import LoraConfig, LoraModel
 
     torch.manual_seed(plan.seed)
-    head = getattr(model, "score", None)
-    config = LoraConfig(r=plan.lora, lora_alpha=plan.lora_alpha or 2 * plan.lora, target_modules="all-linear", exclude_modules=["score"] if head else None)
+    named = next((name for name in ("score", "classifier") if hasattr(model, name)), None)
+    head = getattr(model, named) if named else None
+    config = LoraConfig(r=plan.lora, lora_alpha=plan.lora_alpha or 2 * plan.lora, target_modules="all-linear", exclude_modules=[named] if named else None)
     adapter = LoraModel(model, config, "default")
     if head is not None:
         head.requires_grad_(True)

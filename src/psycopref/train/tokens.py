@@ -19,6 +19,7 @@ PLAIN = (
     "{% if m['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
 )
+ENCODER = "{{ cls_token }}" + PLAIN  # sentence encoders are read at the first token
 _ROLES: dict[str, Literal["user", "assistant"]] = {"client": "user", "counselor": "assistant"}
 
 

@@ -13,7 +13,7 @@ from psycopref.launch import rank
 from psycopref.store.keys import folder_digest
 from psycopref.train import adapters, shards
 from psycopref.train.plan import Size, Training
-from psycopref.train.tokens import PAD, PLAIN, learn_tokenizer
+from psycopref.train.tokens import ENCODER, PAD, PLAIN, learn_tokenizer
 
 CARD = """---
 library_name: transformers
@@ -94,7 +94,10 @@ def load_policy(source: Path | str, plan: Training | None = None) -> Loaded:
 
 
 def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None) -> Loaded:
-    """A sequence classifier with one label from a folder or a hub id; the head of a causal model's folder starts from `seed`."""
+    """A sequence classifier with one label from a folder or a hub id; the head of a causal model's folder starts from `seed`.
+
+    Sentence encoders (BERT and its kin, sentence-transformers' folders) are taken too: read at their first token, in padded batches.
+    """
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
@@ -129,6 +132,9 @@ def quiet() -> Iterator[None]:
 
 def _ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
     """See to a pad token other than EOS, an embedding row for it, and a chat template."""
+    encoder = tokenizer.eos_token_id is None and tokenizer.sep_token_id is not None and tokenizer.cls_token_id is not None
+    if encoder:
+        tokenizer.eos_token = tokenizer.sep_token  # BERT and its kin: [CLS] ... [SEP]
     if tokenizer.eos_token_id is None:
         raise TrainError(f"{source}: its tokenizer has no EOS token; choose a model whose tokenizer has one")
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
@@ -137,7 +143,7 @@ def _ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
         _grow(model, len(tokenizer))
     model.config.pad_token_id = tokenizer.pad_token_id
     if tokenizer.chat_template is None:
-        tokenizer.chat_template = PLAIN
+        tokenizer.chat_template = ENCODER if encoder else PLAIN
     return Loaded(model, tokenizer)
 
 
