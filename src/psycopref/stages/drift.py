@@ -53,10 +53,4 @@ class Drift(Stage):
     def _logps(self, model: Any, rows: Sequence["Encoded"], tick: Tick) -> list[float]:
         from psycopref.train import forward, machine
 
-        model.to(machine.device())
-        values = [0.0] * len(rows)
-        for group, got in forward.measure_all(model, forward.logps, rows, self.batch_tokens):
-            for index, value in zip(group, got, strict=True):
-                values[index] = value
-            tick(len(group))
-        return values
+        return forward.measured(model.to(machine.device()), forward.logps, rows, self.batch_tokens, tick)

@@ -40,13 +40,9 @@ class Score(Stage):
         longer = sum(len(row.ids) > limit for row in rows) if limit else 0
         if longer:
             raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights.name} reads; leave them out")
-        scores = [0.0] * len(rows)
         loaded.model.to(machine.device())
         with lab.progress.track("score", len(rows)) as tick:
-            for group, values in forward.measure_all(loaded.model, forward.rewards, rows, self.batch_tokens):
-                for index, value in zip(group, values, strict=True):
-                    scores[index] = value
-                tick(len(group))
+            scores = forward.measured(loaded.model, forward.rewards, rows, self.batch_tokens, tick)
         judge = folders.name_of(weights)
         return Scored([_rating(response_id, judge, score) for response_id, score in zip(encoded, scores, strict=True)])
 

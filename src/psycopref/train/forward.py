@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from psycopref.progress import Tick
 from psycopref.train import attention, narrowing
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
@@ -198,3 +199,13 @@ def measure_all(model: Any, measure: Measure, rows: Sequence[Encoded], batch_tok
         for group in groups:
             yield group, measure(model, [rows[i] for i in group]).tolist()
     model.train(was)
+
+
+def measured(model: Any, measure: Measure, rows: Sequence[Encoded], batch_tokens: int, tick: Tick) -> list[float]:
+    """The values of all rows in order."""
+    values = [0.0] * len(rows)
+    for group, got in measure_all(model, measure, rows, batch_tokens):
+        for index, value in zip(group, got, strict=True):
+            values[index] = value
+        tick(len(group))
+    return values
