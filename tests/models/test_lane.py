@@ -216,7 +216,7 @@ def test_one_call_that_always_fails_ends_alone() -> None:
 def test_a_call_that_always_fails_does_not_keep_a_model_closed_after_an_outage() -> None:
     async def go() -> None:
         poison = {Ask("m", (Message("user", f"speech {n}"),), max_tokens=100).call_id for n in range(3)}
-        server = Server(says=lambda server, now, ask: Busy("host 500") if now < 60.0 or ask.call_id in poison else None)
+        server = Server(says=lambda server, now, ask: Busy("host 500") if now < 40.0 or ask.call_id in poison else None)
         desk = Desk({"m": server}, concurrency=4, patience=200.0)
         desk.send("m", 200)
         await desk.finish(within=400.0)
