@@ -29,9 +29,9 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder}: is not empty; export writes to a new folder so that nothing is mixed or overwritten")
     if licence and what != "preferences":
-        raise RecipeError(f"--licence {licence}: a {what} is exported without a card; the option is for preferences")
+        raise RecipeError(f"--licence {licence}: the option is for preferences; for a {what} its base model's licence holds too")
     taken = runs.taken(runs.latest(work, run))
-    fill = _preferences(work, taken, licence) if what == "preferences" else _copied(_weights(work, taken, what))
+    fill = _preferences(work, taken, licence) if what == "preferences" else _copied(_weights(work, taken, what), said(_terms(work, taken)))
     fresh = not folder.exists()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,10 +48,12 @@ def _emptied(folder: Path, fresh: bool) -> None:
         folder.rmdir()
 
 
-def _copied(source: Path) -> Callable[[Path], None]:
+def _copied(source: Path, terms: str) -> Callable[[Path], None]:
     def fill(folder: Path) -> None:
         for path in source.iterdir():
             shutil.copytree(path, folder / path.name) if path.is_dir() else shutil.copy2(path, folder)
+        with (folder / "README.md").open("a", encoding="utf-8") as card:
+            card.write(f"\n## Licences\n{terms} The licence of the model it started from holds too.\n")
 
     return fill
 
