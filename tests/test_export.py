@@ -237,5 +237,11 @@ def test_an_export_that_fails_takes_away_what_it_wrote_and_keeps_the_folder_s_ri
 
 
 @pytest.mark.parametrize("what", ["reward", "policy"])
+def test_the_card_of_weights_says_what_their_data_came_from(made: Path, what: str) -> None:
+    card = (made / what / "README.md").read_text(encoding="utf-8")
+    assert card.count("## Licences") == 1 and "published: unknown." in card
+
+
+@pytest.mark.parametrize("what", ["reward", "policy"])
 def test_exported_weights_are_private(made: Path, what: str) -> None:
     assert (made / what).stat().st_mode & 0o077 == 0

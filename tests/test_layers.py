@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "flows": {"stages", "lab", "recipes", "store", "stats"},
     "missing": {"lab", "models", "store", "recipes", "runs"},
     "runs": {"flows", "lab", "recipes", "progress", "store", "report", "stages"},
-    "export": {"runs", "store", "toml_files"},
+    "export": {"runs", "sources", "store", "toml_files"},
     "inspecting": {"runs", "lab", "store", "missing"},
     "needs": {"flows", "recipes", "stages", "train"},
     "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "stages", "store"},

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("what", choices=["preferences", "reward", "policy"])
     export.add_argument("folder", type=Path)
     export.add_argument("--format", default="hf", choices=["hf"], help="hf: a folder that datasets.load_dataset reads")
+    export.add_argument("--licence", default="", help="what the card says; refused where it allows more than a source does (default: the sources' own)")
     export.add_argument("--run", default="", help="the name of a run (default: the newest)")
     for command in commands.choices.values():
         command.add_argument("--work", type=Path, default=Path("work"), metavar="DIR", help="the workspace (default work/)")
@@ -69,7 +70,7 @@ def _do(args: argparse.Namespace) -> int:
         case _:
             from psycopref.export import export
 
-            export(args.what, args.folder, args.work, args.run)
+            export(args.what, args.folder, args.work, args.run, args.licence)
             print(f"{args.what} written to {args.folder}")
             return 0
 

@@ -9,6 +9,8 @@ import polars as pl
 
 from psycopref import runs
 from psycopref.errors import RecipeError, StoreError
+from psycopref.sources import licences
+from psycopref.sources.licences import label_for, said
 from psycopref.store import steps
 from psycopref.toml_files import DATA
 
@@ -16,17 +18,20 @@ ITEMS = ("empathy", "relevance", "clarity", "safety", "exploration", "autonomy",
 Taken = list[dict[str, Any]]
 
 
-def export(what: str, folder: Path, work: Path, run: str = "") -> None:
+def export(what: str, folder: Path, work: Path, run: str = "", licence: str = "") -> None:
     """Write `preferences`, `reward` or `policy` of a run (the newest by default) to an empty or new folder; a new one is private.
 
-    Everything is read before anything is written, and what was written is taken away again where it cannot be finished.
+    Everything is read before anything is written, and what was written is taken away again where it cannot be finished. `licence` is
+    what the card of preferences says; without it, the licence that the sources share, or 'other'.
     """
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder}: is a file; export writes a folder, so name a new one")
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder}: is not empty; export writes to a new folder so that nothing is mixed or overwritten")
+    if licence and what != "preferences":
+        raise RecipeError(f"--licence {licence}: the option is for preferences; for a {what} its base model's licence holds too")
     taken = runs.taken(runs.latest(work, run))
-    fill = _preferences(work, taken) if what == "preferences" else _copied(_weights(work, taken, what))
+    fill = _preferences(work, taken, licence) if what == "preferences" else _copied(_weights(work, taken, what), said(_terms(work, taken)))
     fresh = not folder.exists()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,10 +48,12 @@ def _emptied(folder: Path, fresh: bool) -> None:
         folder.rmdir()
 
 
-def _copied(source: Path) -> Callable[[Path], None]:
+def _copied(source: Path, terms: str) -> Callable[[Path], None]:
     def fill(folder: Path) -> None:
         for path in source.iterdir():
             shutil.copytree(path, folder / path.name) if path.is_dir() else shutil.copy2(path, folder)
+        with (folder / "README.md").open("a", encoding="utf-8") as card:
+            card.write(f"\n## Licences\n{terms} The licence of the model it started from holds too.\n")
 
     return fill
 
@@ -77,7 +84,9 @@ def _weights(work: Path, taken: Taken, what: str) -> Path:
     return place
 
 
-def _preferences(work: Path, taken: Taken) -> Callable[[Path], None]:
+def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], None]:
+    terms = _terms(work, taken)
+    label = label_for(terms, licence)
     rated = any(entry["stage"] == "rate" for entry in taken)  # else the source brought its own; later steps answer and pair too
     stages = ("topics", "respond", "rate", "pair") if rated else ("topics", "collect", "collect", "collect")
     names = ("speeches", "responses", "ratings", "preferences")
@@ -90,7 +99,8 @@ def _preferences(work: Path, taken: Taken) -> Callable[[Path], None]:
     parts = {name: frame.filter((pl.col("split") == "test") == (name == "test")).drop("split") for name in ("train", "test")}
     text = (DATA / "cards" / "preferences.md").read_text(encoding="utf-8")
     counts = {name: part.height for name, part in parts.items()}
-    card = text.format(sources=", ".join(sorted(set(speeches["source"]))), **counts, **_said(settings, ratings, items, "history" in frame.columns))
+    origins = {"sources": ", ".join(sorted(set(speeches["source"]))), "licence": label.lower(), "licences": said(terms)}
+    card = text.format(**origins, **counts, **_said(settings, ratings, items, "history" in frame.columns))
 
     def fill(folder: Path) -> None:
         (folder / "data").mkdir()
@@ -99,6 +109,12 @@ def _preferences(work: Path, taken: Taken) -> Callable[[Path], None]:
         (folder / "README.md").write_text(card, encoding="utf-8")
 
     return fill
+
+
+def _terms(work: Path, taken: Taken) -> dict[str, str]:
+    """Source to licence over all sources that the run collected, also those of which no speech is left."""
+    settings = [steps.load_manifest(_folder(work, entry))["settings"] for entry in taken if entry["stage"] == "collect"]
+    return licences(one for setting in settings for one in setting["sources"])
 
 
 def _items(ratings: pl.DataFrame, settings: dict[str, Any]) -> Sequence[str]:

@@ -9,8 +9,8 @@ from psycopref.topic_list import coarse_of, load_topics
 
 
 def test_every_reader_is_listed() -> None:
-    there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - {"__init__", "found", "files"}
-    assert {name.replace("-", "_") for name in SOURCES} == there | {"csv", "jsonl"}
+    there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - {"__init__", "found", "files", "hub", "licences", "tabular"}
+    assert {name.replace("-", "_") for name in SOURCES} == there | {"csv", "jsonl", "parquet"}
 
 
 def test_the_sample_is_whole() -> None:

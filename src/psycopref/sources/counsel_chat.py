@@ -18,6 +18,7 @@ from psycopref.sources.found import Answer, Found
 
 ADDRESS = "https://raw.githubusercontent.com/nbertagnolli/counsel-chat/e202e19c5002482f4f6631af754c276dd9adf7f2/data/20200325_counsel_chat.csv"
 SHA256 = "c36fbce1c12271a17f3f355f6aaeb0b04987b217b53b600c5677985f15c9f1a8"
+LICENCE = "MIT"
 COLUMNS = ("questionID", "questionTitle", "questionText", "topic", "answerText", "upvotes")
 TOPICS = {
     "addiction": "Addiction",

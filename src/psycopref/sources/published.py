@@ -1,8 +1,6 @@
 """A preference dataset in the layout of the published PsychoCounsel-Preference: data/{train,test}-*.parquet."""
 
-import importlib.util
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,41 +8,25 @@ from typing import Any
 import polars as pl
 
 from psycopref.errors import SourceError
+from psycopref.sources import hub
 from psycopref.sources.files import column_names, need_column
 from psycopref.sources.found import Answer, Found
 from psycopref.tables import Split, Turn
 
 COLUMNS = ("question", "chosen", "rejected", "chosen_model", "rejected_model")
 SPLITS: tuple[Split, ...] = ("test", "dev", "train")
-_HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
 
 
 def files(path: Path | None) -> Sequence[Path]:
     """The Parquet files of a folder or a Hub dataset ('owner/name' or 'owner/name@revision'), test before train."""
     if path is None:
-        hub = "a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'"
-        raise SourceError(f"source 'published': no path given; set path to a folder with data/train-*.parquet, or to {hub}")
-    folder = path if path.is_dir() else _fetch(path)
+        either = "a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'"
+        raise SourceError(f"source 'published': no path given; set path to a folder with data/train-*.parquet, or to {either}")
+    folder = path if path.is_dir() else hub.fetch(path, "published", ["data/*.parquet"])
     found = [file for split in SPLITS for file in sorted((folder / "data").glob(f"{split}-*.parquet"))]
     if not any(file.name.startswith("train-") for file in found):
         raise SourceError(f"{folder}: no data/train-*.parquet in it; give the folder that holds data/ (as `export preferences` writes it)")
     return found
-
-
-def _fetch(path: Path) -> Path:
-    match = _HUB_ID.fullmatch(path.as_posix())
-    if match is None or path.suffix == ".parquet":
-        raise SourceError(f"{path}: no such folder, and not a Hub id ('owner/name'); check the path of source 'published'")
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise SourceError(f"{path}: no such folder; to read it as a Hub id install huggingface_hub, or download the dataset and give its folder")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(match["id"], repo_type="dataset", revision=match["revision"], allow_patterns="data/*.parquet"))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        why = f"no such folder, and the Hub dataset of that name could not be fetched ({type(error).__name__})"
-        raise SourceError(f"{path}: {why}; check the name, or download it and give its folder") from error
 
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:

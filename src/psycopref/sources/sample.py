@@ -9,6 +9,7 @@ from psycopref.sources.found import Found
 from psycopref.toml_files import DATA
 
 FOLDER = DATA / "sample"
+LICENCE = "Apache-2.0"  # the project's own
 
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from psycopref.errors import SourceError
+from psycopref.errors import RecipeError, SourceError
 from psycopref.lab import Lab
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
+from psycopref.sources.licences import UNKNOWN, checked
 from psycopref.store.keys import digest
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Turn, content_id
 from psycopref.text.normal import folded, repair
@@ -31,7 +32,8 @@ class SourceSetting(Settings):
     """One corpus: `name` is how it is read, `label` what its speeches are said to come from (the name if empty).
 
     `path` is relative to the folder one runs in and is no part of a step's key; the bytes of its files are. `take` keeps that
-    many entries, chosen by a hash of their ids; `weight` is the source's share of Collect's `budget`.
+    many entries, chosen by a hash of their ids; `weight` is the source's share of Collect's `budget`. `licence` states the licence of a
+    source whose licence is not known here; it is kept in the step, so that an export can say it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class SourceSetting(Settings):
     columns: dict[str, str] = Field(default_factory=dict)
     take: int | None = Field(default=None, ge=1)
     weight: float | None = Field(default=None, gt=0)
+    licence: str = ""
 
     @field_validator("name")
     @classmethod
@@ -55,9 +58,24 @@ class SourceSetting(Settings):
 
     @model_validator(mode="after")
     def _mapped(self) -> "SourceSetting":
+        if self.licence and SOURCES[self.name].licence != UNKNOWN:
+            raise ValueError(f"source {self.name!r} has the licence {SOURCES[self.name].licence}; remove `licence`")
         if self.columns and not SOURCES[self.name].mapped:
             raise ValueError(f"source {self.name!r} knows its columns; remove `columns`, or read the file as 'csv' or 'jsonl'")
         return self
+
+    @field_validator("licence")
+    @classmethod
+    def _sayable(cls, licence: str) -> str:
+        try:
+            return checked(licence) if licence else ""
+        except RecipeError as error:
+            raise ValueError(str(error)) from None
+
+    @model_serializer(mode="wrap")
+    def _keyed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `licence` where none is stated, so that the keys of steps from before it hold."""
+        return {name: value for name, value in plain(self).items() if name != "licence" or value}
 
     @property
     def called(self) -> str:
