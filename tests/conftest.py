@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from psycopref.lab import Lab
+from psycopref.launch import share_the_machine
+
+share_the_machine()  # tests run two by two
 
 
 @pytest.fixture

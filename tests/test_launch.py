@@ -121,3 +121,15 @@ def test_deepspeed_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
     with pytest.raises(TrainError, match="DeepSpeed.*launch/fsdp2.yaml"):
         machine.accelerator()
+
+
+def test_threads_spin_less_unless_somebody_said_how_much(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from psycopref.cli import main
+
+    for given, kept in ((None, "30000"), ("7", "7")):
+        if given is None:
+            monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+        else:
+            monkeypatch.setenv("GOMP_SPINCOUNT", given)
+        assert main(["show", "--work", "nowhere"]) in (0, 1)
+        assert os.environ["GOMP_SPINCOUNT"] == kept

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psycopref import __version__
 from psycopref.errors import PsycoprefError
-from psycopref.launch import rank
+from psycopref.launch import rank, share_the_machine
 from psycopref.progress import Progress
 
 
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it went well, 1 with a message on standard error, 130 when interrupted."""
     args = parser().parse_args(argv)
+    share_the_machine()
     try:
         return _do(args)
     except PsycoprefError as error:
