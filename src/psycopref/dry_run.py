@@ -15,14 +15,15 @@ from psycopref.flows.rounds import NO_RESPONSES, too_few
 from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import ModelEntry
-from psycopref.models.purse import price
+from psycopref.models.purse import letters, price
 from psycopref.needs import ANSWER, CHARS, Work
 from psycopref.progress import Progress
-from psycopref.recipes import JudgesRecipe, PaperRecipe, Recipe, load_recipe
+from psycopref.recipes import JudgesRecipe, PaperRecipe, load_recipe
 from psycopref.stages.compare import Compare, JudgesCompared
 from psycopref.store.keys import digest
 from psycopref.tables import Rating, Response, Speech
 
+WRITTEN = "word " * round(ANSWER * CHARS / 5)  # stands for a response
 VERDICT = 60  # tokens of a judge's words on one response
 
 
@@ -95,8 +96,7 @@ class Rehearsal(Lab):
         if reply is not None:
             tally[1] += 1
             return
-        text = sum(len(message.content) for message in ask.messages)
-        tally[2] += round((text + len(ask.json_schema)) / CHARS)
+        tally[2] += round(letters(ask) / CHARS)
         tally[3] += self._answer_tokens(ask)
 
     def _answer_tokens(self, ask: Ask) -> int:
@@ -105,7 +105,7 @@ class Rehearsal(Lab):
 
     def _placeholder(self, ask: Ask) -> Reply:
         if self.now == "respond":
-            return Reply(ask.call_id, "ok", f"{ask.call_id} " + "word " * round(ANSWER * CHARS / 5))
+            return Reply(ask.call_id, "ok", f"{ask.call_id} {WRITTEN}")
         return Reply(ask.call_id, "refused", "")
 
     def lines(self) -> list[Line]:
@@ -138,7 +138,7 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     _say_calls(lines, built)
     _say_budget(recipe.budget, spent, lines)
     if isinstance(recipe, PaperRecipe):
-        _say_training(needs.training(recipe, built), recipe)
+        _say_training(needs.training(recipe, built))
         if short := too_few(recipe.training, built.speeches, apart=bool(recipe.sizes)):
             print(f"WARNING: {short}")
     return lines
@@ -148,19 +148,18 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     """The opponent's answers, and the judge's comparisons: both orders of every arm (or checkpoint)."""
     training = recipe.training
     test = [speech for speech in built.speeches if speech.split == "test"]
-    rival: Sequence[Response] = lab.do(training.opponent, test, NO_RESPONSES).responses
+    rival = _once(lab.do(training.opponent, test, NO_RESPONSES).responses)
     if training.evaluate.judge is None:
         return
     arms = len(recipe.sizes) * (2 * training.rounds + 2) if recipe.sizes else 3 if training.start or training.rounds else 2
     ratings: Sequence[Rating] = ()
     for arm in range(arms):
-        lab.do(training.evaluate, test, _written(test, f"arm {arm}"), _once(rival), ratings)
+        lab.do(training.evaluate, test, _written(test, f"arm {arm}"), rival, ratings)
 
 
 def _written(test: Sequence[Speech], by: str) -> list[Response]:
     """Placeholders of a policy's answers."""
-    text = "word " * round(ANSWER * CHARS / 5)
-    return [Response(digest([by, speech.speech_id]), speech.speech_id, by, f"{by} {speech.speech_id} {text}") for speech in test]
+    return [Response(digest([by, speech.speech_id]), speech.speech_id, by, f"{by} {speech.speech_id} {WRITTEN}") for speech in test]
 
 
 def _once(rival: Sequence[Response]) -> list[Response]:
@@ -194,7 +193,7 @@ def _say_budget(budget: float | None, spent: float, lines: Sequence[Line]) -> No
     print(f"budget: {budget:,.2f} dollars, of which {spent:,.2f} are spent in this workspace; {said}")
 
 
-def _say_training(work: Sequence[Work], recipe: Recipe) -> None:
+def _say_training(work: Sequence[Work]) -> None:
     view = View(title="training and sampling", title_justify="left")
     for head in ("section", "model", "parameters", "examples", "steps", "tokens", "memory", "GPUs of 80 GB", "hours"):
         view.add_column(head, justify="left" if head in ("section", "model") else "right", overflow="fold")

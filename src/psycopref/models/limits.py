@@ -9,7 +9,7 @@ from psycopref.models import crew, pool
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.crew import Crew
 from psycopref.models.lane import Note, Result, Unanswered
-from psycopref.models.pool import ModelEntry
+from psycopref.models.pool import ENDPOINTS, ModelEntry
 from psycopref.models.purse import Purse, cost
 from psycopref.models.shelf import Shelf
 from psycopref.progress import Progress
@@ -17,7 +17,6 @@ from psycopref.store.ledger import Ledger
 
 CHUNK = 64  # asks looked up in the ledger together
 SHELVED = 1 << 30  # bytes of asks on disk, over which no more are read ahead
-ENDPOINTS = ("openai", "anthropic")  # kinds that are asked call by call
 _SHOWN = 3  # reasons told in the closing error
 
 

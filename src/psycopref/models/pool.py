@@ -15,6 +15,9 @@ from psycopref.models.chat import Ask, BatchProvider, Message, Provider
 from psycopref.settings import Settings
 from psycopref.toml_files import DATA, checked, did_you_mean, locate, read_toml
 
+ENDPOINTS = ("openai", "anthropic")  # kinds that are asked call by call
+PAID = (*ENDPOINTS, "openai-batch")  # kinds that somebody else runs
+
 
 def _has_host(url: str) -> bool:
     try:

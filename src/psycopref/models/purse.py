@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from psycopref.errors import ModelError
 from psycopref.models.chat import Ask, Reply
 from psycopref.models.pace import ANSWER, LETTERS
-from psycopref.models.pool import ModelEntry
-
-PAID = ("openai", "openai-batch", "anthropic")
+from psycopref.models.pool import PAID, ModelEntry
 
 
 class Purse:
@@ -35,7 +33,7 @@ class Purse:
         """Put a call's estimate aside; False, and nothing put aside, where it would go over the budget. What costs nothing always goes."""
         if self.budget is None or _free(entry):
             return True
-        guess = price(entry, _letters(ask) // LETTERS, ask.max_tokens or ANSWER) or 0.0
+        guess = price(entry, letters(ask) // LETTERS, ask.max_tokens or ANSWER) or 0.0
         if self.spent + self._holding + guess > self.budget:
             return False
         self._held[ask.call_id] = guess
@@ -56,10 +54,11 @@ def cost(entry: ModelEntry, ask: Ask, reply: Reply) -> float | None:
     """Dollars that a call has cost; by its letters where the endpoint does not say how many tokens it counted. None where there is no price."""
     if reply.tokens_in or reply.tokens_out:
         return price(entry, reply.tokens_in, reply.tokens_out)
-    return price(entry, _letters(ask) // LETTERS, len(reply.text) // LETTERS)
+    return price(entry, letters(ask) // LETTERS, len(reply.text) // LETTERS)
 
 
-def _letters(ask: Ask) -> int:
+def letters(ask: Ask) -> int:
+    """What an ask holds, for estimates of its tokens."""
     return sum(len(message.content) for message in ask.messages) + len(ask.json_schema)
 
 
