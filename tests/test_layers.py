@@ -15,6 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "topic_list": {"toml_files"},
     "progress": set(),
     "columns": {"store", "topic_list"},
+    "pair_columns": {"columns", "stats"},
     "prompts": {"toml_files", "models"},
     "judging": {"instruments", "prompts", "models", "store"},
     "store": {"models"},
@@ -27,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"stats", "instruments", "toml_files", "topic_list", "store", "columns"},
     "stages": {
         *("lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts"),
-        *("topic_list", "toml_files", "report", "columns", "progress"),
+        *("topic_list", "toml_files", "report", "columns", "pair_columns", "progress"),
     },
     "recipes": {"stages", "toml_files", "models"},
     "flows": {"stages", "lab", "recipes", "store", "stats"},

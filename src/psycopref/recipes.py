@@ -1,5 +1,6 @@
 """A recipe: a TOML file that fills the settings of a flow's stages."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from psycopref.errors import RecipeError
 from psycopref.models.pool import EntrySetting
 from psycopref.settings import Settings
+from psycopref.stages.baseline import Baseline
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.clean import Clean
 from psycopref.stages.collect import Collect
@@ -28,6 +30,7 @@ from psycopref.stages.validate import Validate
 from psycopref.toml_files import checked, did_you_mean, read_toml
 
 RECIPES = Path("recipes")
+RESERVED = frozenset(("tfidf", "longer", "topic", "gap", "length", "test", "test_all", "dev"))  # parts of the slices that `calibrate` names
 Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
 
 
@@ -58,13 +61,16 @@ class Training(Settings):
     """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
 
     `reference` of the online rounds is the round's own start or the first state of the policy; `guard` says what happens when
-    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds.
+    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds. `baselines` are reward models of others, `rankers` language models
+    that are asked which response is better, `tests` more sets of test pairs, each read like a source: rows and columns of Table 1.
     """
 
     start: Policy | None = None
     reward: Reward
     score: Score
     calibrate: Calibrate
+    baselines: dict[str, Baseline] = {}
+    tests: dict[str, Collect] = {}
     gold_start: Policy | None = None
     gold: Reward | None = None
     policy: Policy
@@ -80,6 +86,15 @@ class Training(Settings):
     constrained: Draft
     opponent: Respond
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _named(self) -> "Training":
+        """Names stand in slices of metrics, so they must be plain and not those of something else."""
+        for section, names in (("baselines", self.baselines), ("tests", self.tests)):
+            for name in names:
+                if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED:
+                    raise ValueError(f"[training.{section}.{name}]: a name is letters, digits, '.', '_' and '-', and none of {sorted(RESERVED)}")
+        return self
 
     @model_validator(mode="after")
     def _gold_alone(self) -> "Training":

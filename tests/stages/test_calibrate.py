@@ -8,6 +8,7 @@ from small_world import small_world
 from psycopref.errors import TableError
 from psycopref.lab import Lab
 from psycopref.stages.calibrate import Calibrate
+from psycopref.tables import Verdict
 
 W = small_world()
 STAGE = Calibrate(bins=5, draws=200)
@@ -59,7 +60,8 @@ def test_the_second_time_it_is_found(lab: Lab, out):
 def test_without_train_pairs_there_are_no_baselines(lab: Lab):
     test = [row for row in W.preferences if row.split == "test"]
     out = lab.do(STAGE, W.speeches, W.responses, test, W.measure, W.rewards)
-    assert {row.slice for row in out.metrics} == {"test", "test_all"}
+    models = {row.slice.split(":")[1] for row in out.metrics if ":" in row.slice}
+    assert models == {"topic", "gap", "length"}, "parts of the reward model's own figures, and no other model"
 
 
 def test_no_test_pairs_no_figures(lab: Lab):
@@ -77,3 +79,60 @@ def test_two_rewards_of_one_response_are_refused(lab: Lab):
     twice = [*W.rewards, dataclasses.replace(W.rewards[0], rating_id="rating-twice", judge="weights:other")]
     with pytest.raises(TableError, match="more than one reward"):
         lab.do(STAGE, W.speeches, W.responses, W.preferences, W.measure, twice)
+
+
+def test_parts_hold_every_pair_once_for_each_division(out):
+    for model in ("", ":tfidf"):
+        for division in ("topic", "gap", "length"):
+            rows = [row for row in out.metrics if row.name == "reward.accuracy" and row.slice.startswith(f"test_all{model}:{division}:")]
+            assert len(rows) > 1 and sum(row.count for row in rows) == len(W.measure)
+            mean = sum(row.value * row.count for row in rows) / len(W.measure)
+            assert mean == pytest.approx(figures(out)["reward.accuracy", f"test_all{model}"].value)
+
+
+def test_a_temperature_is_fitted_on_dev_and_leaves_accuracy_alone(lab: Lab, out):
+    found = figures(out)
+    hot = found["reward.temperature", "dev"]
+    assert hot.count == sum(row.split == "dev" for row in W.preferences) and hot.low < hot.value < hot.high
+    sure = [dataclasses.replace(row, score=row.score * 20) for row in W.rewards]
+    again = figures(lab.do(STAGE, W.speeches, W.responses, W.preferences, W.measure, sure))
+    assert again["reward.temperature", "dev"].value == pytest.approx(20 * hot.value, rel=1e-6)
+    assert again["reward.logloss_scaled", "test_all"].value == pytest.approx(found["reward.logloss_scaled", "test_all"].value, rel=1e-6)
+    assert again["reward.ece", "test_all"].value > found["reward.ece_scaled", "test_all"].value
+    assert again["reward.accuracy", "test_all"].value == found["reward.accuracy", "test_all"].value
+
+
+def test_reward_models_of_others_stand_beside_on_the_pairs_that_they_scored(lab: Lab):
+    left_out = W.measure[0].chosen_id
+    twin = [dataclasses.replace(row, judge="twin") for row in W.rewards if row.subject_id != left_out]
+    turned = [dataclasses.replace(row, judge="turned", score=-row.score) for row in W.rewards]
+    found = figures(lab.do(STAGE, W.speeches, W.responses, W.preferences, W.measure, W.rewards, [*twin, *turned]))
+    lost = sum(left_out in (row.chosen_id, row.rejected_id) for row in W.measure)
+    assert found["reward.unscored", "test_all:twin"].value == lost > 0
+    assert found["reward.accuracy", "test_all:twin"].count == len(W.measure) - lost
+    assert found["reward.accuracy_over", "test_all:twin"].value == 0, "paired: on the pairs that both scored"
+    assert found["reward.accuracy", "test_all:turned"].value == pytest.approx(1 - found["reward.accuracy", "test_all"].value)
+    assert ("reward.temperature", "dev:turned") not in found, "none of it learnt: there is no temperature"
+
+
+def test_a_rankers_votes_are_means_of_both_orders_and_a_lost_order_is_no_score(lab: Lab):
+    verdicts = []
+    for number, row in enumerate(W.measure):
+        first = Verdict(f"v{number}", row.speech_id, row.chosen_id, row.rejected_id, "overall", "ranker", "first")
+        other = Verdict(f"w{number}", row.speech_id, row.rejected_id, row.chosen_id, "overall", "ranker", "first" if number % 2 else "second")
+        verdicts += [first] if number == 2 else [first, other]
+    found = figures(lab.do(STAGE, W.speeches, W.responses, W.preferences, W.measure, W.rewards, (), verdicts))
+    known = [0.5 if number % 2 else 1.0 for number in range(len(W.measure)) if number != 2]
+    row = found["reward.accuracy", "test_all:ranker"]
+    assert row.value == pytest.approx(sum(known) / len(known)) and row.count == len(known) and row.low < row.value < row.high
+    assert found["reward.unscored", "test_all:ranker"].value == 1
+    assert found["reward.flips", "test_all:ranker"].value == pytest.approx(known.count(0.5) / len(known))
+    assert ("reward.auc", "test_all:ranker") not in found, "votes are no probabilities"
+
+
+def test_another_test_set_stands_alone_under_its_name(lab: Lab):
+    stage = Calibrate(bins=5, draws=200, name="bench")
+    train = [row for row in W.preferences if row.split != "test"]
+    found = figures(lab.do(stage, W.speeches, W.responses, train, W.measure, W.rewards))
+    assert {place.split(":")[0] for _, place in found} == {"bench", "dev"}
+    assert found["reward.accuracy", "bench:tfidf"].value > 0.9

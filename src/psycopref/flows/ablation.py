@@ -67,7 +67,7 @@ def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) ->
     test = [speech for speech in built.speeches if speech.split == "test"]
     metrics: list[Metric] = [*judged_by.calibrated.metrics]
     verdicts: list[Verdict] = []
-    failures: list[Failure] = []
+    failures: list[Failure] = [*judged_by.failures]
     curves: dict[str, Sequence[Point]] = {**judged_by.curves}
     for name, recipe, arms in sizes:
         rival = lab.do(recipe.opponent, test, NO_RESPONSES)

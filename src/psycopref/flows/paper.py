@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from psycopref.errors import RecipeError
-from psycopref.flows import dataset
+from psycopref.flows import dataset, rewards
 from psycopref.flows.dataset import Built
 from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figures, online, too_few
 from psycopref.lab import Lab
@@ -69,29 +69,31 @@ class Bench(NamedTuple):
 
     judges: Judges
     calibrated: Calibrated
+    failures: list[Failure]
     curves: dict[str, Sequence[Point]]
 
 
 def bench(recipe: Training, lab: Lab, built: Built) -> Bench:
     """The reward model, measured, and the gold one where the recipe has one."""
     reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
-    scores = lab.do(recipe.score, built.speeches, built.responses, reward.weights).ratings
-    calibrated = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores)
+    table = rewards.tabled(recipe, lab, built, reward.weights)
     gold = _gold(recipe, lab, built)
-    return Bench(Judges(reward.weights, gold.weights if gold else None), calibrated, {"reward": reward.curve, "gold": gold.curve if gold else ()})
+    return Bench(
+        Judges(reward.weights, gold.weights if gold else None), table.calibrated, table.failures, {"reward": reward.curve, "gold": gold.curve if gold else ()}
+    )
 
 
 def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     """Reward models, the policy and its rounds, and the figures."""
     start = lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
-    judges, calibrated, theirs = bench(recipe, lab, built)
+    judges, calibrated, unscored, theirs = bench(recipe, lab, built)
     states = _policies(recipe, lab, built, start, judges)
     judged = _judged(recipe, lab, built, states, judges)
     curves = {"start": start.curve if start else (), **theirs, **_curves(states, bool(start))}
     failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
     metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *judged.metrics]
     drawn = {name: points for name, points in curves.items() if points}
-    return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*failures, *judged.failures], drawn)
+    return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*unscored, *failures, *judged.failures], drawn)
 
 
 def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:

@@ -2,7 +2,7 @@
 
 | layout | columns |
 |---|---|
-| plain (TRL) | prompt, chosen, rejected: texts |
+| plain (TRL, RewardBench) | prompt, chosen, rejected: texts; chosen_model, rejected_model and subset (as the topic) where they are given |
 | conversational (TRL) | chosen, rejected: lists of {role, content}; prompt: such a list, a text, or missing |
 | UltraFeedback, binarized | the same, with score_chosen and score_rejected |
 | Anthropic HH | chosen, rejected: transcripts of "\\n\\nHuman: ... \\n\\nAssistant: ..." |
@@ -138,7 +138,7 @@ def _pair(row: _Row, history: tuple[Turn, ...], text: str, chosen: str, rejected
         score = row.values.get(f"score_{side}")
         ratings = (("overall", float(score), ""),) if isinstance(score, int | float) else ()
         answers.append(Answer(str(row.values.get(f"{side}_model") or "unknown"), said, ratings))
-    return Found(row.where.rsplit("/", 1)[-1], text, "", _split(row), history, tuple(answers), ((0, 1),))
+    return Found(row.where.rsplit("/", 1)[-1], text, _subset(row), _split(row), history, tuple(answers), ((0, 1),))
 
 
 def _strength(row: _Row) -> Found:
@@ -173,6 +173,12 @@ def _together(group: list[_Row]) -> Found:
     helpful = [answer.ratings[0][1] for answer in answers]
     pairs = tuple((a, b) for a in range(len(group)) for b in range(len(group)) if helpful[a] > helpful[b])
     return Found(group[0].where.rsplit("/", 1)[-1], _text(group[0], "prompt"), "", _split(group[0]), (), tuple(answers), pairs)
+
+
+def _subset(row: _Row) -> str:
+    """RewardBench's subset stands as a topic, so that figures come by subset."""
+    subset = row.values.get("subset")
+    return subset if isinstance(subset, str) else ""
 
 
 def _split(row: _Row) -> Split:

@@ -1,23 +1,26 @@
 """Reward scores against test pairs: accuracy, AUC, calibration and Brier score, beside two models that know no counseling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from psycopref.columns import reward_of, words
+from psycopref.columns import reward_of
 from psycopref.errors import TableError
 from psycopref.lab import Lab
+from psycopref.pair_columns import margins, parts, votes, with_texts
 from psycopref.settings import Stage
 from psycopref.stats import calibration
 from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores
-from psycopref.stats.intervals import Floats, Interval, paired_difference
+from psycopref.stats.intervals import Floats, Interval, mean_interval, paired_difference
 from psycopref.stats.length import correlation, longer_wins
-from psycopref.store.parquet import table
-from psycopref.tables import Metric, Preference, Rating, Response, Speech, content_id, metric
+from psycopref.stats.temperature import scaled, temperature
+from psycopref.stats.winrate import prompt_scores
+from psycopref.store.parquet import Table, table
+from psycopref.tables import Metric, Preference, Rating, Response, Speech, Verdict, content_id, metric
 
 BASELINES = ("tfidf", "longer")
 
@@ -46,15 +49,24 @@ class Calibrated(NamedTuple):
 
 
 class Calibrate(Stage):
-    """The reward model's figures on pairs that it never saw, with intervals over speeches.
+    """The reward model's figures on pairs that it never saw, with intervals over speeches (paper, Table 1).
 
-    Slice `test` is best against worst (the paper's test), `test_all` every test pair with a gap. `test:tfidf` is a TF-IDF
-    Bradley-Terry model and `test:longer` a logistic model of the word difference, both fitted on the train pairs.
+    Slice `test` is best against worst (the paper's test), `test_all` every test pair with a gap; where `name` is given, `measure` is
+    another test set of that name and stands alone. `test:tfidf` is a TF-IDF Bradley-Terry model and `test:longer` a logistic model of the
+    word difference, both fitted on the train pairs; `test:<name>` is a reward model of others or a language model asked which response is better
+    (both orders; its score is the mean, a flip a tie). Parts follow: `test_all:topic:<coarse>`, `test_all:<name>:gap:1 to 2`, `...:length:alike`.
+    Temperatures are fitted on the dev pairs (slice `dev`).
     """
 
+    name: str = ""
     bins: int = Field(default=10, ge=1)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+
+    @classmethod
+    def version(cls) -> int:
+        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside."""
+        return 2
 
     def run(
         self,
@@ -64,64 +76,117 @@ class Calibrate(Stage):
         preferences: Sequence[Preference],
         measure: Sequence[Preference],
         scores: Sequence[Rating],
+        others: Sequence[Rating] = (),
+        ranked: Sequence[Verdict] = (),
     ) -> Calibrated:
-        """Test pairs and reward scores (item 'reward', one per response) to figures; TableError where a response has no score."""
-        rewards = reward_of(scores)
-        texts = table(Response, responses).frame.select("response_id", "text")
-        all_pairs = _with_texts(table(Preference, preferences).frame, texts)
-        train, test = (all_pairs.filter(pl.col("split") == split) for split in ("train", "test"))
-        models = _baselines(train)
-        metrics: list[Metric] = []
-        bins: list[Bin] = []
-        for name, pairs in (("test", test), ("test_all", _with_texts(table(Preference, measure).frame, texts))):
-            if pairs.height:
-                margins = {"": _reward_margins(pairs, rewards)} | {one: fitted(pairs) for one, fitted in models.items()}
-                self._figures(name, pairs, margins, metrics, bins)
-        return Calibrated(metrics, bins)
+        """Test pairs and reward scores (item 'reward', one per response) to figures; TableError where a response has no score.
 
-    def _figures(self, name: str, pairs: pl.DataFrame, margins: dict[str, Floats], metrics: list[Metric], bins: list[Bin]) -> None:
-        clusters, ids = pairs["speech_id"].to_list(), pairs["preference_id"].to_list()
-        for model, margin in margins.items():
-            place = f"{name}:{model}" if model else name
-            figures = calibration.pair_figures(margin, clusters, ids, self.bins, self.draws, self.seed)
-            metrics += [metric(f"reward.{field}", place, *one) for field, one in figures._asdict().items() if np.isfinite(one.value)]
-            rows = calibration.reliability(margin, clusters, self.bins)
-            bins += [Bin(content_id("bin", place, number), place, number, *row) for number, row in enumerate(rows)]
-        right = {model: calibration.correct(margin) for model, margin in margins.items()}
-        for model in [one for one in margins if one]:
-            ahead = paired_difference(right[""], right[model], clusters, self.draws, self.seed)
-            metrics.append(metric("reward.accuracy_over", f"{name}:{model}", *ahead))
-        metrics += self._length(name, pairs, margins[""], clusters)
+        `others` are rewards by other models, named by their judge; a pair that one of them lacks is left out of its figures and
+        counted (`reward.unscored`). `ranked` are verdicts on pairs by language models, named by their judge.
+        """
+        texts, topics = table(Response, responses).pick("response_id", "text"), table(Speech, speeches).pick("speech_id", "topic")
+        pairs, wide = (with_texts(table(Preference, rows).frame.join(topics, on="speech_id", how="left"), texts) for rows in (preferences, measure))
+        train, dev, test = (pairs.filter(pl.col("split") == split) for split in ("train", "dev", "test"))
+        models = _models(train, scores, others)
+        rankers = {str(judge): rows for (judge,), rows in sorted(table(Verdict, ranked).frame.group_by("judge"), key=lambda one: str(one[0]))}
+        sheet = _Sheet(self, {name: self._temperature(model, dev) for name, model in models.items()} if dev.height else {})
+        for name, rows in (("test", test), ("test_all", wide)) if not self.name else ((self.name, wide),):
+            if rows.height:
+                sheet.add(name, rows, {one: fitted(rows) for one, fitted in models.items()}, {one: votes(rows, found) for one, found in rankers.items()})
+        hot = {name: found for name, found in sheet.temperatures.items() if np.isfinite(found.value)}
+        heat = [metric("reward.temperature", f"dev:{name}" if name else "dev", *found) for name, found in hot.items()] if sheet.metrics else []
+        return Calibrated([*sheet.metrics, *heat], sheet.bins)
 
-    def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> list[Metric]:
+    def _temperature(self, model: "_Margins", dev: pl.DataFrame) -> Interval:
+        margin = model(dev)
+        known = np.isfinite(margin)
+        return temperature(margin[known], dev.filter(known)["speech_id"].to_list(), self.draws, self.seed)
+
+
+class _Sheet:
+    """The figures as they grow, set by set."""
+
+    def __init__(self, how: Calibrate, temperatures: dict[str, Interval]) -> None:
+        self.how, self.temperatures = how, temperatures
+        self.metrics: list[Metric] = []
+        self.bins: list[Bin] = []
+
+    def add(self, name: str, pairs: pl.DataFrame, margin: dict[str, Floats], voted: dict[str, Floats]) -> None:
+        """One set of pairs: margins (pairs,) by model, votes (pairs, 2) by ranker."""
+        clusters = pairs["speech_id"].to_list()
+        lost = int((~np.isfinite(margin[""])).sum())
+        if lost:
+            raise TableError(f"calibrate: {lost} pairs of {name!r} lack a reward; score all responses first")
+        right: dict[str, Floats] = {}
+        for model, own in margin.items():
+            right[model] = np.where(np.isfinite(own), calibration.correct(own), np.nan)
+            self._margins(f"{name}:{model}" if model else name, model, pairs, own)
+        for model, vote in voted.items():
+            right[model] = prompt_scores(vote)[0]
+            self._votes(f"{name}:{model}", pairs, vote, right[model])
+        masks = parts(pairs)
+        for model, own in right.items():
+            self._compared(f"{name}:{model}", right[""], own, pairs) if model else None
+            self._parts(f"{name}:{model}" if model else name, own, masks, pairs)
+        self._length(name, pairs, margin[""], clusters)
+
+    def _margins(self, place: str, model: str, pairs: pl.DataFrame, margin: Floats) -> None:
+        known = np.isfinite(margin)
+        margin, rows, how = margin[known], pairs.filter(known), self.how
+        clusters, ids = rows["speech_id"].to_list(), rows["preference_id"].to_list()
+        self._add(place, calibration.pair_figures(margin, clusters, ids, how.bins, how.draws, how.seed)._asdict())
+        self._unscored(place, known)
+        hot = self.temperatures.get(model)
+        if hot is not None and np.isfinite(hot.value):
+            found = scaled(margin, hot.value, clusters, how.bins, how.draws, how.seed)._asdict()
+            self._add(place, {f"{field}_scaled": one for field, one in found.items()})
+        bins = calibration.reliability(margin, clusters, how.bins)
+        self.bins += [Bin(content_id("bin", place, number), place, number, *row) for number, row in enumerate(bins)]
+
+    def _votes(self, place: str, pairs: pl.DataFrame, vote: Floats, right: Floats) -> None:
+        known = np.isfinite(right)
+        clusters = pairs.filter(known)["speech_id"].to_list()
+        _, flips = prompt_scores(vote)
+        figures = {"accuracy": mean_interval(right[known], clusters, self.how.draws, self.how.seed, share=True)}
+        self._add(place, figures | {"flips": mean_interval(flips[known], clusters, self.how.draws, self.how.seed, share=True)})
+        self._unscored(place, known)
+
+    def _unscored(self, place: str, known: Any) -> None:
+        if lost := int((~known).sum()):
+            self.metrics.append(metric("reward.unscored", place, lost, count=len(known)))
+
+    def _add(self, place: str, figures: Mapping[str, Interval]) -> None:
+        self.metrics += [metric(f"reward.{field}", place, *one) for field, one in figures.items() if np.isfinite(one.value)]
+
+    def _compared(self, place: str, ours: Floats, theirs: Floats, pairs: pl.DataFrame) -> None:
+        both = np.isfinite(theirs)
+        if both.any():
+            clusters = pairs.filter(both)["speech_id"].to_list()
+            self._add(place, {"accuracy_over": paired_difference(ours[both], theirs[both], clusters, self.how.draws, self.how.seed)})
+
+    def _parts(self, place: str, right: Floats, masks: Mapping[str, Any], pairs: pl.DataFrame) -> None:
+        for part, mask in masks.items():
+            known = mask & np.isfinite(right)
+            if known.any():
+                found = mean_interval(right[known], pairs.filter(known)["speech_id"].to_list(), self.how.draws, self.how.seed, share=True)
+                self._add(f"{place}:{part}", {"accuracy": found})
+
+    def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> None:
         chosen, rejected = pairs["chosen_words"].to_numpy(), pairs["rejected_words"].to_numpy()
         found: dict[str, Interval] = {
-            "pairs.longer_chosen": longer_wins(chosen, rejected, clusters, self.draws, self.seed),
-            "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.draws, self.seed),
+            "pairs.longer_chosen": longer_wins(chosen, rejected, clusters, self.how.draws, self.how.seed),
+            "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.how.draws, self.how.seed),
         }
-        return [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
+        self.metrics += [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
 
 
-def _with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """Preferences with both texts and their words; TableError where a response is not there."""
-    for side in ("chosen", "rejected"):
-        pairs = pairs.join(texts.select(pl.col("response_id").alias(f"{side}_id"), pl.col("text").alias(f"{side}_text")), on=f"{side}_id", how="left")
-        lost = pairs.filter(pl.col(f"{side}_text").is_null())
-        if lost.height:
-            first = lost[f"{side}_id"][0]
-            raise TableError(f"calibrate: the {side} response {first!r} of a preference is not among the responses; give those that the pairs were made of")
-    return pairs.with_columns(words(f"{side}_text").cast(pl.Float64).alias(f"{side}_words") for side in ("chosen", "rejected"))
+class _Rewards(NamedTuple):
+    """A reward model: margins of pairs from the rewards of their responses."""
 
+    rewards: pl.DataFrame
 
-def _reward_margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
-    known = rewards.select("response_id", "reward")
-    both = pairs.select("chosen_id", "rejected_id").join(known, left_on="chosen_id", right_on="response_id", how="left", maintain_order="left")
-    both = both.join(known.rename({"reward": "other"}), left_on="rejected_id", right_on="response_id", how="left", maintain_order="left")
-    lost = both.filter(pl.col("reward").is_null() | pl.col("other").is_null())
-    if lost.height:
-        first = lost["chosen_id"][0]
-        raise TableError(f"calibrate: {lost.height} test pairs lack a reward, the first with chosen response {first!r}; score all responses first")
-    return (both["reward"] - both["other"]).to_numpy()
+    def __call__(self, pairs: pl.DataFrame) -> Floats:
+        return margins(pairs, self.rewards)
 
 
 class _Words(NamedTuple):
@@ -142,12 +207,23 @@ class _Length(NamedTuple):
         return self.per_word * (pairs["chosen_words"] - pairs["rejected_words"]).to_numpy()
 
 
-def _baselines(train: pl.DataFrame) -> dict[str, "_Words | _Length"]:
-    """Both baselines fitted on the train pairs; none where there are no train pairs (scores of a model from elsewhere)."""
-    if not train.height:
-        return {}
+def _models(train: pl.DataFrame, scores: Sequence[Rating], others: Sequence[Rating]) -> "dict[str, _Margins]":
+    """What gives margins, by name: the reward model (''), the baselines (none without train pairs), the reward models of others."""
+    made: dict[str, _Margins] = {"": _Rewards(reward_of(scores))}
+    if train.height:
+        made |= _baselines(train)
+    for (judge,), rows in sorted(table(Rating, others).frame.group_by("judge"), key=lambda one: str(one[0])):
+        made[str(judge)] = _Rewards(reward_of(Table(Rating, rows)))
+    return made
+
+
+def _baselines(train: pl.DataFrame) -> "dict[str, _Margins]":
+    """Both baselines fitted on the train pairs."""
     sides = pl.concat([train.select(id=f"{side}_id", text=f"{side}_text") for side in ("chosen", "rejected")]).unique("id").sort("id")
     index = {one: number for number, one in enumerate(sides["id"])}
     where = [np.array([index[one] for one in train[side]]) for side in ("chosen_id", "rejected_id")]
     words = tfidf_fit(sides["text"].to_list(), *where)
     return dict(zip(BASELINES, (_Words(words), _Length(length_fit(train["chosen_words"].to_numpy(), train["rejected_words"].to_numpy()))), strict=True))
+
+
+_Margins = _Rewards | _Words | _Length

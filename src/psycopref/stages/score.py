@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -13,15 +13,19 @@ from psycopref.tables import Rating, Response, Speech, content_id
 
 
 class Scored(NamedTuple):
-    """One rating per response, in the order in which they first stand."""
+    """One rating per response that was scored, in the order in which they first stand."""
 
     ratings: Sequence[Rating]
 
 
 class Score(Stage):
-    """Scores responses in packed rows, or padded batches where a model does not take them, of at most `batch_tokens` tokens."""
+    """Scores responses in packed rows, or padded batches where a model does not take them, of at most `batch_tokens` tokens.
+
+    A response that is longer than the model reads is an error, or with `longer = "skip"` has no rating.
+    """
 
     batch_tokens: int = Field(default=16384, ge=64)
+    longer: Literal["refuse", "skip"] = "refuse"
 
     @classmethod
     def version(cls) -> int:
@@ -35,16 +39,17 @@ class Score(Stage):
 
         loaded = folders.load_reward(weights)
         encoded = examples.encoded(loaded.tokenizer, speeches, responses)  # a response that stands twice has one rating
-        rows = list(encoded.values())
-        limit = getattr(loaded.model.config, "max_position_embeddings", None)
-        longer = sum(len(row.ids) > limit for row in rows) if limit else 0
-        if longer:
+        limit = getattr(loaded.model.config, "max_position_embeddings", None) or 0
+        fitting = {key: row for key, row in encoded.items() if not limit or len(row.ids) <= limit}
+        longer = len(encoded) - len(fitting)
+        if longer and self.longer == "refuse":
             raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights.name} reads; leave them out")
+        rows = list(fitting.values())
         loaded.model.to(machine.device())
         with lab.progress.track("score", len(rows)) as tick:
             scores = forward.measured(loaded.model, forward.rewards, rows, self.batch_tokens, tick)
         judge = folders.name_of(weights)
-        return Scored([_rating(response_id, judge, score) for response_id, score in zip(encoded, scores, strict=True)])
+        return Scored([_rating(response_id, judge, score) for response_id, score in zip(fitting, scores, strict=True)])
 
 
 def _rating(response_id: str, judge: str, score: float) -> Rating:

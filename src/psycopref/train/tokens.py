@@ -111,6 +111,19 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
     return Encoded(prompt, _ended(tokenizer, whole[len(prompt) :]))
 
 
+def as_written(tokenizer: Any, chat: Sequence[Said], response: str) -> Encoded:
+    """Token ids of a chat with its response just as the chat template writes them: nothing is cut after the last EOS and none is added.
+
+    Reward models of others are read at the last of these tokens, whatever it is. The prompt is what the template writes before the
+    response where that opens the whole, else the first token alone.
+    """
+    turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
+    whole = _ids(tokenizer, [*turns, {"role": "assistant", "content": _inert(tokenizer, response)}], False)
+    prompt = _ids(tokenizer, turns, True)
+    opens = len(prompt) if 0 < len(prompt) < len(whole) and whole[: len(prompt)] == prompt else 1
+    return Encoded(whole[:opens], whole[opens:])
+
+
 def _ids(tokenizer: Any, turns: list[dict[str, str]], ask: bool) -> list[int]:
     try:
         text = tokenizer.apply_chat_template(turns, add_generation_prompt=ask, tokenize=False)

@@ -90,7 +90,7 @@ def load_policy(source: Path | str, plan: Training | None = None) -> Loaded:
     """A causal model from a folder or a hub id, in float32 (or quantised as `plan` says), with a pad token and a chat template."""
     from transformers import AutoModelForCausalLM
 
-    return _ready(*_load(AutoModelForCausalLM, source, **adapters.quantised(plan)), source)
+    return ready(*_load(AutoModelForCausalLM, source, **adapters.quantised(plan)), source)
 
 
 def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None) -> Loaded:
@@ -101,7 +101,7 @@ def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None)
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    return _ready(*_load(AutoModelForSequenceClassification, source, num_labels=1, **adapters.quantised(plan)), source)
+    return ready(*_load(AutoModelForSequenceClassification, source, num_labels=1, **adapters.quantised(plan)), source)
 
 
 def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
@@ -130,8 +130,8 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
-    """See to a pad token other than EOS, an embedding row for it, and a chat template."""
+def ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
+    """See to a pad token other than EOS, an embedding row for it, and a chat template, where these are missing."""
     encoder = tokenizer.eos_token_id is None and tokenizer.sep_token_id is not None and tokenizer.cls_token_id is not None
     if encoder:
         tokenizer.eos_token = tokenizer.sep_token  # BERT and its kin: [CLS] ... [SEP]
