@@ -17,7 +17,7 @@ from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores
 from psycopref.stats.intervals import Floats, Interval, paired_difference
 from psycopref.stats.length import correlation, longer_wins
 from psycopref.store.parquet import table
-from psycopref.tables import Metric, Preference, Rating, Response, Speech, content_id, metric
+from psycopref.tables import Metric, Preference, Rating, Response, Speech, content_id, estimate
 
 BASELINES = ("tfidf", "longer")
 
@@ -56,6 +56,11 @@ class Calibrate(Stage):
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
 
+    @classmethod
+    def version(cls) -> int:
+        """2: a figure without an interval is a count of what it rests on."""
+        return 2
+
     def run(
         self,
         lab: Lab,
@@ -84,13 +89,13 @@ class Calibrate(Stage):
         for model, margin in margins.items():
             place = f"{name}:{model}" if model else name
             figures = calibration.pair_figures(margin, clusters, ids, self.bins, self.draws, self.seed)
-            metrics += [metric(f"reward.{field}", place, *one) for field, one in figures._asdict().items() if np.isfinite(one.value)]
+            metrics += [row for field, one in figures._asdict().items() for row in estimate(f"reward.{field}", place, one)]
             rows = calibration.reliability(margin, clusters, self.bins)
             bins += [Bin(content_id("bin", place, number), place, number, *row) for number, row in enumerate(rows)]
         right = {model: calibration.correct(margin) for model, margin in margins.items()}
         for model in [one for one in margins if one]:
             ahead = paired_difference(right[""], right[model], clusters, self.draws, self.seed)
-            metrics.append(metric("reward.accuracy_over", f"{name}:{model}", *ahead))
+            metrics += estimate("reward.accuracy_over", f"{name}:{model}", ahead)
         metrics += self._length(name, pairs, margins[""], clusters)
 
     def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> list[Metric]:
@@ -99,7 +104,7 @@ class Calibrate(Stage):
             "pairs.longer_chosen": longer_wins(chosen, rejected, clusters, self.draws, self.seed),
             "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.draws, self.seed),
         }
-        return [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
+        return [row for one, figure in found.items() for row in estimate(one, name, figure)]
 
 
 def _with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
