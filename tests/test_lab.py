@@ -25,10 +25,10 @@ class Count(Stage):
 
     def run(self, lab: Lab, rows: Sequence[Metric]) -> Counted:
         self.runs.append(1)
-        return Counted([metric(row.name, row.slice, row.value + self.by) for row in rows])
+        return Counted([metric(row.name, row.slice, row.value + self.by, 0.0, 9.0, 5) for row in rows])
 
 
-ROWS = [metric("a", "x", 1.0), metric("a", "y", 2.0)]
+ROWS = [metric("a", "x", 1.0, 0.0, 9.0, 5), metric("a", "y", 2.0, 0.0, 9.0, 5)]
 
 
 def test_done_once_and_again_when_settings_or_input_change(lab: Lab) -> None:

@@ -61,7 +61,7 @@ class Rehearsal(Lab):
         if isinstance(stage, Compare):
             return JudgesCompared([])  # there is nothing to compare yet
         before, self.now = self.now, name
-        self._items = len(stage.instrument.items) if getattr(stage, "per_call", "item") == "all" else 1
+        self._items = len(stage.instrument.items) if "all" in (getattr(stage, "per_call", ""), getattr(stage, "items", "")) else 1
         try:
             return stage.run(self, *args, **kwargs)
         finally:

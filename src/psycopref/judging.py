@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -62,9 +62,13 @@ def _criteria(item: Item) -> str:
 
 def _all_items(instrument: Instrument) -> dict[str, str]:
     """All items with what they are called in the answer, and the form of one entry's scores."""
-    told = [f"{item.name}: {item.title}. {item.definition}\n{_criteria(item)}".rstrip() for item in instrument.items]
-    form = {item.name: {"rationale": "one sentence", "score": instrument.low} for item in instrument.items}
-    return {"principles": "\n\n".join(told), "form": json.dumps(form, ensure_ascii=False)}
+    return told(instrument, lambda scale: {item.name: {"rationale": "one sentence", "score": scale.low} for item in scale.items})
+
+
+def told(instrument: Instrument, form: Callable[[Instrument], dict[str, Any]]) -> dict[str, str]:
+    """The slots of a prompt on all items: each item by the name that the answer has to use, and the `form` of the answer."""
+    lines = [f"{item.name}: {item.title}. {item.definition}\n{_criteria(item)}".rstrip() for item in instrument.items]
+    return {"principles": "\n\n".join(lines), "form": json.dumps(form(instrument), ensure_ascii=False)}
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,16 @@ from typing import Literal
 Split = Literal["", "train", "dev", "test", "gold"]
 Choice = Literal["chosen", "rejected", "tie"]
 Winner = Literal["first", "second", "tie"]
+Kind = Literal["estimate", "count", "duration", "money", "p"]
+# What a figure's last word says it is; every other figure is an estimate and has an interval.
+_WORDS: dict[Kind, str] = {
+    "count": "read kept dropped responses ratings failures asked made failed speeches pairs without_pair without_interval "
+    "wins ties losses flips unmatched longer shorter no_overlap separated unscored",
+    "duration": "seconds",
+    "money": "dollars",
+    "p": "p holm_p interaction_p sign_p mcnemar_p",
+}
+KINDS: dict[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 
 
 def content_id(noun: str, *parts: str | int | float) -> str:
@@ -131,7 +141,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: `low` and `high` bound a 95 % interval (None where none is claimed), `count` is what it rests on."""
+    """One figure: `low` and `high` bound a 95 % interval, `count` is what it rests on.
+
+    Only counts, durations, money and p-values stand without an interval; `kind_of` knows them by name. ValueError for any other bare figure.
+    """
 
     metric_id: str
     name: str
@@ -140,6 +153,16 @@ class Metric:
     low: float | None = None
     high: float | None = None
     count: int = 0
+
+    def __post_init__(self) -> None:
+        kind = kind_of(self.name)
+        if kind == "estimate" and (self.low is None or self.high is None or self.count < 1):
+            raise ValueError(
+                f"metric {self.name!r} of {self.slice!r}: an estimate needs low, high and a count of at least 1; give its interval (`estimate` says "
+                f"where there is none), or, if it is a count, a duration or money, add the last word of its name to KINDS in tables.py"
+            )
+        if kind == "p" and self.count < 1:
+            raise ValueError(f"metric {self.name!r} of {self.slice!r}: a p-value needs the count that it rests on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +175,27 @@ class Point:
     value: float
 
 
+def kind_of(name: str) -> Kind:
+    """What a metric's last word says it is: 'count', 'duration', 'money', 'p' (a p-value), else 'estimate'; guards are counted, tripped or not."""
+    if name.startswith("guard."):
+        return "count"
+    return KINDS.get(name.rpartition(".")[2], "estimate")
+
+
 def metric(name: str, slice_: str, value: float, low: float | None = None, high: float | None = None, count: int = 0) -> Metric:
-    """A Metric row with its id made of name and slice."""
+    """A Metric row with its id made of name and slice; ValueError for an estimate without interval or count (see `estimate`)."""
     return Metric(content_id("metric", name, slice_), name, slice_, float(value), low, high, count)
+
+
+def estimate(name: str, slice_: str, found: tuple[float, float | None, float | None, int]) -> list[Metric]:
+    """The row of a figure (value, low, high, n), none where it could not be worked out (NaN).
+
+    Where it has no interval (it never varies, or one speech is all there is) a count `<name>.without_interval` says on how many
+    observations, in place of a bare figure.
+    """
+    value, low, high, count = found
+    if value != value:
+        return []
+    if low is None or high is None:
+        return [metric(f"{name}.without_interval", slice_, count, count=count)]
+    return [metric(name, slice_, value, low, high, count)]

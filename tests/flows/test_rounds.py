@@ -1,5 +1,6 @@
 """Rounds: speeches drawn afresh, the reference that was asked for, and guards that say what went wrong."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_a_sound_round_trips_nothing() -> None:
 
 def test_a_policy_that_has_moved_too_far_trips_a_guard() -> None:
     last = state("one two three four five six", 1.0, 1.0)
-    moved = [Rating(content_id("rating", row.response_id, "kl"), row.response_id, "log_ratio", "w", 60.0) for row in last.answers]
+    moved = [Rating(content_id("rating", row.response_id, "kl"), row.response_id, "log_ratio", "w", 59.0 + 2 * (n % 2)) for n, row in enumerate(last.answers)]
     assert list(guards([FINE, last._replace(moved=moved)], 50.0)) == ["kl"] and guards([FINE, last._replace(moved=moved)], 70.0) == {}
     found = {(row.name, row.slice): row.value for row in figures([FINE, last._replace(moved=moved)], 50.0)}
     assert found["policy.kl", "round:1"] == 60.0 and found["guard.kl", "round:1"] == 1 and ("policy.kl", "round:0") not in found
@@ -99,7 +100,17 @@ def test_figures_of_practice_add_up() -> None:
     }
     assert (rows["round.speeches"].value, rows["round.pairs"].value, rows["round.without_pair"].value) == (4, 3, 1)
     assert rows["round.finished"].value == 1.0 and rows["round.self_bleu"].value == pytest.approx(1.0)
-    assert rows["policy.gold_reward_gain"].value == 1.0 and rows["policy.finished"].value == 1.0
+    assert rows["policy.finished"].value == 1.0
+
+
+def test_a_gain_is_paired_with_the_start_and_one_that_never_varies_is_not_a_bare_figure() -> None:
+    last = state("one two three four five six", 1.0, 1.0)
+    uneven = [dataclasses.replace(row, score=row.score + 0.1 * (n % 2)) for n, row in enumerate(last.gold_scores)]
+    found = {row.name: row for row in figures([FINE, last._replace(gold_scores=uneven)]) if row.slice == "round:1"}
+    gain = found["policy.gold_reward_gain"]
+    assert gain.value == pytest.approx(1.05) and gain.low is not None and gain.low > 1 and gain.count == 10
+    alike = {row.name: row for row in figures([FINE, last]) if row.slice == "round:1"}
+    assert "policy.gold_reward_gain" not in alike and alike["policy.gold_reward_gain.without_interval"].value == 10
 
 
 def test_the_reference_may_be_another_policy(lab: Lab, world: World) -> None:

@@ -215,12 +215,12 @@ def test_notes_stand_in_the_head():
 def test_dropout_is_shown_where_something_was_lost():
     rows = [
         metric("rate.lost", "all", 0.02, 0.01, 0.03, 1120),
-        metric("rate.lost.refused", "all", 0.02, count=1120),
+        metric("rate.lost.refused", "all", 0.02, 0.01, 0.03, 1120),
         metric("rate.lost", "model:fir", 0.0, 0, 0.01, 280),
     ]
     crisis = [
         metric("rate.lost", "topic:Crisis and Safety Concerns", 0.2, 0.1, 0.3, 100),
-        metric("rate.lost.refused", "topic:Crisis and Safety Concerns", 0.2, count=100),
+        metric("rate.lost.refused", "topic:Crisis and Safety Concerns", 0.2, 0.1, 0.3, 100),
     ]
     page = render(content(metrics=[*METRICS, *rows, *crisis]))
     checked(page)

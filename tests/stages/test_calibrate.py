@@ -126,7 +126,7 @@ def test_a_rankers_votes_are_means_of_both_orders_and_a_lost_order_is_no_score(l
     row = found["reward.accuracy", "test_all:ranker"]
     assert row.value == pytest.approx(sum(known) / len(known)) and row.count == len(known) and row.low < row.value < row.high
     assert found["reward.unscored", "test_all:ranker"].value == 1
-    assert found["reward.flips", "test_all:ranker"].value == pytest.approx(known.count(0.5) / len(known))
+    assert found["reward.flipped", "test_all:ranker"].value == pytest.approx(known.count(0.5) / len(known))
     assert ("reward.auc", "test_all:ranker") not in found, "votes are no probabilities"
 
 

@@ -57,7 +57,7 @@ def test_weights_draw_as_many_clusters_as_there_are():
 
 def test_a_share_that_never_varies_gets_wilsons_interval_over_clusters():
     found = mean_interval([1.0] * 40, [f"s{n // 4}" for n in range(40)], share=True)
-    assert (found.low, found.high) == wilson(1.0, 10)
+    assert (found.low, found.high) == pytest.approx(wilson(1.0, 10))
 
 
 def test_no_interval_is_claimed_without_variation_and_nothing_from_nothing():
@@ -88,3 +88,13 @@ def test_effective_count_lies_between_clusters_and_rows():
     alike = np.repeat(np.arange(20) % 2, 5).astype(float)
     assert effective_count(alike, code) == pytest.approx(20, rel=0.06)
     assert effective_count(np.tile([0.0, 1.0], 50), np.arange(100)) == pytest.approx(100, rel=0.02)
+
+
+def test_what_never_varies_gets_an_interval_from_the_ends_of_its_span():
+    ties = mean_interval([0.5] * 40, [f"s{n // 2}" for n in range(40)], share=True)
+    unlike = 1 - wilson(1.0, 20)[0]  # the share of clusters that may be of another kind
+    assert (ties.low, ties.high) == pytest.approx((0.5 - 0.5 * unlike, 0.5 + 0.5 * unlike))
+    points = mean_interval([1.0] * 20, [str(n) for n in range(20)], span=(-4, 4))
+    assert (points.low, points.high) == pytest.approx((1 - 5 * unlike, 1 + 3 * unlike))
+    one = mean_interval([0.0, 1.0], ["a", "a"], share=True)
+    assert one.low < 0.2 and one.high > 0.8, "a single cluster says next to nothing"

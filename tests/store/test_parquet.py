@@ -22,7 +22,7 @@ def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
 
 
 def test_none_survives(tmp_path: Path) -> None:
-    rows = [metric("a", "b", 1.0), metric("a", "c", 1.0, 0.5, 1.5, 3)]
+    rows = [metric("a.ties", "b", 1.0), metric("a", "c", 1.0, 0.5, 1.5, 3)]
     parquet.write(parquet.table(Metric, rows), tmp_path / "m.parquet")
     assert list(parquet.read(Metric, tmp_path / "m.parquet")) == rows
 
@@ -55,7 +55,7 @@ def test_a_truncated_file_says_so(tmp_path: Path) -> None:
 
 
 def test_other_columns_are_refused(tmp_path: Path) -> None:
-    parquet.write(parquet.table(Metric, [metric("a", "b", 1.0)]), tmp_path / "m.parquet")
+    parquet.write(parquet.table(Metric, [metric("a.ties", "b", 1.0)]), tmp_path / "m.parquet")
     with pytest.raises(StoreError, match="columns"):
         parquet.read(Speech, tmp_path / "m.parquet")
 
@@ -86,12 +86,12 @@ def test_a_large_file_that_is_cut_off_says_so(tmp_path: Path, monkeypatch: pytes
 
 def test_gathered_rows_are_the_sorted_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "PART", 4)
-    rows = [metric("a", str(n), float(n), None, 1.0 if n % 2 else None, n) for n in range(10)]
+    rows = [metric("a.ties", str(n), float(n), None, 1.0 if n % 2 else None, n) for n in range(10)]
     some: parquet.Gather[Metric] = parquet.Gather(Metric)
     for row in rows:
         some.add(row)
     assert list(some.table()) == sorted(rows, key=lambda row: row.metric_id)
     assert list(parquet.Gather(Speech).table()) == []
     with pytest.raises(TableError):
-        some.add(Metric("m", "a", 7, 1.0))  # type: ignore[arg-type]
+        some.add(Metric("m", "a.ties", 7, 1.0))  # type: ignore[arg-type]
         some.table()

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from psycopref.lab import Lab
 from psycopref.recipes import Training
-from psycopref.stats.diversity import distinct, self_bleu
+from psycopref.stats.diversity import distinct, distinct_interval, self_bleu_interval
 from psycopref.stats.intervals import mean_interval
 from psycopref.stats.length import words
 from psycopref.store.keys import digest
-from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, metric
+from psycopref.tables import Failure, Metric, Point, Preference, Rating, Response, Speech, estimate, metric
 
 NO_RESPONSES: Sequence[Response] = ()
 Draw = Callable[[int], Sequence[Speech]]
@@ -149,7 +149,7 @@ def on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
     for name, pairs in series.items():
         if pairs:
             found = mean_interval([v for _, v in pairs], [c for c, _ in pairs], share=name == "policy.finished")
-            out.append(metric(name, f"round:{number}", found.value, found.low, found.high, len(pairs)))
+            out += estimate(name, f"round:{number}", found)
     return out
 
 
@@ -160,18 +160,17 @@ def _on_practice(practice: Practice | None, number: int) -> list[Metric]:
     groups: dict[str, list[str]] = {}
     for row in practice.drafts:
         groups.setdefault(row.speech_id, []).append(row.text)
-    texts = [row.text for row in practice.drafts]
-    count, drafts = len(practice.speeches), len(practice.drafts) + len(practice.failures)
-    values = {
-        "round.speeches": (count, count),
-        "round.pairs": (len(practice.pairs), count),
-        "round.without_pair": (count - len({row.speech_id for row in practice.pairs}), count),
-        "round.finished": (len(texts) / drafts if drafts else 0.0, drafts),
-        "round.words": (sum(map(words, texts)) / len(texts) if texts else 0.0, len(texts)),
-        "round.distinct_2": (distinct(texts, 2), len(texts)),
-        "round.self_bleu": (self_bleu(list(groups.values())), len(texts)),
+    count, place = len(practice.speeches), f"round:{number}"
+    counts = {"speeches": count, "pairs": len(practice.pairs), "without_pair": count - len({row.speech_id for row in practice.pairs})}
+    ends = [(row.speech_id, 1.0) for row in practice.drafts] + [(row.subject_id, 0.0) for row in practice.failures]
+    figures = {
+        "finished": mean_interval([end for _, end in ends], [speech for speech, _ in ends], share=True),
+        "words": mean_interval([words(row.text) for row in practice.drafts], [row.speech_id for row in practice.drafts]),
+        "distinct_2": distinct_interval(list(groups.values()), 2),
+        "self_bleu": self_bleu_interval(list(groups.values())),
     }
-    return [metric(name, f"round:{number}", value, count=n) for name, (value, n) in values.items() if value == value]
+    rows = [metric(f"round.{name}", place, value, count=count) for name, value in counts.items()]
+    return rows + [row for name, found in figures.items() for row in estimate(f"round.{name}", place, found)]
 
 
 def _tripped(rounds: Sequence[Round], number: int, limit: float) -> list[Metric]:

@@ -20,7 +20,7 @@ from psycopref.stats.length import correlation, longer_wins
 from psycopref.stats.temperature import scaled, temperature
 from psycopref.stats.winrate import prompt_scores
 from psycopref.store.parquet import Table, table
-from psycopref.tables import Metric, Preference, Rating, Response, Speech, Verdict, content_id, metric
+from psycopref.tables import Metric, Preference, Rating, Response, Speech, Verdict, content_id, estimate, metric
 
 BASELINES = ("tfidf", "longer")
 
@@ -65,7 +65,7 @@ class Calibrate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside."""
+        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside; a figure without an interval is a count of what it rests on."""
         return 2
 
     def run(
@@ -93,8 +93,8 @@ class Calibrate(Stage):
         for name, rows in (("test", test), ("test_all", wide)) if not self.name else ((self.name, wide),):
             if rows.height:
                 sheet.add(name, rows, {one: fitted(rows) for one, fitted in models.items()}, {one: votes(rows, found) for one, found in rankers.items()})
-        hot = {name: found for name, found in sheet.temperatures.items() if np.isfinite(found.value)}
-        heat = [metric("reward.temperature", f"dev:{name}" if name else "dev", *found) for name, found in hot.items()] if sheet.metrics else []
+        hot = sheet.temperatures if sheet.metrics else {}
+        heat = [row for name, found in hot.items() for row in estimate("reward.temperature", f"dev:{name}" if name else "dev", found)]
         return Calibrated([*sheet.metrics, *heat], sheet.bins)
 
     def _temperature(self, model: "_Margins", dev: pl.DataFrame) -> Interval:
@@ -148,7 +148,7 @@ class _Sheet:
         clusters = pairs.filter(known)["speech_id"].to_list()
         _, flips = prompt_scores(vote)
         figures = {"accuracy": mean_interval(right[known], clusters, self.how.draws, self.how.seed, share=True)}
-        self._add(place, figures | {"flips": mean_interval(flips[known], clusters, self.how.draws, self.how.seed, share=True)})
+        self._add(place, figures | {"flipped": mean_interval(flips[known], clusters, self.how.draws, self.how.seed, share=True)})
         self._unscored(place, known)
 
     def _unscored(self, place: str, known: Any) -> None:
@@ -156,7 +156,7 @@ class _Sheet:
             self.metrics.append(metric("reward.unscored", place, lost, count=len(known)))
 
     def _add(self, place: str, figures: Mapping[str, Interval]) -> None:
-        self.metrics += [metric(f"reward.{field}", place, *one) for field, one in figures.items() if np.isfinite(one.value)]
+        self.metrics += [row for field, one in figures.items() for row in estimate(f"reward.{field}", place, one)]
 
     def _compared(self, place: str, ours: Floats, theirs: Floats, pairs: pl.DataFrame) -> None:
         both = np.isfinite(theirs)
@@ -177,7 +177,7 @@ class _Sheet:
             "pairs.longer_chosen": longer_wins(chosen, rejected, clusters, self.how.draws, self.how.seed),
             "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.how.draws, self.how.seed),
         }
-        self.metrics += [metric(one, name, *figure) for one, figure in found.items() if np.isfinite(figure.value)]
+        self.metrics += [row for one, figure in found.items() for row in estimate(one, name, figure)]
 
 
 class _Rewards(NamedTuple):

@@ -6,16 +6,15 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 from pydantic import Field
-from scipy.stats import kendalltau
 
 from psycopref.errors import TableError
 from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
 from psycopref.settings import Stage
-from psycopref.stats.intervals import Interval, mean_interval
-from psycopref.stats.judges import compare, pair_flips
+from psycopref.stats.intervals import bootstrap_sums, codes, mean_interval, percentile
+from psycopref.stats.judges import compare, pair_flips, rank_changes
 from psycopref.store.parquet import table
-from psycopref.tables import Metric, Rating, Response, metric
+from psycopref.tables import Metric, Rating, Response, estimate, metric
 
 
 class JudgesCompared(NamedTuple):
@@ -42,8 +41,8 @@ class Compare(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: an item's mean over repeats is no longer rounded to whole points."""
-        return 2
+        """2: an item's mean over repeats is no longer rounded to whole points. 3: ranks and tau have intervals."""
+        return 3
 
     def run(self, lab: Lab, responses: Sequence[Response], old: Sequence[Rating], new: Sequence[Rating]) -> JudgesCompared:
         """Ratings by one judge each to metrics; TableError where the two share no response."""
@@ -54,10 +53,10 @@ class Compare(Stage):
         for item in self.instrument.items:
             out += self._agreement(f"item:{item.name}", both, f"{item.name}:old", f"{item.name}:new")
         speeches = both["speech_id"].to_list()
-        whole = both.with_columns(pl.col("old", "new").round(0))
+        whole, wide = both.with_columns(pl.col("old", "new").round(0)), float(self.instrument.high - self.instrument.low)
         out += [row for row in self._agreement("overall", whole, "old", "new") if row.name != "compare.bias"]  # of whole points; the bias is of the means
-        out.append(_row("compare.bias", "overall", mean_interval((both["new"] - both["old"]).to_numpy(), speeches, self.draws, self.seed)))
-        return JudgesCompared([*out, *self._pairs(both), *_ranks(both)])
+        out += estimate("compare.bias", "overall", mean_interval((both["new"] - both["old"]).to_numpy(), speeches, self.draws, self.seed, span=(-wide, wide)))
+        return JudgesCompared([*out, *self._pairs(both), *self._ranks(both)])
 
     def _both(self, responses: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         """A row for each response that both judges rated in full: their scores by item, and their weighted means."""
@@ -75,7 +74,7 @@ class Compare(Stage):
         first, second = (both[name].round(9).to_numpy() for name in (old, new))  # the mean of equal repeats is the same to the last digit
         scale = np.union1d(range(self.instrument.low, self.instrument.high + 1), [first, second])  # means over repeats lie between its points
         found = compare(first, second, both["speech_id"].to_list(), scale, self.draws, self.seed)
-        return [_row(f"compare.{name}", place, figure) for name, figure in zip(found._fields, found, strict=True) if np.isfinite(figure.value)]
+        return [row for name, figure in zip(found._fields, found, strict=True) for row in estimate(f"compare.{name}", place, figure)]
 
     def _pairs(self, both: pl.DataFrame) -> list[Metric]:
         """What becomes of the old judge's clear pairs, and of its best responses."""
@@ -85,27 +84,30 @@ class Compare(Stage):
         if clear.height:
             after = (clear["new"] - clear["new_other"]).round(9).to_numpy()
             flips = pair_flips(after, clear["speech_id"].to_list(), self.draws, self.seed)
-            out += [_row(f"compare.pairs_{name}", "overall", figure) for name, figure in zip(flips._fields, flips, strict=True)]
+            out += [row for name, figure in zip(flips._fields, flips, strict=True) for row in estimate(f"compare.pairs_{name}", "overall", figure)]
         changed = (_best(one, "old") != _best(one, "new")).to_numpy().astype(float)
         speeches = one["speech_id"].unique().sort().to_list()
-        return [*out, _row("compare.best_changed", "overall", mean_interval(changed, speeches, self.draws, self.seed, share=True))]
+        return [*out, *estimate("compare.best_changed", "overall", mean_interval(changed, speeches, self.draws, self.seed, share=True))]
+
+    def _ranks(self, both: pl.DataFrame) -> list[Metric]:
+        """How the responders' order by mean score changes, with intervals by speech: each draw ranks the responders anew."""
+        models = both["model"].unique().sort().to_list()
+        where = both["model"].replace_strict(models, range(len(models)), return_dtype=pl.Int64).to_numpy()
+        code, many = codes(both["speech_id"].to_list())
+        sums = np.zeros((many, 3, len(models)))
+        for part, column in enumerate((np.ones(both.height), both["old"].to_numpy(), both["new"].to_numpy())):
+            np.add.at(sums[:, part], (code, where), column)
+        flat = sums.reshape(many, -1)
+        value = rank_changes(flat.sum(0, keepdims=True))[0]
+        drawn = bootstrap_sums(flat, rank_changes, self.draws, self.seed)
+        counts = [*sums[:, 0].sum(0).astype(int).tolist(), len(models)]
+        spans = [float(len(models) - 1)] * len(models) + [1.0]
+        found = [percentile(float(one), drawn[:, at], int(counts[at]), (-spans[at], spans[at]), many) for at, one in enumerate(value)]
+        rows = [row for model, figure in zip(models, found[:-1], strict=True) for row in estimate("compare.rank", f"model:{model}", figure)]
+        return rows + (estimate("compare.tau", "models", found[-1]) if len(models) > 1 else [])
 
 
 def _best(rows: pl.DataFrame, side: str) -> pl.Series:
     """The best response of each speech, in the order of the speeches' ids; equal scores are settled by id."""
     ranked = rows.sort(side, "response_id", descending=[True, False])
     return ranked.group_by("speech_id", maintain_order=True).first().sort("speech_id")["response_id"]
-
-
-def _ranks(both: pl.DataFrame) -> list[Metric]:
-    """How the responders' order by mean score changes."""
-    means = both.group_by("model").agg(pl.col("old").mean().round(9), pl.col("new").mean().round(9), pl.len()).sort("model")
-    old, new = (means[side].rank("average", descending=True) for side in ("old", "new"))
-    moved = zip(means["model"], new - old, means["len"], strict=True)
-    rows = [metric("compare.rank", f"model:{model}", change, count=count) for model, change, count in moved]
-    tau = kendalltau(means["old"].to_numpy(), means["new"].to_numpy()).statistic if means.height > 1 else float("nan")
-    return rows + ([metric("compare.tau", "models", float(tau), count=means.height)] if np.isfinite(tau) else [])
-
-
-def _row(name: str, place: str, figure: Interval) -> Metric:
-    return metric(name, place, *figure)

@@ -11,6 +11,7 @@ from psycopref.lab import Lab
 from psycopref.models.chat import Ask, Message, Outcome, Reply
 from psycopref.progress import Tick
 from psycopref.settings import Stage
+from psycopref.stats.length import words as count_words
 from psycopref.tables import Failure, Response, Speech, Split, content_id
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Draft(Stage):
     def _asks(self, speeches: Sequence[Speech], targets: Sequence[Response], model: str) -> list[tuple[str, Ask]]:
         from psycopref.train.tokens import messages, word_target
 
-        lengths = {row.speech_id: word_target(len(row.text.split())) for row in reversed(targets)}
+        lengths = {row.speech_id: word_target(count_words(row.text)) for row in reversed(targets)}
         asks = []
         for speech in speeches:
             if (self.split and speech.split != self.split) or (targets and speech.speech_id not in lengths):

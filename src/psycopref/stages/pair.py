@@ -6,6 +6,7 @@ from itertools import combinations
 from operator import add
 from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
@@ -13,15 +14,18 @@ from psycopref.errors import RecipeError
 from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
 from psycopref.settings import Stage
-from psycopref.stats.agreement import cohen_kappa
+from psycopref.stats.intervals import Interval
+from psycopref.stats.judges import compare
+from psycopref.stats.length import correlation
 from psycopref.store.parquet import Table, table
-from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, metric
+from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, estimate, metric
 from psycopref.toml_files import did_you_mean
 from psycopref.topic_list import TopicsSetting
 
 Rule = Literal["every", "best_worst"]
 Factor = Annotated[float, Field(ge=0)]
 Weight = Annotated[float, Field(gt=0)]
+_DRAWS = 1000  # of a bootstrap over all speeches of a dataset, once for each item and two judges
 
 
 class Paired(NamedTuple):
@@ -55,8 +59,8 @@ class Pair(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: agreement between judges among the metrics; a response needs the ratings of every judge."""
-        return 2
+        """2: agreement between judges among the metrics; a response needs the ratings of every judge. 3: that agreement has intervals."""
+        return 3
 
     @model_validator(mode="before")
     @classmethod
@@ -131,7 +135,7 @@ class Pair(Stage):
     def _agreement(self, rated: pl.DataFrame, judges: list[str]) -> list[Metric]:
         """For any two judges: quadratically weighted kappa and mean difference by item, Spearman's correlation of the mean over items.
 
-        Over the responses that both rated on all items. No intervals: with the thousands of responses of a dataset they are narrow.
+        Over the responses that both rated on all items, with intervals by speech.
         """
         out, items = [], list(self._weights())
         for one, two in combinations(judges, 2):
@@ -139,12 +143,21 @@ class Pair(Stage):
             if not both.height:
                 continue
             pair, mean = f"{one} & {two}", [reduce(add, [pl.col(_cell(item, judge)) for item in items]) for judge in (one, two)]
-            out.append(metric("judges.spearman", pair, both.select(pl.corr(*mean, method="spearman")).item(), count=both.height))
+            speeches = both["speech"].cast(pl.String).to_list()
+            first, second = (both.select(one.round(9)).to_series().to_numpy() for one in mean)
+            out += estimate("judges.spearman", pair, _rounded(correlation(first, second, speeches, _DRAWS)))
             for item in items if self.instrument else ():
-                first, second = (both[_cell(item, judge)] for judge in (one, two))
-                out.append(metric("judges.kappa", f"{item}: {pair}", cohen_kappa(first, second, "quadratic"), count=both.height))
-                out.append(metric("judges.difference", f"{item}: {pair}", float((first - second).mean()), count=both.height))  # type: ignore[arg-type]
-        return [row for row in out if row.value == row.value]
+                first, second = (both[_cell(item, judge)].round(9).to_numpy() for judge in (one, two))
+                found = compare(second, first, speeches, np.union1d(first, second), _DRAWS)  # its bias is the second it is given less the first
+                out += estimate("judges.kappa", f"{item}: {pair}", _rounded(found.kappa))
+                out += estimate("judges.difference", f"{item}: {pair}", _rounded(found.bias))
+        return out
+
+
+def _rounded(found: Interval) -> Interval:
+    """Last digits of sums differ between machines."""
+    value, low, high = (None if one is None else round(one, 9) for one in found[:3])
+    return Interval(found.value if value is None else value, low, high, found.n)
 
 
 def _cell(item: str, judge: str) -> str:

@@ -15,11 +15,11 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import EntrySetting, ModelEntry
 from psycopref.prompts import PromptSetting, load_prompt
 from psycopref.settings import Stage
-from psycopref.stats.dropout import dropout
+from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, metric
+from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, estimate, metric
 
 
 class Rated(NamedTuple):
@@ -75,8 +75,9 @@ class Rate(Stage):
         """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a response are no answer.
 
         3: a repaired answer's scores are whole numbers in what the judge wrote; an answer with a field twice is malformed.
+        4: every share has its interval.
         """
-        return 3
+        return 4
 
     @model_validator(mode="after")
     def _different(self) -> "Rate":
@@ -191,11 +192,17 @@ class Rate(Stage):
         counts = lost.group_by("subject_id").agg([(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes])
         asked = pl.lit(each * len(self.everyone)).alias("asked")
         whole = rows.join(counts, left_on="response_id", right_on="subject_id", how="left").with_columns(asked, pl.col(outcomes).fill_null(0))
-        rated = dict(ratings.pick("judge").group_by("judge").len().iter_rows())
-        total, judged = each * whole.height, {judge.name: rated.get(judge.name, 0) for judge in self.everyone}
-        by_judge = [metric("rate.lost", f"judge:{name}", 1 - count / total, count=total) for name, count in judged.items() if total]
-        wanted = total * len(self.everyone)
+        wanted = each * whole.height * len(self.everyone)
+        rated = ratings.pick("subject_id", "judge").group_by("subject_id", "judge").len()
+        by_judge = [_lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated) for judge in self.everyone if wanted]
         return [metric("ratings.asked", "all", wanted, count=wanted), *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}), *by_judge]
+
+
+def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
+    """The share of a judge's own ratings that was lost: what was asked of it for each response, less what it rated."""
+    own = rated.filter(pl.col("judge") == judge).select("subject_id", given="len")
+    counted = rows.join(own, left_on="response_id", right_on="subject_id", how="left").with_columns(pl.col("given").fill_null(0))
+    return lost_share("rate.lost", f"judge:{judge}", counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64), counted)
 
 
 def _grouped(speeches: Table[Speech], answers: Table[Response]) -> Iterator[tuple[Speech, list[Response]]]:
@@ -217,5 +224,5 @@ def _bias(positions: dict[str, Positions]) -> list[Metric]:
         for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
                 first, last = (None if end is None else round(end, 9) for end in (low, high))  # last digits of sums differ between machines
-                out.append(metric(name, f"{place}: {judge}", round(value, 9), first, last, count))
+                out += estimate(name, f"{place}: {judge}", (round(value, 9), first, last, count))
     return out

@@ -63,8 +63,8 @@ class Respond(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: metrics; tags with a space in them are neutralised too."""
-        return 2
+        """2: metrics; tags with a space in them are neutralised too. 3: every share has its interval."""
+        return 3
 
     @model_validator(mode="after")
     def _range(self) -> "Respond":

@@ -18,7 +18,7 @@ from psycopref.settings import Stage
 from psycopref.stats.agreement import coefficient_interval, cohen_kappa, fleiss_kappa, gwet_ac, krippendorff_alpha
 from psycopref.stats.intervals import Floats, mean_interval
 from psycopref.store.parquet import table
-from psycopref.tables import Annotation, Choice, Metric, Preference, Response, Speech, content_id, metric
+from psycopref.tables import Annotation, Choice, Metric, Preference, Response, Speech, content_id, estimate, metric
 
 Side = Literal["first", "second", "tie"]
 COLUMNS = ("preference_id", "annotator", "item", "choice", "seconds", "note")
@@ -58,7 +58,8 @@ class Validate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        return 2
+        """3: a figure without an interval is a count of what it rests on."""
+        return 3
 
     def run(
         self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], annotations: Sequence[Annotation]
@@ -108,7 +109,7 @@ class Validate(Stage):
         if units.shape[1] == 2:
             coefficients["experts.kappa"] = lambda u: cohen_kappa(u[:, 0], u[:, 1], "none", known)
         found = {name: coefficient_interval(units, one, self.draws, self.seed, speeches) for name, one in coefficients.items()}
-        return [metric(name, item, *figure) for name, figure in found.items() if np.isfinite(figure.value)]
+        return [row for name, figure in found.items() for row in estimate(name, item, figure)]
 
 
 def drawn(pairs: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:

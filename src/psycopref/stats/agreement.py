@@ -76,7 +76,7 @@ def coefficient_interval(
     data = np.asarray(ratings, dtype=np.float64)
     code, many = (np.arange(len(data)), len(data)) if clusters is None else codes(clusters)
     drawn = [coefficient(np.repeat(data, row[code].astype(np.int64), axis=0)) for block in weights(many, draws, seed) for row in block]
-    return percentile(coefficient(data), np.asarray(drawn), len(data))
+    return percentile(coefficient(data), np.asarray(drawn), len(data), (-1.0, 1.0), many)
 
 
 def _beyond(seen: float, chance: float) -> float:

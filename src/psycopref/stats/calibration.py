@@ -71,7 +71,7 @@ def pair_figures(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str]
         mean_interval(correct(margin), clusters, draws, seed, share=True),
         auc(margin, clusters, ids, draws, seed),
         ece(margin, clusters, bins, draws, seed),
-        mean_interval((1 - probability) ** 2, clusters, draws, seed),
+        mean_interval((1 - probability) ** 2, clusters, draws, seed, share=True),
         mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed),
     )
 
@@ -79,7 +79,7 @@ def pair_figures(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str]
 def auc(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
     """Area under the ROC curve of the oriented margins (Hanley and McNeil 1982; ties count a half).
 
-    No interval where the classes are fully apart: there the bootstrap never varies.
+    Where the classes are fully apart the bootstrap never varies; `intervals.steady` gives the interval then.
     """
     side = orientation(ids)
     oriented, positive = side * np.asarray(margins, dtype=np.float64), (side > 0).astype(np.float64)
@@ -87,7 +87,7 @@ def auc(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str], draws: 
     value = float(weighted_auc(oriented, positive, np.ones((1, len(oriented))))[0]) if len(oriented) else float("nan")
     if not np.isfinite(value):
         return Interval(value, None, None, len(oriented))
-    return percentile(value, bootstrap_rows(code, many, lambda w: weighted_auc(oriented, positive, w), draws, seed), len(oriented))
+    return percentile(value, bootstrap_rows(code, many, lambda w: weighted_auc(oriented, positive, w), draws, seed), len(oriented), (0.0, 1.0), many)
 
 
 def weighted_auc(scores: Floats, positive: Floats, weight: Floats) -> Floats:

@@ -4,6 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+from psycopref.stats.intervals import Z95, Interval, mean_interval
+
 Grams = Counter[tuple[str, ...]]
 
 
@@ -16,21 +20,52 @@ def distinct(texts: Sequence[str], n: int) -> float:
     return len(set(grams)) / len(grams) if grams else math.nan
 
 
+def distinct_interval(groups: Sequence[Sequence[str]], n: int) -> Interval:
+    """`distinct` over the texts of all groups, with a jackknife interval by group (Efron and Tibshirani 1993, chapter 11).
+
+    A bootstrap would be wrong here: a group that is drawn twice adds words and no new n-gram.
+    """
+    counted = [Counter(gram for text in group for gram in _grams(text.lower().split(), n)) for group in groups]
+    whole: Grams = Counter()
+    for one in counted:
+        whole.update(one)
+    total, texts = whole.total(), sum(map(len, groups))
+    value = len(whole) / total if total else math.nan
+    left = [(len(whole) - sum(whole[gram] == count for gram, count in one.items()), total - one.total()) for one in counted]
+    without = np.array([kinds / size for kinds, size in left if size])
+    error = math.sqrt((without.size - 1) / without.size * float(((without - without.mean()) ** 2).sum())) if without.size > 1 else 0.0
+    if error == 0:
+        return Interval(value, None, None, texts)
+    return Interval(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error), texts)
+
+
+def self_bleu_interval(groups: Sequence[Sequence[str]], draws: int = 2000, seed: int = 0) -> Interval:
+    """`self_bleu` with an interval by group: each text's BLEU against its own group is one observation."""
+    scores = _self_bleus(groups, 4)
+    return mean_interval([score for _, score in scores], [str(group) for group, _ in scores], draws, seed, share=True)
+
+
 def self_bleu(groups: Sequence[Sequence[str]], n: int = 4) -> float:
     """How much the texts of a group repeat one another: the mean BLEU of each against the others of its group, 0 to 1.
 
     Zhu et al. 2018 (arXiv 1802.01886). Uniform weights up to n-grams, brevity penalty, precisions with one added to both counts above
     unigrams (Lin and Och 2004). Groups of one text are left out; NaN where none is left.
     """
+    scores = [score for _, score in _self_bleus(groups, n)]
+    return sum(scores) / len(scores) if scores else math.nan
+
+
+def _self_bleus(groups: Sequence[Sequence[str]], n: int) -> list[tuple[int, float]]:
+    """The BLEU of each text against the others of its group, with the number of that group."""
     scores = []
-    for group in groups:
+    for number, group in enumerate(groups):
         texts = [text.lower().split() for text in group]
         counted = [[Counter(_grams(one, size)) for size in range(1, n + 1)] for one in texts]
         for at, one in enumerate(texts):
             others = [other for other in range(len(texts)) if other != at]
             if one and others:
-                scores.append(_bleu(counted[at], [counted[other] for other in others], len(one), [len(texts[other]) for other in others]))
-    return sum(scores) / len(scores) if scores else math.nan
+                scores.append((number, _bleu(counted[at], [counted[other] for other in others], len(one), [len(texts[other]) for other in others])))
+    return scores
 
 
 def _bleu(own: Sequence[Grams], references: Sequence[Sequence[Grams]], length: int, lengths: Sequence[int]) -> float:

@@ -22,13 +22,18 @@ def dropout(name: str, rows: pl.DataFrame, outcomes: Iterable[str], groups: Mapp
         if not asked:
             continue
         lost = {outcome: int(part[outcome].sum()) for outcome in outcomes}
-        shares = (part.select(pl.sum_horizontal(pl.lit(0), *outcomes)).to_series() / part["asked"]).to_numpy()
-        worth = effective_count(shares, np.unique(part["cluster"].to_numpy(), return_inverse=True)[1])
-        share = sum(lost.values()) / asked
-        low, high = (round(end, 9) for end in wilson(share, worth))  # last digits of sums differ between machines
-        out.append(metric(name, place, share, low, high, asked))
-        out += [metric(f"{name}.{outcome}", place, count / asked, count=asked) for outcome, count in lost.items() if count]
+        together = part.select(pl.sum_horizontal(pl.lit(0), *outcomes)).to_series()
+        out.append(lost_share(name, place, together, part))
+        out += [lost_share(f"{name}.{outcome}", place, part[outcome], part) for outcome, count in lost.items() if count]
     return out
+
+
+def lost_share(name: str, place: str, losses: pl.Series, part: pl.DataFrame) -> Metric:
+    """The share of what the rows of `part` (`asked`, `cluster`) asked for that was lost; `losses` counts it row by row."""
+    asked, lost = int(part["asked"].sum()), int(losses.sum())
+    worth = effective_count((losses / part["asked"]).to_numpy(), np.unique(part["cluster"].to_numpy(), return_inverse=True)[1])
+    low, high = (round(end, 9) for end in wilson(lost / asked, worth))  # last digits of sums differ between machines
+    return metric(name, place, lost / asked, low, high, asked)
 
 
 def _parts(rows: pl.DataFrame, groups: Mapping[str, str]) -> Iterable[tuple[str, pl.DataFrame]]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _CELLS = 4_000_000  # draws x clusters held at once: 32 MB of weights
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 
 
 class Interval(NamedTuple):
@@ -58,11 +58,17 @@ def bootstrap_rows(code: Ints, clusters: int, statistic: Callable[[Floats], Floa
     return np.concatenate(parts)
 
 
-def percentile(value: float, drawn: Floats, count: int) -> Interval:
-    """The 2.5th and 97.5th percentile of bootstrap draws; no interval where over 5 % of them are undefined, or they never vary."""
+def percentile(value: float, drawn: Floats, count: int, span: tuple[float, float] | None = None, clusters: int = 1) -> Interval:
+    """The 2.5th and 97.5th percentile of bootstrap draws; no interval where over 5 % of them are undefined.
+
+    Draws that never vary would claim certainty. A figure that can only lie within `span` gets the interval of `steady` then, another one none.
+    """
     finite = drawn[np.isfinite(drawn)]
-    if not math.isfinite(value) or finite.size < 0.95 * max(drawn.size, 1) or np.ptp(finite) == 0:
+    if not math.isfinite(value) or finite.size < 0.95 * max(drawn.size, 1):
         return Interval(value, None, None, count)
+    if np.ptp(finite) <= 1e-12 * max(1.0, abs(value)):
+        ends = steady(value, clusters, span) if span else (None, None)
+        return Interval(value, ends[0], ends[1], count)
     low, high = np.percentile(finite, [2.5, 97.5])
     return Interval(value, float(low), float(high), count)
 
@@ -74,21 +80,32 @@ def cluster_sums(columns: Floats, code: Ints, clusters: int) -> Floats:
     return total
 
 
-def mean_interval(values: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0, share: bool = False) -> Interval:
+def steady(value: float, clusters: int, span: tuple[float, float]) -> tuple[float, float]:
+    """The interval of a figure to which `clusters` clusters, all alike, give one value, where the least and greatest possible values are known.
+
+    By Wilson's interval for none in n, up to q = z^2 / (n + z^2) of all clusters may be of another kind, and these could be at either end of the
+    span. For a share of 0 or 1 that is Wilson's interval itself.
+    """
+    unlike = Z95**2 / (max(clusters, 1) + Z95**2)
+    return value - unlike * (value - span[0]), value + unlike * (span[1] - value)
+
+
+def mean_interval(
+    values: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0, share: bool = False, span: tuple[float, float] | None = None
+) -> Interval:
     """The mean of observations with its interval by clusters.
 
-    `share=True` says that the values lie in 0..1. Where a share is exactly 0 or 1 the bootstrap never varies and would
-    claim certainty; Wilson's interval with one observation per cluster is given instead.
+    `span` says between which values they must lie, `share=True` that it is 0..1. Where the bootstrap never varies (a share of exactly 0 or 1, ties
+    alone, one cluster) it would claim certainty: the interval of `steady` is given instead, which for a share of 0 or 1 is Wilson's with
+    one observation per cluster; none where no span is known.
     """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
         return Interval(math.nan, None, None, 0)
     code, many = codes(clusters)
-    value = float(data.mean())
-    if share and value in (0.0, 1.0):
-        return Interval(value, *wilson(value, many), data.size)
     sums = cluster_sums(np.column_stack([data, np.ones_like(data)]), code, many)
-    return percentile(value, bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], draws, seed), data.size)
+    drawn = bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], draws, seed)
+    return percentile(float(data.mean()), drawn, data.size, (0.0, 1.0) if share else span, many)
 
 
 def mean_by_cluster(values: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> tuple[float, float | None, float | None]:
@@ -106,9 +123,9 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     """Wilson's 95 % score interval of a share of `count` independent observations (Wilson 1927; `count` may be an effective one)."""
     if count <= 0:
         return 0.0, 1.0
-    z2 = _Z95**2
+    z2 = Z95**2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z95 * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    half = Z95 * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

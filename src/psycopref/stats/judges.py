@@ -32,11 +32,12 @@ def compare(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], scale:
     sums = np.zeros((many, size * size))
     np.add.at(sums, (code, a * size + b), 1.0)
 
-    def interval(statistic: Statistic) -> Interval:
+    def interval(statistic: Statistic, low: float, high: float) -> Interval:
         value = float(statistic(sums.sum(0, keepdims=True).reshape(-1, size, size), points)[0])
-        return percentile(value, bootstrap_sums(sums, lambda total: statistic(total.reshape(-1, size, size), points), draws, seed), len(a))
+        return percentile(value, bootstrap_sums(sums, lambda total: statistic(total.reshape(-1, size, size), points), draws, seed), len(a), (low, high), many)
 
-    return Compared(*(interval(statistic) for statistic in (_kappa, _spearman, _exact, _bias)))
+    wide = float(np.ptp(points))
+    return Compared(interval(_kappa, -1, 1), interval(_spearman, -1, 1), interval(_exact, 0, 1), interval(_bias, -wide, wide))
 
 
 def _places(points: Floats, scores: Floats) -> NDArray[np.intp]:
@@ -91,3 +92,18 @@ def pair_flips(gaps: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed
     signs = np.sign(np.asarray(gaps, dtype=np.float64))
     same, tied, turned = (mean_interval((signs == sign).astype(np.float64), clusters, draws, seed, share=True) for sign in (1, 0, -1))
     return Flips(same, tied, turned)
+
+
+def rank_changes(total: Floats) -> Floats:
+    """Sums (draws, 3 x models: count, first judge's score, second judge's score) to (draws, models + 1).
+
+    By model its rank by the second judge's mean less that by the first one's (1 is best, equal means share the mean rank), and last Kendall's
+    tau-b of the two orders (Kendall 1945). NaN where a model was not drawn.
+    """
+    count, *scores = total.reshape(len(total), 3, -1).transpose(1, 0, 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        signs = [np.sign(np.round(mean[:, None, :] - mean[:, :, None], 9)) for mean in (one / count for one in scores)]  # models x others: other ahead
+        old, new = (1 + (side > 0).sum(2) + ((side == 0).sum(2) - 1) / 2 for side in signs)
+        tau = (signs[0] * signs[1]).sum((1, 2)) / np.sqrt((signs[0] ** 2).sum((1, 2)) * (signs[1] ** 2).sum((1, 2)))
+    lost = (count == 0).any(1)
+    return np.where(lost[:, None], np.nan, np.column_stack([new - old, tau]))

@@ -24,7 +24,7 @@ def correlation(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], dr
     code, many = codes(clusters)
     sums = cluster_sums(np.column_stack([x, y, x * y, x * x, y * y, np.ones_like(x)]), code, many)
     value = float(_pearson(sums.sum(0, keepdims=True))[0])
-    return percentile(value, bootstrap_sums(sums, _pearson, draws, seed), int(x.size))
+    return percentile(value, bootstrap_sums(sums, _pearson, draws, seed), int(x.size), (-1.0, 1.0), many)
 
 
 def longer_wins(chosen_words: ArrayLike, rejected_words: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:

@@ -12,7 +12,7 @@ from psycopref.stats.intervals import Floats, Interval, mean_interval
 class WinRate(NamedTuple):
     """What became of a set of prompts. wins + ties + losses + failed are all of them; flips are among the ties.
 
-    `worst` and `best` bound the rate whatever the failed prompts would have said.
+    `worst` and `best` are the rate over all prompts with every failed order lost, or won: whatever those orders would have said lies between.
     """
 
     rate: Interval
@@ -21,8 +21,8 @@ class WinRate(NamedTuple):
     losses: int
     flips: int
     failed: int
-    worst: float
-    best: float
+    worst: Interval
+    best: Interval
 
 
 def prompt_scores(outcomes: ArrayLike) -> tuple[Floats, Floats]:
@@ -45,6 +45,7 @@ def win_rate(outcomes: ArrayLike, clusters: Sequence[str], draws: int = 2000, se
     judged = np.isfinite(scores)
     kept, where = scores[judged], [name for name, there in zip(clusters, judged, strict=True) if there]
     rate = mean_interval(kept, where, draws, seed, share=True)
+    data = np.asarray(outcomes, dtype=np.float64)
+    worst, best = (mean_interval(prompt_scores(np.where(np.isnan(data), fate, data))[0], clusters, draws, seed, share=True) for fate in (0.0, 1.0))
     wins, losses, failed = int((kept > 0.5).sum()), int((kept < 0.5).sum()), int((~judged).sum())
-    total, every = float(kept.sum()), max(len(scores), 1)
-    return WinRate(rate, wins, kept.size - wins - losses, losses, int(flips.sum()), failed, total / every, (total + failed) / every)
+    return WinRate(rate, wins, kept.size - wins - losses, losses, int(flips.sum()), failed, worst, best)

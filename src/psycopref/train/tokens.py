@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from jinja2 import TemplateError
 
 from psycopref.errors import TrainError
+from psycopref.stats.length import words as count_words
 from psycopref.tables import Speech
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
@@ -76,7 +77,7 @@ def word_target(words: int) -> int:
 def taught_target(response_id: str, text: str) -> int:
     """The word target that supervised training shows with a response: for half of them, chosen by id; 0 for the others."""
     half = hashlib.sha256(response_id.encode()).digest()[0] % 2 == 0
-    return word_target(len(text.split())) if half else 0
+    return word_target(count_words(text)) if half else 0
 
 
 def messages(speech: Speech, words: int = 0) -> tuple[Chat, ...]:
