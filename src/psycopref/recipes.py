@@ -58,7 +58,8 @@ class Training(Settings):
     """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
 
     `reference` of the online rounds is the round's own start or the first state of the policy; `guard` says what happens when
-    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds.
+    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds. `systems = "each"` has the start and the first trained policy judged
+    against the opponent too, and not the last one alone: as many calls of a judge again for each.
     """
 
     start: Policy | None = None
@@ -72,6 +73,7 @@ class Training(Settings):
     round_speeches: int = Field(default=6400, ge=1)
     reference: Literal["previous", "first"] = "previous"
     guard: Literal["warn", "stop"] = "warn"
+    systems: Literal["last", "each"] = "last"
     draft: Draft
     pair: Pair
     online: Policy
