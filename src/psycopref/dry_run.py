@@ -151,7 +151,10 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     rival = _once(lab.do(training.opponent, test, NO_RESPONSES).responses)
     if training.evaluate.judge is None:
         return
-    arms = len(recipe.sizes) * (2 * training.rounds + 2) if recipe.sizes else 3 if training.start or training.rounds else 2
+    states = 1 + (training.start is not None) + (training.rounds > 0)
+    arms = len(recipe.sizes) * (2 * training.rounds + 2) if recipe.sizes else 3 if states > 1 else 2
+    if training.systems == "each" and not recipe.sizes:
+        arms += states - 1
     ratings: Sequence[Rating] = ()
     for arm in range(arms):
         lab.do(training.evaluate, test, _written(test, f"arm {arm}"), rival, ratings)

@@ -61,7 +61,8 @@ class Training(Settings):
     """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
 
     `reference` of the online rounds is the round's own start or the first state of the policy; `guard` says what happens when
-    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds. `baselines` are reward models of others, `rankers` language models
+    a round looks wrong (flows/rounds.py): a warning, or an end of the rounds. `systems = "each"` has the start and the first trained policy judged
+    against the opponent too, and not the last one alone: as many calls of a judge again for each. `baselines` are reward models of others, `rankers` language models
     that are asked which response is better, `tests` more sets of test pairs, each read like a source: rows and columns of Table 1.
     """
 
@@ -78,6 +79,7 @@ class Training(Settings):
     round_speeches: int = Field(default=6400, ge=1)
     reference: Literal["previous", "first"] = "previous"
     guard: Literal["warn", "stop"] = "warn"
+    systems: Literal["last", "each"] = "last"
     draft: Draft
     pair: Pair
     online: Policy

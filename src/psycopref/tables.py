@@ -11,7 +11,8 @@ Kind = Literal["estimate", "count", "duration", "money", "p"]
 # What a figure's last word says it is; every other figure is an estimate and has an interval.
 _WORDS: dict[Kind, str] = {
     "count": "read kept dropped responses ratings failures asked made failed speeches pairs without_pair without_interval "
-    "wins ties losses flips unmatched longer shorter no_overlap separated unscored",
+    "wins ties losses flips unmatched longer shorter no_overlap separated "
+    "above below level unpaired apart unscored null_opponents",
     "duration": "seconds",
     "money": "dollars",
     "p": "p holm_p interaction_p sign_p mcnemar_p",

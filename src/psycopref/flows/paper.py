@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from psycopref.errors import RecipeError
-from psycopref.flows import dataset, rewards
+from psycopref.flows import dataset, rewards, systems
 from psycopref.flows.dataset import Built
 from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figures, online, too_few
+from psycopref.flows.systems import Faced
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
@@ -135,12 +136,31 @@ def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judge
     ]
     if len(states) == 1:
         arms.pop()  # there is no earlier state to compare with
-    for name, arm, ours, theirs, targets in arms:
-        made = compared(recipe, lab, test, ours, theirs, judges, name, arm, targets)
-        judged.metrics.extend(made.metrics)
-        judged.verdicts.extend(made.verdicts)
-        judged.failures.extend(made.failures)
+    made = [compared(recipe, lab, test, ours, theirs, judges, name, arm, targets) for name, arm, ours, theirs, targets in arms]
+    for one in made:
+        judged.metrics.extend(one.metrics)
+    if recipe.systems == "each" and len(states) > 1:
+        more, rows = _systems(recipe, lab, test, states, rival.responses, judges, made[0], made[-1])
+        judged.metrics.extend(rows)
+        made += more
+    judged.verdicts.extend({row.verdict_id: row for one in made for row in one.verdicts}.values())
+    judged.failures.extend({row.failure_id: row for one in made for row in one.failures}.values())
     return judged
+
+
+def _systems(
+    recipe: Training, lab: Lab, test: Sequence[Speech], states: list[Round], rival: Sequence[Response], judges: Judges, last: Evaluated, ends: Evaluated
+) -> tuple[list[Evaluated], list[Metric]]:
+    """The earlier states against the opponent too, and all of them side by side; `ends` is the last one against the first."""
+    first = ["start", "dpo"] if recipe.start else ["dpo"]
+    earlier = {name: states[at] for at, name in enumerate(first) if at < len(states) - 1}
+    made = {name: compared(recipe, lab, test, state.answers, rival, judges, "system") for name, state in earlier.items()}
+    orders = 1 if recipe.evaluate.judge is None else 2
+    name = f"round {len(states) - len(first)}" if len(states) > len(first) else first[-1]
+    against = [Faced(one, "opponent", own.verdicts, earlier[one].answers, orders) for one, own in made.items()]
+    against.append(Faced(name, "opponent", last.verdicts, states[-1].answers, orders))
+    more = [Faced(name, first[0], ends.verdicts, states[-1].answers, orders)]
+    return list(made.values()), systems.figures(against, more, recipe.evaluate.draws, recipe.evaluate.seed)
 
 
 def compared(
