@@ -69,13 +69,13 @@ class Comparison(NamedTuple):
     prompt: Prompt
     instrument: Instrument | None = None
 
-    def ask(self, game: Game, attempt: int = 0) -> Ask:
-        """The request that compares the two answers in the game's order."""
+    def ask(self, game: Game, attempt: int = 0, draw: int = 0) -> Ask:
+        """The request that compares the two answers in the game's order; `draw` 1 is the same question once more."""
         speech, first, second = game.speech, fence(game.first.text), fence(game.second.text)
         shown = {"history": history_text(speech), "speech": fence(speech.text), "first": first, "second": second}
         asked = told(self.instrument, _form) if self.instrument else {}
         schema = items_schema(self.instrument) if self.instrument else SCHEMA
-        return Ask(self.judge.name, self.prompt.fill(**shown, **asked), self.judge.temperature, self.judge.max_tokens, schema, attempt=attempt)
+        return Ask(self.judge.name, self.prompt.fill(**shown, **asked), self.judge.temperature, self.judge.max_tokens, schema, draw, attempt)
 
     def read(self, reply: Reply) -> tuple[str, dict[str, Winner]]:
         """The outcome and the winner of each item; none unless every item asked for has one."""
@@ -84,14 +84,14 @@ class Comparison(NamedTuple):
         outcome, winner = read_winner(reply)
         return outcome, {OVERALL: winner} if winner else {}
 
-    def play(self, lab: Lab, games: Sequence[Game], attempts: int) -> tuple[list[Verdict], list[Failure]]:
+    def play(self, lab: Lab, games: Sequence[Game], attempts: int, draw: int = 0) -> tuple[list[Verdict], list[Failure]]:
         """Every game to a verdict on each item or one failure; what cannot be read is asked again up to `attempts` times."""
         verdicts: list[Verdict] = []
         failures: list[Failure] = []
         with lab.progress.track("evaluate", len(games)) as tick:
             for attempt in range(attempts):
                 again: list[Game] = []
-                for game, reply in self._asked(lab, games, attempt):
+                for game, reply in self._asked(lab, games, attempt, draw):
                     outcome, winners = self.read(reply)
                     if outcome in ("malformed", "truncated") and attempt + 1 < attempts:
                         again.append(game)
@@ -102,12 +102,12 @@ class Comparison(NamedTuple):
                 games = again
         return sorted(verdicts, key=lambda v: v.verdict_id), sorted(failures, key=lambda f: f.failure_id)
 
-    def _asked(self, lab: Lab, games: Sequence[Game], attempt: int) -> Iterator[tuple[Game, Reply]]:
+    def _asked(self, lab: Lab, games: Sequence[Game], attempt: int, draw: int) -> Iterator[tuple[Game, Reply]]:
         """Each game with its reply; two games with the same words are one call and share it."""
         waiting: dict[str, list[Game]] = {}
         for game in games:
-            waiting.setdefault(self.ask(game, attempt).call_id, []).append(game)
-        asks = [self.ask(same[0], attempt) for same in waiting.values()]
+            waiting.setdefault(self.ask(game, attempt, draw).call_id, []).append(game)
+        asks = [self.ask(same[0], attempt, draw) for same in waiting.values()]
         for ask, reply in lab.ask(asks, [self.judge]):
             for game in waiting.pop(ask.call_id):
                 yield game, reply

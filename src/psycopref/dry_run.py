@@ -145,9 +145,12 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
 
 
 def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
-    """The opponent's answers, and the judge's comparisons: both orders of every arm (or checkpoint)."""
+    """The opponent's answers, and the judge's comparisons: both orders of every arm (or checkpoint), null opponent and ranked pair."""
     training = recipe.training
     test = [speech for speech in built.speeches if speech.split == "test"]
+    pairs = {row.preference_id: row for row in (*built.preferences, *built.measure) if row.split == "test"}
+    for ranker in training.rankers.values():
+        lab.do(ranker, built.speeches, built.responses, list(pairs.values()))
     rival = _once(lab.do(training.opponent, test, NO_RESPONSES).responses)
     if training.evaluate.judge is None:
         return
@@ -157,7 +160,13 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
         arms += states - 1
     ratings: Sequence[Rating] = ()
     for arm in range(arms):
-        lab.do(training.evaluate, test, _written(test, f"arm {arm}"), rival, ratings)
+        once = {"repeats": 0.0} if arm or recipe.sizes else {}
+        lab.do(training.evaluate.model_copy(update=once), test, _written(test, f"arm {arm}"), rival, ratings)
+    if not recipe.sizes:
+        answers = lab.do(training.nulls, test, built.responses, rival).responses
+        for kind in training.nulls.kinds:
+            ours = [row for row in answers if row.model == f"null:{kind}"]
+            lab.do(training.evaluate.model_copy(update={"repeats": 0.0}), test, ours, rival, ratings)
 
 
 def _written(test: Sequence[Speech], by: str) -> list[Response]:

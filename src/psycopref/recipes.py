@@ -19,8 +19,10 @@ from psycopref.stages.dedup import Dedup
 from psycopref.stages.draft import Draft
 from psycopref.stages.drift import Drift
 from psycopref.stages.evaluate import Evaluate
+from psycopref.stages.nulls import Nulls
 from psycopref.stages.pair import Pair
 from psycopref.stages.policy import Policy, Start
+from psycopref.stages.rank import Rank
 from psycopref.stages.rate import Rate
 from psycopref.stages.respond import Respond
 from psycopref.stages.reward import Reward
@@ -62,8 +64,8 @@ class Training(Settings):
 
     `reference` of the online rounds is the round's own start or the first state of the policy; `guard` says what happens when
     a round looks wrong (flows/rounds.py): a warning, or an end of the rounds. `systems = "each"` has the start and the first trained policy judged
-    against the opponent too, and not the last one alone: as many calls of a judge again for each. `baselines` are reward models of others, `rankers` language models
-    that are asked which response is better, `tests` more sets of test pairs, each read like a source: rows and columns of Table 1.
+    against the opponent too, and not the last one alone: as many calls of a judge again for each. `baselines` are reward models of others, `rankers`
+    language models that are asked which response is better, `tests` more sets of test pairs, each read like a source: rows and columns of Table 1.
     """
 
     start: Policy | None = None
@@ -71,6 +73,7 @@ class Training(Settings):
     score: Score
     calibrate: Calibrate
     baselines: dict[str, Baseline] = {}
+    rankers: dict[str, Rank] = {}
     tests: dict[str, Collect] = {}
     gold_start: Policy | None = None
     gold: Reward | None = None
@@ -88,14 +91,15 @@ class Training(Settings):
     constrained: Draft
     opponent: Respond
     evaluate: Evaluate
+    nulls: Nulls = Nulls()
 
     @model_validator(mode="after")
     def _named(self) -> "Training":
         """Names stand in slices of metrics, so they must be plain and not those of something else."""
-        for section, names in (("baselines", self.baselines), ("tests", self.tests)):
+        for section, names, taken in (("baselines", self.baselines, self.rankers), ("rankers", self.rankers, ()), ("tests", self.tests, ())):
             for name in names:
-                if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED:
-                    raise ValueError(f"[training.{section}.{name}]: a name is letters, digits, '.', '_' and '-', and none of {sorted(RESERVED)}")
+                if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED or name in taken:
+                    raise ValueError(f"[training.{section}.{name}]: a name is letters, digits, '.', '_' and '-', none twice and none of {sorted(RESERVED)}")
         return self
 
     @model_validator(mode="after")

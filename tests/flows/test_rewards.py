@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from loopback import Loopback
 from tiny import BAD, GOOD, World
 from tiny_judge import judge
 from tiny_paper import write
@@ -48,6 +49,26 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     assert reasons == ["too long: tests", "trained on: tests"]
     again = rewards.tabled(recipe, lab, built, made.weights)
     assert list(again.calibrated.metrics) == list(table.calibrated.metrics) and lab.taken[-1]["found"]
+
+
+def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Path) -> None:
+    with Loopback() as server:
+        server.extra = lambda body: (
+            json.dumps({"rationale": "so", "winner": "1"})
+            if "Week 33 " in str(body)
+            else json.dumps({"rationale": "so", "winner": "1" if str(body).find(GOOD) < str(body).find(BAD) else "2"})
+        )
+        more = f'\n[training.rankers.llm]\njudge = {{ name = "j", kind = "openai", url = "{server.url}" }}\n'
+        recipe = load_recipe(str(write(tmp_path, server.url, "paper", more)))[1].training  # type: ignore[union-attr]
+        built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
+        made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
+        table = rewards.tabled(recipe, lab, built, made.weights)
+    found = {(row.name, row.slice): row for row in table.calibrated.metrics}
+    row = found["reward.accuracy", "test_all:llm"]
+    assert row.value == pytest.approx(9.5 / 10) and row.count == 10, "one of ten followed the order and is a tie"
+    assert found["reward.flipped", "test_all:llm"].value == pytest.approx(0.1)
+    assert ("reward.accuracy_over", "test_all:llm") in found or ("reward.accuracy_over.without_interval", "test_all:llm") in found
+    assert ("reward.ece", "test_all:llm") not in found
 
 
 @pytest.mark.parametrize("name", ["tfidf", "a:b", "gap"])

@@ -79,15 +79,35 @@ def test_an_answer_without_a_score_and_two_judges_are_refused(lab: Lab):
         lab.do(Evaluate(draws=200), W.speeches, [*OURS, *THEIRS], THEIRS, W.rewards)
 
 
-def judged(lab: Lab, answer, behaviour: Behaviour | None = None):
+def judged(lab: Lab, answer, behaviour: Behaviour | None = None, repeats: float = 0.0):
     with Loopback({"judge": behaviour or Behaviour()}) as server:
         server.extra = lambda body: answer(dict(SHOWN.findall(body["messages"][-1]["content"])))
-        out = lab.do(Evaluate(judge=ModelEntry(name="judge", kind="openai", url=server.url), draws=200), W.speeches, OURS, THEIRS, [])
+        stage = Evaluate(judge=ModelEntry(name="judge", kind="openai", url=server.url), draws=200, repeats=repeats)
+        out = lab.do(stage, W.speeches, OURS, THEIRS, [])
         return out, sum(server.book.answers.values())
 
 
 def verdict(winner: str) -> str:
     return f"I weigh {{both}}. {json.dumps({'rationale': 'so', 'winner': winner})}"
+
+
+def test_a_share_of_the_questions_is_put_twice(lab: Lab):
+    seen: dict[str, int] = {}
+
+    def moody(shown: dict[str, str]) -> str:
+        """The same question gets another answer the second time it is put, for every second question."""
+        key = shown["1"] + shown["2"]
+        seen[key] = seen.get(key, 0) + 1
+        return verdict("2" if seen[key] == 2 and len(seen) % 2 else "1")
+
+    out, calls = judged(lab, moody, repeats=0.5)
+    found = figures(out)
+    twice = sum(count == 2 for count in seen.values())
+    assert calls == 2 * len(OURS) + twice and 0 < twice < 2 * len(OURS), "both orders of the prompts drawn, and no others"
+    row = found["winrate.repeat_agreement", "overall:raw"]
+    assert row.count == twice and row.low <= row.value <= row.high
+    assert found["winrate.first_position", "overall:raw"].value == 1 and found["winrate.consistent", "overall:raw"].value == 0
+    assert len(out.verdicts) == 2 * len(OURS), "what is said the second time is in no win rate"
 
 
 def test_a_judge_is_asked_in_both_orders(lab: Lab):
@@ -126,6 +146,6 @@ def test_a_reply_cannot_close_its_own_tag_or_speak_for_the_judge(lab: Lab):
     evil = [Response("response-evil", OURS[0].speech_id, "evil", attack)]
     with Loopback({"judge": Behaviour()}) as server:
         server.extra = lambda body: "no verdict" if len(SHOWN.findall(body["messages"][-1]["content"])) == 2 else verdict("1")
-        stage = Evaluate(judge=ModelEntry(name="judge", kind="openai", url=server.url), draws=200)
+        stage = Evaluate(judge=ModelEntry(name="judge", kind="openai", url=server.url), draws=200, repeats=0)
         out = lab.do(stage, W.speeches, evil, THEIRS, [])
     assert len(out.verdicts) == 0 and len(out.failures) == 2

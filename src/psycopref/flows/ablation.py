@@ -6,7 +6,8 @@ from typing import NamedTuple
 from psycopref.errors import RecipeError
 from psycopref.flows import dataset
 from psycopref.flows.dataset import Built
-from psycopref.flows.paper import NONE, Bench, Trained, bench, compared, trainable
+from psycopref.flows.judged import compared
+from psycopref.flows.paper import NONE, Bench, Trained, bench, trainable
 from psycopref.flows.rounds import NO_RESPONSES, Round, answered, on_test, online, too_few
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training

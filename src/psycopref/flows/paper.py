@@ -2,28 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from psycopref.errors import RecipeError
-from psycopref.flows import dataset, rewards, systems
+from psycopref.flows import dataset, rewards
 from psycopref.flows.dataset import Built
-from psycopref.flows.rounds import NO_RESPONSES, Judges, Round, answered, figures, online, too_few
-from psycopref.flows.systems import Faced
+from psycopref.flows.judged import judged
+from psycopref.flows.rounds import Judges, Round, answered, figures, online, too_few
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
-from psycopref.stages.evaluate import Evaluated
 from psycopref.stages.policy import Trained as Optimised
 from psycopref.stages.reward import Rewarded
-from psycopref.tables import Failure, Metric, Point, Preference, Response, Speech, Verdict
-
-
-class Judged(NamedTuple):
-    """The last policy against its opponents."""
-
-    verdicts: list[Verdict]
-    metrics: list[Metric]
-    failures: list[Failure]
+from psycopref.tables import Failure, Metric, Point, Preference, Verdict
 
 
 class Trained(NamedTuple):
@@ -89,12 +80,12 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     start = lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
     judges, calibrated, unscored, theirs = bench(recipe, lab, built)
     states = _policies(recipe, lab, built, start, judges)
-    judged = _judged(recipe, lab, built, states, judges)
+    compared = judged(recipe, lab, built, states, judges)
     curves = {"start": start.curve if start else (), **theirs, **_curves(states, bool(start))}
     failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
-    metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *judged.metrics]
+    metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *compared.metrics]
     drawn = {name: points for name, points in curves.items() if points}
-    return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*unscored, *failures, *judged.failures], drawn)
+    return Trained(judges.reward, judges.gold, states, calibrated, compared.verdicts, metrics, [*unscored, *failures, *compared.failures], drawn)
 
 
 def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:
@@ -118,63 +109,3 @@ def _curves(states: Sequence[Round], started: bool) -> dict[str, Sequence[Point]
     """The training curve of each state but the start."""
     trained = states[1:] if started else states
     return {"dpo" if not number else f"round {number}": one.curve for number, one in enumerate(trained)}
-
-
-def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges: Judges) -> Judged:
-    """The last policy against the opponent, raw and with the opponent's length asked for, and against its start."""
-    test = [speech for speech in built.speeches if speech.split == "test"]
-    rival = lab.do(recipe.opponent, test, NO_RESPONSES)
-    faced = {row.speech_id for row in rival.responses}
-    common = [speech for speech in test if speech.speech_id in faced]
-    short = lab.do(recipe.constrained, common, states[-1].weights, rival.responses)
-    judged = Judged([], [], [*rival.failures, *short.failures])
-    last: Sequence[Response] = states[-1].answers
-    arms: list[tuple[str, Literal["raw", "constrained"], Sequence[Response], Sequence[Response], Sequence[Response]]] = [
-        ("winrate", "raw", last, rival.responses, NO_RESPONSES),
-        ("winrate", "constrained", short.responses, rival.responses, rival.responses),
-        ("winrate.start", "raw", last, states[0].answers, NO_RESPONSES),
-    ]
-    if len(states) == 1:
-        arms.pop()  # there is no earlier state to compare with
-    made = [compared(recipe, lab, test, ours, theirs, judges, name, arm, targets) for name, arm, ours, theirs, targets in arms]
-    for one in made:
-        judged.metrics.extend(one.metrics)
-    if recipe.systems == "each" and len(states) > 1:
-        more, rows = _systems(recipe, lab, test, states, rival.responses, judges, made[0], made[-1])
-        judged.metrics.extend(rows)
-        made += more
-    judged.verdicts.extend({row.verdict_id: row for one in made for row in one.verdicts}.values())
-    judged.failures.extend({row.failure_id: row for one in made for row in one.failures}.values())
-    return judged
-
-
-def _systems(
-    recipe: Training, lab: Lab, test: Sequence[Speech], states: list[Round], rival: Sequence[Response], judges: Judges, last: Evaluated, ends: Evaluated
-) -> tuple[list[Evaluated], list[Metric]]:
-    """The earlier states against the opponent too, and all of them side by side; `ends` is the last one against the first."""
-    first = ["start", "dpo"] if recipe.start else ["dpo"]
-    earlier = {name: states[at] for at, name in enumerate(first) if at < len(states) - 1}
-    made = {name: compared(recipe, lab, test, state.answers, rival, judges, "system") for name, state in earlier.items()}
-    orders = 1 if recipe.evaluate.judge is None else 2
-    name = f"round {len(states) - len(first)}" if len(states) > len(first) else first[-1]
-    against = [Faced(one, "opponent", own.verdicts, earlier[one].answers, orders) for one, own in made.items()]
-    against.append(Faced(name, "opponent", last.verdicts, states[-1].answers, orders))
-    more = [Faced(name, first[0], ends.verdicts, states[-1].answers, orders)]
-    return list(made.values()), systems.figures(against, more, recipe.evaluate.draws, recipe.evaluate.seed)
-
-
-def compared(
-    recipe: Training,
-    lab: Lab,
-    test: Sequence[Speech],
-    ours: Sequence[Response],
-    theirs: Sequence[Response],
-    judges: Judges,
-    name: str,
-    arm: Literal["raw", "constrained"] = "raw",
-    targets: Sequence[Response] = NO_RESPONSES,
-) -> Evaluated:
-    """Two systems' answers by the recipe's judge; without one by the gold reward model, and where there is none by the one that trained."""
-    stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm})
-    scores = lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings if stage.judge is None else ()
-    return lab.do(stage, test, ours, theirs, scores, targets)

@@ -104,4 +104,9 @@ def _beside(recipe: Training, lab: Lab, pairs: _Pairs) -> _Beside:
         scored = lab.do(stage, speeches, wanted)
         out.rewards.extend(replace(row, judge=name) for row in scored.ratings)
         out.failures.extend(scored.failures)
+    test = [row for row in pairs.preferences if row.split == "test"]
+    for name, ranker in recipe.rankers.items():
+        ranked = lab.do(ranker, speeches, wanted, test)
+        out.verdicts.extend(replace(row, judge=name) for row in ranked.verdicts)
+        out.failures.extend(ranked.failures)
     return out

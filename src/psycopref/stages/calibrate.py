@@ -65,7 +65,7 @@ class Calibrate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside; a figure without an interval is a count of what it rests on."""
+        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside; no figure without an interval."""
         return 2
 
     def run(

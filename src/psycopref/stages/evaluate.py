@@ -18,8 +18,10 @@ from psycopref.settings import Stage
 from psycopref.stats.intervals import Floats
 from psycopref.stats.length import words
 from psycopref.stats.matches import Matched, figures
+from psycopref.stats.swaps import repeats
+from psycopref.store.keys import unit
 from psycopref.store.parquet import table
-from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner
+from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, estimate
 
 _PROMPTS = {"overall": "compare", "all": "compare_all"}
 
@@ -39,6 +41,7 @@ class Evaluate(Stage):
     orders; a prompt's score is the mean of the two, so a verdict that follows the position is a tie (and a flip). A prompt with an
     unreadable or refused order is failed: counted, never scored. `items = "all"` asks in the same call for the winner on each item of
     `instrument` too: a call per order as before, with a longer prompt, where one call per item would be eight times as many.
+    `repeats` is the share of prompts (drawn by a hash) whose questions are put to the judge a second time, for how steady it is.
     `name` and `arm` name the metrics; docs/evaluation.md lists them.
     """
 
@@ -47,6 +50,7 @@ class Evaluate(Stage):
     items: Literal["overall", "all"] = "overall"
     instrument: InstrumentSetting | None = None
     attempts: int = Field(default=2, ge=1)
+    repeats: float = Field(default=0.1, ge=0, le=1)
     name: str = "winrate"
     arm: Literal["raw", "constrained"] = "raw"
     draws: int = Field(default=2000, ge=100)
@@ -54,8 +58,8 @@ class Evaluate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """4: verdicts by item; length-controlled, length-matched, compliant and pooled figures; the bounds of failures have intervals."""
-        return 4
+        """4: verdicts by item; length-controlled, length-matched, compliant and pooled figures; bounds have intervals. 5: the judge's own figures."""
+        return 5
 
     @model_validator(mode="before")
     @classmethod
@@ -87,15 +91,27 @@ class Evaluate(Stage):
         """Answers to verdicts and figures. `targets` are the responses whose lengths were asked for in the constrained arm (default: theirs)."""
         matches, alone = _matched(speeches, ours, theirs)
         failures: list[Failure] = []
-        if self.judge is None:
+        judge = Comparison(self.judge, self.prompt, self.instrument if self.items == "all" else None) if self.judge else None
+        if judge is None:
             verdicts = _by_reward(matches, reward_of(scores))
         else:
-            judge = Comparison(self.judge, self.prompt, self.instrument if self.items == "all" else None)
             verdicts, failures = judge.play(lab, [game for match in matches for game in match.games()], self.attempts)
         if not matches:
             return Evaluated(verdicts, failures, [])
         given = self._given(matches, verdicts, alone, targets)
-        return Evaluated(verdicts, failures, figures(given, self.name, self.arm, self.draws, self.seed))
+        again = self._again(lab, judge, matches, given.outcomes[OVERALL]) if judge else []
+        return Evaluated(verdicts, failures, [*figures(given, self.name, self.arm, self.draws, self.seed), *again])
+
+    def _again(self, lab: Lab, judge: Comparison, matches: Sequence[Match], outcomes: Floats) -> list[Metric]:
+        """How often the judge says the same when it is asked the same again."""
+        drawn = [at for at, match in enumerate(matches) if unit("repeat", match.speech.speech_id) < self.repeats]
+        some = [matches[at] for at in drawn]
+        verdicts, _ = judge.play(lab, [game for match in some for game in match.games()], self.attempts, draw=1)
+        second = _outcomes(some, [row for row in verdicts if row.item == OVERALL], orders=2)
+        prompts = [match.speech.speech_id for match in some for _ in range(2)]
+        found = repeats(outcomes[drawn].ravel(), second.ravel(), prompts, self.draws, self.seed)
+        place = f"overall:{self.arm}"
+        return [*estimate(f"{self.name}.repeat_agreement", place, found.agreement), *estimate(f"{self.name}.repeat_kappa", place, found.kappa)]
 
     def _given(self, matches: Sequence[Match], verdicts: Sequence[Verdict], alone: int, targets: Sequence[Response]) -> Matched:
         """What the figures are made of, a row for each match."""

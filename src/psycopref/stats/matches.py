@@ -8,6 +8,7 @@ import numpy as np
 from psycopref.stats.intervals import Floats, Interval, mean_interval
 from psycopref.stats.length import correlation, within
 from psycopref.stats.length_control import length_control
+from psycopref.stats.swaps import swaps
 from psycopref.stats.topics import topic_rates
 from psycopref.stats.winrate import WinRate, prompt_scores, win_rate
 from psycopref.tables import Metric, estimate, metric
@@ -49,6 +50,9 @@ def figures(given: Matched, name: str, arm: str, draws: int = 2000, seed: int = 
     rows = make.rates("overall", overall, given.prompts)
     rows.append(metric(f"{name}.unmatched", f"overall:{arm}", given.alone, count=given.alone))
     rows += _lengths(make, given, overall)
+    if overall.ndim == 2 and overall.shape[1] == 2:
+        judge = swaps(overall, given.prompts, draws, seed)
+        rows += [*estimate(f"{name}.first_position", f"overall:{arm}", judge.first), *estimate(f"{name}.consistent", f"overall:{arm}", judge.consistent)]
     for item, outcomes in given.outcomes.items():
         if item != "overall":
             rows += make.rates(f"item:{item}", outcomes, given.prompts)

@@ -59,3 +59,8 @@ def folder_digest(folder: Path) -> str:
     """The sha256 over names and bytes of all files below a folder, sorted by name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return digest([[path.relative_to(folder).as_posix(), file_digest(path)] for path in files])
+
+
+def unit(salt: str, name: str) -> float:
+    """A number in [0, 1) made of a name; another salt gives an independent one."""
+    return int.from_bytes(hashlib.sha256(f"{salt}:{name}".encode()).digest()[:6], "big") / 2**48
