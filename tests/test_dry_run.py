@@ -45,6 +45,17 @@ def test_a_whole_paper_is_estimated_without_training(tmp_path: Path, capsys: pyt
     assert not list((tmp_path / "work").glob("steps/policy-*")) and not list((tmp_path / "work").glob("runs/*"))
 
 
+@pytest.mark.parametrize(("more", "arms"), [("", 3), ('systems = "each"', 5)])
+def test_a_judge_is_counted_for_every_state_and_order(tmp_path: Path, more: str, arms: int) -> None:
+    with Loopback() as server:
+        recipe = write(tmp_path, server.url)
+        judge = f'[training.evaluate]\njudge = {{ name = "judge", kind = "openai", url = "{server.url}" }}\nitems = "all"'
+        text = recipe.read_text().replace("[training.evaluate]", judge).replace("[training]\n", f"[training]\n{more}\n")
+        recipe.write_text(text, encoding="utf-8")
+        lines = {line.stage: line for line in dry_run(str(recipe), tmp_path / "work", Progress(quiet=True))}
+    assert lines["evaluate"].calls == arms * 2 * 10, "seven principles cost no further call"
+
+
 def test_memory_and_gpus_of_the_shapes_people_train() -> None:
     eight = estimate.shape("meta-llama/Llama-3.1-8B-Instruct", Size())
     assert eight is not None and eight.parameters == 8e9 and eight.known == "name"

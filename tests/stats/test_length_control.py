@@ -83,13 +83,13 @@ def test_equal_lengths_count_as_overlap() -> None:
 
 
 def test_coverage_is_nominal_where_that_of_rows_is_not() -> None:
-    truth, hit, trials = expit(0.3), {"prompts": 0, "rows": 0}, 200
+    truth, hit, trials = expit(0.3), {"prompts": 0, "rows": 0}, 120
     for seed in range(trials):
         rng = np.random.default_rng(1000 + seed)
         d = rng.normal(30, 40, 120)
         p = expit(0.3 + 0.8 * d / 40)
-        won = (rng.random(120) < p).astype(float)  # both orders say the same: rows are copies
-        for kind, label in (("prompts", names(120) * 2), ("rows", names(240))):
-            found = length_control(np.tile(won, 2), np.tile(d, 2), label, draws=300, seed=seed)
+        won = (rng.random(120) < p).astype(float)  # four judgements that all say the same: rows are copies
+        for kind, label in (("prompts", names(120) * 4), ("rows", names(480))):
+            found = length_control(np.tile(won, 4), np.tile(d, 4), label, draws=300, seed=seed)
             hit[kind] += found.rate.low <= truth <= found.rate.high
-    assert hit["prompts"] / trials > 0.9 and hit["rows"] / trials < 0.88
+    assert hit["prompts"] / trials > 0.88 and hit["rows"] / trials < 0.8

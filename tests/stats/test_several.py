@@ -65,3 +65,10 @@ def test_rank_sets_hold_the_true_ranks_and_widen_with_doubt() -> None:
         hit += all(rank.best <= own <= rank.worst for rank, own in zip(found.ranks, place, strict=True))
     assert hit / trials > 0.85
     assert found.ranks[3] == (1, 1, 1) and max(rank.worst - rank.best for rank in found.ranks) >= 1, "the three that are alike are not told apart"
+
+
+def test_ranks_are_open_where_draws_fall_apart() -> None:
+    """One prompt alone was won by the weaker system: about a third of the draws lack it."""
+    first, second, scores = games({(0, 1): (19, 1)}, ("a", "b"))
+    found = bradley_terry(first, second, scores, [str(n) for n in range(20)], draws=300)
+    assert [one.low for one in found.strength] == [None, None] and found.ranks == [(1, 1, 2), (2, 1, 2)]

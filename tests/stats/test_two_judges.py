@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, rankdata, spearmanr
 from sklearn.metrics import cohen_kappa_score
 
-from psycopref.stats.judges import compare, pair_flips
+from psycopref.stats.judges import compare, pair_flips, rank_changes
 
 RNG = np.random.default_rng(3)
 FIRST = RNG.integers(1, 6, 240)
@@ -40,3 +40,14 @@ def test_a_judge_that_never_varies_has_no_correlation() -> None:
 def test_flips_add_up() -> None:
     found = pair_flips([1.0, 0.5, 0.0, -0.2], ["a", "b", "c", "d"])
     assert [figure.value for figure in found] == [0.5, 0.25, 0.25]
+
+
+def test_changes_of_rank_are_scipys_and_a_model_that_was_not_drawn_has_none():
+    rng = np.random.default_rng(0)
+    count, old, new = rng.integers(3, 9, (20, 6)), rng.integers(1, 6, (20, 6)), rng.integers(1, 6, (20, 6))
+    found = rank_changes(np.concatenate([count, old * count, new * count], axis=1).astype(float))
+    for row, first, second in zip(found, old, new, strict=True):
+        ranks = [rankdata(-side) for side in (first, second)]
+        assert row[:-1].tolist() == (ranks[1] - ranks[0]).tolist()
+        assert row[-1] == pytest.approx(kendalltau(first, second).statistic)
+    assert np.isnan(rank_changes(np.array([[0.0, 3, 0, 9, 0, 6]]))).all()

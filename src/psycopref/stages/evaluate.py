@@ -13,7 +13,7 @@ from psycopref.errors import TableError
 from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
 from psycopref.models.pool import EntrySetting
-from psycopref.prompts import PromptSetting
+from psycopref.prompts import PromptSetting, load_prompt
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Floats
 from psycopref.stats.length import words
@@ -22,8 +22,6 @@ from psycopref.stats.swaps import repeats
 from psycopref.store.keys import unit
 from psycopref.store.parquet import table
 from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, estimate
-
-_PROMPTS = {"overall": "compare", "all": "compare_all"}
 
 
 class Evaluated(NamedTuple):
@@ -46,7 +44,7 @@ class Evaluate(Stage):
     """
 
     judge: EntrySetting | None = None
-    prompt: PromptSetting
+    prompt: PromptSetting = Field(default_factory=lambda: load_prompt("compare"))
     items: Literal["overall", "all"] = "overall"
     instrument: InstrumentSetting | None = None
     attempts: int = Field(default=2, ge=1)
@@ -65,11 +63,9 @@ class Evaluate(Stage):
     @classmethod
     def _asked(cls, values: Any) -> Any:
         """The prompt follows the items where none is given; principles are those of the paper where no instrument is."""
-        if not isinstance(values, Mapping):
+        if not isinstance(values, Mapping) or values.get("items") != "all":
             return values
-        items = values.get("items", "overall")
-        scale = {"instrument": "psychocounsel"} if items == "all" else {}
-        return {"prompt": _PROMPTS.get(str(items), "compare"), **scale, **values}
+        return {"prompt": "compare_all", "instrument": "psychocounsel", **values}
 
     @model_validator(mode="after")
     def _judged(self) -> "Evaluate":

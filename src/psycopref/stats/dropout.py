@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import polars as pl
 
-from psycopref.stats.intervals import effective_count, wilson
+from psycopref.stats.intervals import Ints, effective_count, wilson
 from psycopref.tables import Metric, metric
 
 
@@ -23,15 +23,17 @@ def dropout(name: str, rows: pl.DataFrame, outcomes: Iterable[str], groups: Mapp
             continue
         lost = {outcome: int(part[outcome].sum()) for outcome in outcomes}
         together = part.select(pl.sum_horizontal(pl.lit(0), *outcomes)).to_series()
-        out.append(lost_share(name, place, together, part))
-        out += [lost_share(f"{name}.{outcome}", place, part[outcome], part) for outcome, count in lost.items() if count]
+        where = np.unique(part["cluster"].to_numpy(), return_inverse=True)[1]
+        out.append(lost_share(name, place, together, part, where))
+        out += [lost_share(f"{name}.{outcome}", place, part[outcome], part, where) for outcome, count in lost.items() if count]
     return out
 
 
-def lost_share(name: str, place: str, losses: pl.Series, part: pl.DataFrame) -> Metric:
-    """The share of what the rows of `part` (`asked`, `cluster`) asked for that was lost; `losses` counts it row by row."""
+def lost_share(name: str, place: str, losses: pl.Series, part: pl.DataFrame, where: Ints | None = None) -> Metric:
+    """The share of what the rows of `part` (`asked`, `cluster`) asked for that was lost; `losses` counts it row by row, `where` numbers the clusters."""
+    code = np.unique(part["cluster"].to_numpy(), return_inverse=True)[1] if where is None else where
     asked, lost = int(part["asked"].sum()), int(losses.sum())
-    worth = effective_count((losses / part["asked"]).to_numpy(), np.unique(part["cluster"].to_numpy(), return_inverse=True)[1])
+    worth = effective_count((losses / part["asked"]).to_numpy(), code)
     low, high = (round(end, 9) for end in wilson(lost / asked, worth))  # last digits of sums differ between machines
     return metric(name, place, lost / asked, low, high, asked)
 

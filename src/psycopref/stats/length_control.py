@@ -13,6 +13,7 @@ from psycopref.stats.intervals import Floats, Interval, bootstrap_rows, codes, m
 LEAST = 10  # prompts that are needed on either side of equal length, with
 SHARE = 0.05  # that share of all prompts: below it the answer at equal length is the model's and not the data's
 CALIPER = 0.5  # standard deviations of the length difference that still count as equal
+_CELLS = 100_000  # draws x observations at once: what stays in a core's cache, half the time of all at once
 _NOTHING = Interval(math.nan, None, None, 0)
 
 
@@ -64,6 +65,11 @@ def fit(x: Floats, y: Floats, weight: Floats) -> Floats:
 
     A binomial GLM's estimates with the weights as frequencies; y may lie between 0 and 1.
     """
+    step = max(1, _CELLS // max(1, x.size))
+    return np.concatenate([_newton(x, y, weight[at : at + step]) for at in range(0, len(weight), step)])
+
+
+def _newton(x: Floats, y: Floats, weight: Floats) -> Floats:
     beta = np.zeros((len(weight), 2))
     lost = _separated(x, y, weight)
     for _ in range(60):

@@ -57,7 +57,7 @@ def bradley_terry(first: Sequence[str], second: Sequence[str], scores: ArrayLike
     drawn = bootstrap_sums(flat, strengths, draws, seed)
     met = [int(((one == place) | (two == place)).sum()) for place in places]
     found = [percentile(float(value[place]), drawn[:, place], met[place]) for place in places]
-    return Ranked(names, found, _rank_sets(value, drawn[np.isfinite(drawn).all(1)]), [])
+    return Ranked(names, found, _rank_sets(value, drawn), [])
 
 
 def strengths(wins: Floats) -> Floats:
@@ -86,11 +86,15 @@ def _groups(wins: Floats, names: Sequence[str]) -> list[list[str]]:
 
 
 def _rank_sets(value: Floats, drawn: Floats) -> list[Rank]:
-    gaps, spread = value[:, None] - value[None, :], drawn[:, :, None] - drawn[:, None, :]
+    """Places with their sets; every place is open to all where over 5 % of the draws fall apart."""
+    size, gaps = len(value), value[:, None] - value[None, :]
+    places = [int(one) + 1 for one in (gaps < 0).sum(1)]
+    whole = drawn[np.isfinite(drawn).all(1)]
+    if len(whole) < (1 - _LEVEL) * len(drawn):
+        return [Rank(place, 1, size) for place in places]
+    spread = whole[:, :, None] - whole[:, None, :]
     error = spread.std(0)
-    error[error == 0] = np.inf  # of a system with itself
-    reach = np.quantile(np.abs((spread - gaps) / error).max((1, 2)), 1 - _LEVEL) if len(drawn) else np.inf
-    under, over = gaps + reach * np.where(np.isinf(error), 0, error) < 0, gaps - reach * np.where(np.isinf(error), 0, error) > 0
-    places = (gaps < 0).sum(1) + 1
-    size = len(value)
-    return [Rank(int(places[at]), int(under[at].sum()) + 1, size - int(over[at].sum())) for at in range(size)]
+    studentised = np.divide(spread - gaps, error, out=np.zeros_like(spread), where=error > 0)  # 0 of a system with itself
+    reach = np.quantile(np.abs(studentised).max((1, 2)), 1 - _LEVEL)
+    under, over = gaps + reach * error < 0, gaps - reach * error > 0
+    return [Rank(place, int(under[at].sum()) + 1, size - int(over[at].sum())) for at, place in enumerate(places)]

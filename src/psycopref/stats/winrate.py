@@ -45,7 +45,8 @@ def win_rate(outcomes: ArrayLike, clusters: Sequence[str], draws: int = 2000, se
     judged = np.isfinite(scores)
     kept, where = scores[judged], [name for name, there in zip(clusters, judged, strict=True) if there]
     rate = mean_interval(kept, where, draws, seed, share=True)
-    data = np.asarray(outcomes, dtype=np.float64)
-    worst, best = (mean_interval(prompt_scores(np.where(np.isnan(data), fate, data))[0], clusters, draws, seed, share=True) for fate in (0.0, 1.0))
     wins, losses, failed = int((kept > 0.5).sum()), int((kept < 0.5).sum()), int((~judged).sum())
+    data = np.asarray(outcomes, dtype=np.float64)
+    fates = [prompt_scores(np.where(np.isnan(data), fate, data))[0] for fate in (0.0, 1.0)] if failed else []
+    worst, best = (mean_interval(fate, clusters, draws, seed, share=True) for fate in fates) if failed else (rate, rate)
     return WinRate(rate, wins, kept.size - wins - losses, losses, int(flips.sum()), failed, worst, best)
