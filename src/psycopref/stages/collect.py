@@ -1,13 +1,16 @@
 """Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
 
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from psycopref.errors import RecipeError, SourceError
+from psycopref.errors import RecipeError, SourceError, SourceWarning
 from psycopref.lab import Lab
+from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
 from psycopref.sources.licences import UNKNOWN, checked
@@ -141,9 +144,23 @@ class Collect(Stage):
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
         shelf = _Shelf(self.mask)
         for source, count in zip(self.sources, self.counts(), strict=True):
-            for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
-                shelf.take(source.called, found)
+            with _told(lab.progress, source.called):
+                for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
+                    shelf.take(source.called, found)
         return shelf.collected()
+
+
+@contextmanager
+def _told(progress: Progress, called: str) -> Iterator[None]:
+    """What the readers mended is said where the run reports; other warnings go on as they are."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SourceWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, SourceWarning):
+            progress.say(f"WARNING: source {called!r}: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
