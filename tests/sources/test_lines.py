@@ -67,7 +67,7 @@ def test_a_cut_off_utf_16_file(tmp_path: Path) -> None:
 
 
 def test_stray_bytes_in_few_lines_are_windows_1252_and_counted(tmp_path: Path) -> None:
-    rows = ["text,id".encode(), "caf\u00e9,1".encode(), b"I can\x92t \x97 caf\xe9 na\xc3\xafve,2", "m\u00fcde,3".encode(), b"plain,4"]
+    rows = [b"text,id", "caf\u00e9,1".encode(), b"I can\x92t \x97 caf\xe9 na\xc3\xafve,2", "m\u00fcde,3".encode(), b"plain,4"]
     path = put(tmp_path, b"\n".join(rows) + b"\n")
     with pytest.warns(SourceWarning, match=r"a\.csv: 1 lines hold bytes that are not UTF-8 \(the first is line 3\); they were read as Windows-1252"):
         found = [row["text"] for _, row in csv_rows(path)]
