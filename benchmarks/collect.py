@@ -17,10 +17,10 @@ from psycopref.lab import Lab
 from psycopref.stages.clean import Clean
 from psycopref.stages.collect import Collect, SourceSetting
 
-WORDS = (
+SAID = (
     "I feel so tired and lost since my mother left and nothing helps, my partner says nothing when we talk at night; how do I go on with work, with the "
     "children and with the house? My sister Anna Smith called me on 12 May and said it will pass. It does not pass. I lie awake and count the hours."
-).split()
+)
 
 
 def write(path: Path, rows: int) -> None:
@@ -29,7 +29,7 @@ def write(path: Path, rows: int) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write("id,text\n")
         for number in range(rows):
-            said = " ".join(rng.choices(WORDS, k=90))
+            said = " ".join(rng.choices(SAID.split(), k=90))
             file.write(f'{number},"{said[:340] + " me@mail.org" if number % 10 == 0 else said[:366]}"\n')
 
 
@@ -62,7 +62,9 @@ def main() -> None:
         for rows in (given.rows // 4, given.rows):
             path = Path(place) / "speeches.csv"
             write(path, rows)
-            print(f"{rows:,} rows, {path.stat().st_size / 2**20:.0f} MB, masking {'off' if given.raw else 'on'}, language {given.language or 'any'}", flush=True)
+            print(
+                f"{rows:,} rows, {path.stat().st_size / 2**20:.0f} MB, masking {'off' if given.raw else 'on'}, language {given.language or 'any'}", flush=True
+            )
             more = [*(["--raw"] if given.raw else []), "--language", given.language]
             subprocess.run([sys.executable, __file__, "--file", str(path), *more], check=True)
 

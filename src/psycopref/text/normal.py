@@ -14,11 +14,14 @@ _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/blockquote|/tr|hr)\b[^<>]{0,20
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,500}})?/?>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.{0,2000}?-->|<(script|style)\b[^<>]{0,200}>.{0,20000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_DEVICE = (
+    r"(?:i ?phone|i ?pad|i ?pod|android|samsung|galaxy|huawei|pixel|nokia|blackberry|windows phone|mobile|cell ?phone|smart ?phone|phone|tablet"
+    r"|yahoo mail|outlook|proton ?mail|gmail mobile)\b[^\n]{0,60}"
+)
 _SENT_FROM = re.compile(
-    r"(?:(?:sent|written|posted) (?:from|via|using) (?:my |a |the )?(?:i ?phone|i ?pad|i ?pod|android|samsung|galaxy|huawei|pixel|nokia|blackberry|windows phone"
-    r"|mobile|cell ?phone|smart ?phone|phone|tablet|yahoo mail|outlook|proton ?mail|gmail mobile)\b[^\n]{0,60}|get outlook for (?:ios|android)[^\n]{0,60}"
-    r"|(?:von meinem [^\n]{2,40} gesendet|gesendet (?:von|mit) (?:meinem |der )?[^\n]{2,40})|envoyé de(?:puis)? mon [^\n]{2,40}|enviado (?:desde|do|de) (?:mi|meu) [^\n]{2,40}"
-    r"|inviato da(?:l mio)? i?phone[^\n]{0,40}|verzonden vanaf mijn [^\n]{2,40})",
+    rf"(?:sent|written|posted) (?:from|via|using) (?:my |a |the )?{_DEVICE}|get outlook for (?:ios|android)[^\n]{{0,60}}"
+    rf"|von meinem {_DEVICE}gesendet|gesendet (?:von|mit) (?:meinem |der )?{_DEVICE}|envoyé de(?:puis)? mon {_DEVICE}"
+    rf"|enviado (?:desde|do|de) (?:mi|meu) {_DEVICE}|inviato da(?:l mio)? {_DEVICE}|verzonden vanaf mijn {_DEVICE}",
     re.IGNORECASE,
 )
 _LONG_PARAGRAPH = 40  # letters from which on the same paragraph twice is a slip of pasting and no emphasis
