@@ -1,7 +1,7 @@
 """Which language a speech is in, as far as it is plain: only a text that is clearly in another language is called foreign.
 
 py3langid (naive Bayes over byte n-grams, 139 languages, its model is part of the package) names probabilities over all languages; a speech is
-foreign where the wanted one has less than 0.1 %. Slang, typos, capitals and some foreign words stay far above that, a text without any known
+foreign where the wanted one has less than 0.5 %. Slang, typos, capitals and some foreign words stay far above that, a text without any known
 n-gram too (all are alike, 0.7 %), other languages far below: figures by `benchmarks/languages.py`.
 """
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-LEAST = 0.001  # probability of the wanted language below which a text is called foreign
+LEAST = 0.005  # probability of the wanted language below which a text is called foreign
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 
 
