@@ -1,7 +1,7 @@
 """Which language a speech is in, as far as it is plain: only a text that is clearly in another language is called foreign.
 
 py3langid (naive Bayes over byte n-grams, 139 languages, its model is part of the package) names probabilities over all languages; a speech is
-foreign where the wanted one has less than 0.5 %. Slang, typos, capitals and some foreign words stay far above that, a text without any known
+foreign where the wanted one has less than 0.5 % and another one over a quarter. Slang, typos, capitals and some foreign words stay far above that, a text without any known
 n-gram too (all are alike, 0.7 %), other languages far below: figures by `benchmarks/languages.py`.
 """
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-LEAST = 0.005  # probability of the wanted language below which a text is called foreign
+LEAST, MOST = 0.005, 0.25  # a text is foreign where the wanted language is less probable than the first, and the likeliest more than the second
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 
 
@@ -30,4 +30,5 @@ def foreign(text: str, wanted: str) -> str:
     if not any(map(str.isalpha, said)):
         return ""
     ranked: list[tuple[str, float]] = _identifier().rank(said)
-    return "" if dict(ranked)[wanted] >= LEAST else ranked[0][0]
+    likeliest, share = ranked[0]
+    return likeliest if share > MOST and dict(ranked)[wanted] < LEAST else ""
