@@ -14,7 +14,7 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
-from psycopref.sources.licences import UNKNOWN, checked
+from psycopref.sources.licences import UNKNOWN, checked, of_card
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Split, Turn, content_id
@@ -79,8 +79,9 @@ class SourceSetting(Settings):
 
     @model_serializer(mode="wrap")
     def _keyed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `licence` where none is stated, so that the keys of steps from before it hold."""
-        return {name: value for name, value in plain(self).items() if name != "licence" or value}
+        """With the licence that a dataset folder's card states; without where none is known, so that the keys of steps from before it hold."""
+        licence = self.licence or (of_card(self.path) if SOURCES[self.name].licence == UNKNOWN else "")
+        return {name: licence if name == "licence" else value for name, value in plain(self).items() if name != "licence" or licence}
 
     @property
     def called(self) -> str:

@@ -1,8 +1,8 @@
 """Which language a speech is in, as far as it is plain: only a text that is clearly in another language is called foreign.
 
 py3langid (naive Bayes over byte n-grams, 139 languages, its model is part of the package) names probabilities over all languages; a speech is
-foreign where the wanted one has less than 0.5 % and another one over a quarter. Slang, typos, capitals and some foreign words stay far above that, a text without any known
-n-gram too (all are alike, 0.7 %), other languages far below: figures by `benchmarks/languages.py`.
+foreign where the wanted one has less than 0.5 % and another one over a quarter. Slang, typos, capitals and some foreign words stay far above
+that, other languages far below, and a text with hardly a known n-gram has no winner: figures by `benchmarks/languages.py`.
 """
 
 import re
