@@ -86,7 +86,7 @@ def source(path: Path) -> str:
         (f"1,{SECRET}\n2,and more\n".encode(), ["intake.csv", "'message'", "2 columns"]),
         ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
         (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
-        (gzip.compress(f"id,message\n1,{SECRET}\n".encode()), ["intake.csv", "a gzip archive", "unpack it"]),
+        (gzip.compress(f"id,message\n1,{SECRET}\n".encode(), mtime=0), ["intake.csv", "a gzip archive", "unpack it"]),
         (f'id,message\n1,"{SECRET}\n2,"{SECRET}"\n'.encode(), ["intake.csv", "row 1", "opens a quote"]),
     ],
 )

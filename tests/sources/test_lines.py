@@ -30,14 +30,14 @@ def put(tmp_path: Path, raw: bytes, name: str = "a.csv") -> Path:
 def zipped() -> bytes:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as file:
-        file.writestr("xl/workbook.xml", SECRET)
+        file.writestr(zipfile.ZipInfo("xl/workbook.xml"), SECRET)
     return raw.getvalue()
 
 
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (gzip.compress(f"text\n{SECRET}\n".encode()), "a gzip archive"),
+        (gzip.compress(f"text\n{SECRET}\n".encode(), mtime=0), "a gzip archive"),
         (zipped(), "workbook"),
         (b"PAR1" + SECRET.encode(), 'name = "parquet"'),
         (b"BZh91AY", "a bzip2 archive"),
