@@ -1,5 +1,6 @@
 """Bad input, through the real command: an error that says what, where and what to do; nothing is lost."""
 
+import gzip
 import os
 import resource
 import subprocess
@@ -85,6 +86,8 @@ def source(path: Path) -> str:
         (f"1,{SECRET}\n2,and more\n".encode(), ["intake.csv", "'message'", "2 columns"]),
         ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
         (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
+        (gzip.compress(f"id,message\n1,{SECRET}\n".encode(), mtime=0), ["intake.csv", "a gzip archive", "unpack it"]),
+        (f'id,message\n1,"{SECRET}\n2,"{SECRET}"\n'.encode(), ["intake.csv", "row 1", "opens a quote"]),
     ],
 )
 def test_csv(tmp_path: Path, raw: bytes, says: list[str]) -> None:

@@ -13,6 +13,10 @@ class SourceError(PsycoprefError):
     """A corpus file cannot be read: missing, empty, wrong encoding, a column that is not there."""
 
 
+class SourceWarning(UserWarning):
+    """A corpus file was read, and something in it was mended on the way: how many lines, never what stood there."""
+
+
 class TableError(PsycoprefError):
     """Rows are not a valid table: a wrong type, a repeated key, a missing column."""
 

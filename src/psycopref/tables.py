@@ -54,7 +54,13 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A speech that was left out, why, where it stood in its source, and the speech it repeated (or '')."""
+    """A speech that was left out, why, where it stood in its source, and the speech it repeated (or '').
+
+    Reasons of `collect`: 'empty' (nothing left after repair), 'duplicate' (the same but for case, punctuation and white space; `near` is the one
+    kept), 'long' (a text of over 100,000 characters, not masked and so not kept; its speech_id is made of its origin). Of `clean`: 'long', 'short',
+    'boilerplate' (a site's notice or a filler, nobody speaks), 'wordless' (under half letters), 'language de' (clearly that language and not the
+    wanted one), 'not first person', 'no request'. Of `dedup`: 'near duplicate' (`near` is the one kept). `origin` is given by `collect` alone.
+    """
 
     dropped_id: str
     speech_id: str

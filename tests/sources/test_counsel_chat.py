@@ -6,10 +6,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from psycopref.errors import SourceError
-from psycopref.sources import counsel_chat
+from psycopref.sources import counsel_chat, hub
 from psycopref.topic_list import load_topics
 
 HEADER = [
@@ -96,3 +97,17 @@ def test_the_real_file_as_path_and_as_download(real_data: Path, monkeypatch: pyt
     assert all(one.topic and len(one.answers) == 1 for one in found)
     monkeypatch.setattr(urllib.request, "urlopen", lambda address, timeout: io.BytesIO(path.read_bytes()))
     assert list(counsel_chat.read(None, {})) == found
+
+
+def test_a_folder_and_a_copy_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row("5", "Why am I sad?", "It started in May.", "depression", "first", "1"), row("6", "Am I mad", "", "anxiety", "yes", "")]
+    write(tmp_path / "counsel_chat.csv", rows)
+    (tmp_path / "README.md").write_text("# about", encoding="utf-8")
+    found = list(counsel_chat.read(tmp_path, {}))
+    assert [one.origin for one in found] == ["5", "6"] and counsel_chat.files(tmp_path) == [tmp_path / "counsel_chat.csv"]
+    frame = pl.read_csv(tmp_path / "counsel_chat.csv")
+    (tmp_path / "copy").mkdir()
+    frame.write_parquet(tmp_path / "copy" / "train-0.parquet")
+    assert list(counsel_chat.read(tmp_path / "copy", {})) == found
+    monkeypatch.setattr(hub, "fetch", lambda path, what, patterns: tmp_path / "copy")
+    assert list(counsel_chat.read(Path("someone/counsel-chat"), {})) == found

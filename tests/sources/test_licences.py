@@ -1,11 +1,13 @@
 """Licences travel: every source has one or says that it is not known, and a label that allows more is refused."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from psycopref.errors import RecipeError
 from psycopref.sources import SOURCES, licences
-from psycopref.sources.licences import UNKNOWN, demands, label_for, said
+from psycopref.sources.licences import UNKNOWN, demands, label_for, of_card, said
 from psycopref.stages.collect import SourceSetting
 
 CLOSED = {"psych8k": SOURCES["psych8k"].licence, "counsel-chat": SOURCES["counsel-chat"].licence}
@@ -53,3 +55,29 @@ def test_a_stated_licence_is_kept_and_leaves_other_keys_alone() -> None:
         SourceSetting(name="psych8k", licence="MIT")
     with pytest.raises(ValidationError, match="SPDX"):
         SourceSetting(name="csv", licence="a: b")
+
+
+@pytest.mark.parametrize(
+    ("card", "label"),
+    [
+        ("---\nlicense: cc-by-nc-4.0\ntags: [x]\n---\n# Set", "cc-by-nc-4.0"),
+        ("\ufeff---\r\npretty_name: x\r\nlicense: 'MIT'  # ours\r\n---\r\n", "MIT"),
+        ("---\nlicense: other\n---\n", ""),
+        ("---\nlicense:\n- mit\n- apache-2.0\n---\n", ""),
+        ("---\nlicense: a/b: c\n---\n", ""),
+        ("# Set\nlicense: mit\n", ""),
+    ],
+)
+def test_the_card_of_a_dataset_folder_is_read_back(tmp_path: Path, card: str, label: str) -> None:
+    (tmp_path / "README.md").write_text(card, encoding="utf-8", newline="")
+    assert of_card(tmp_path) == label
+    for name in ("published", "huggingface", "preferences"):
+        kept = SourceSetting(name=name, label="set", path=tmp_path).model_dump(mode="json")
+        assert licences([kept]) == {"set": label or UNKNOWN} and ("licence" in kept) == bool(label)
+        stated = SourceSetting(name=name, label="set", path=tmp_path, licence="CC0-1.0").model_dump(mode="json")
+        assert licences([stated]) == {"set": "CC0-1.0"}
+    assert "licence" not in SourceSetting(name="psych8k", path=tmp_path).model_dump(mode="json")
+
+
+def test_without_a_card_there_is_none(tmp_path: Path) -> None:
+    assert of_card(None) == of_card(tmp_path) == of_card(tmp_path / "gone") == ""

@@ -15,10 +15,18 @@ def speech(key: str, text: str) -> Speech:
 
 
 def test_each_speech_stands_in_one_table(lab: Lab) -> None:
-    speeches = [speech("a", "x" * 99), speech("b", "x" * 100), speech("c", "1 " * 60), speech("d", "x" * 1000), speech("e", "x" * 1001)]
+    words = "I have not slept well since we moved, and nobody at home wants to hear it. " * 20
+    texts = {"a": words[:99], "b": words[:100], "c": "1 2 3 4 5 6 7 8 9 10 " * 6, "d": words[:1000], "e": words[:1001], "f": "[deleted]", "g": "x" * 200}
+    speeches = [speech(key, text) for key, text in texts.items()]
     out = lab.do(Clean(), speeches)
     assert [one.speech_id for one in out.speeches] == ["b", "d"]
-    assert [(one.speech_id, one.reason, one.near) for one in out.dropped] == [("a", "short", ""), ("c", "wordless", ""), ("e", "long", "")]
+    assert [(one.speech_id, one.reason, one.near) for one in out.dropped] == [
+        ("a", "short", ""),
+        ("c", "wordless", ""),
+        ("e", "long", ""),
+        ("f", "boilerplate", ""),
+        ("g", "boilerplate", ""),
+    ]
 
 
 def test_bounds_are_settings_in_order(lab: Lab) -> None:

@@ -125,3 +125,31 @@ def test_counsel_chat_adds_up(lab: Lab, real_data: Path) -> None:
     assert (len(out.speeches), len(out.dropped), len(out.responses)) == (824, 9, 824)
     assert {one.reason for one in out.dropped} == {"duplicate"}
     assert all(one.topic for one in out.speeches)
+
+
+def test_what_is_too_long_to_mask_is_dropped_with_its_origin(lab: Lab, tmp_path: Path) -> None:
+    long = "My name is Sarah. " * 600_000  # over 10 MB in one cell
+    path = write(tmp_path / "a.csv", [{"id": "1", "text": long}, {"id": "2", "text": "I am lost."}, {"id": "3", "text": "<!--" + "<script>" * 12_000}])
+    out = collect(lab, {"name": "csv", "path": path})
+    assert [one.text for one in out.speeches][0] == "I am lost." and len(out.speeches) == 2
+    assert [(one.origin, one.reason) for one in out.dropped] == [("csv:1", "long")]
+
+
+def test_a_text_pasted_twice_and_a_telephones_signature_go(lab: Lab, tmp_path: Path) -> None:
+    said = "I have not slept since my mother died, and nobody asks."
+    path = write(
+        tmp_path / "a.csv", [{"text": f"{said}\n\n{said}\n\nSent from my iPhone"}, {"text": f"{said} {said}"}, {"text": "Sent from my Samsung Galaxy"}]
+    )
+    out = collect(lab, {"name": "csv", "path": path})
+    (speech,) = out.speeches
+    assert speech.text == said
+    assert [(one.reason, one.near) for one in out.dropped] == [("duplicate", speech.speech_id), ("empty", "")]
+
+
+def test_speeches_keep_the_order_of_their_source_over_parts(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from psycopref.store import parquet
+
+    monkeypatch.setattr(parquet, "PART", 3)
+    texts = [f"Speech number {at}." for at in range(10)]
+    out = collect(lab, {"name": "csv", "path": write(tmp_path / "a.csv", [{"text": text} for text in texts])})
+    assert [one.text for one in out.speeches] == texts

@@ -40,3 +40,16 @@ def test_the_sample_needs_no_repair() -> None:
 def test_folded_keeps_words_only() -> None:
     assert folded("I'm  TIRED, so tired!") == folded("i'm tired -- so tired") == "i m tired so tired"
     assert folded("...!") == ""
+
+
+def test_slips_of_pasting_go_and_what_was_said_stays() -> None:
+    from psycopref.text.normal import repair
+
+    said = "I keep telling her that I am sorry and she does not hear me."
+    assert repair(f"{said}\nI cannot sleep.\n{said}") == f"{said}\nI cannot sleep."
+    assert repair(said + said) == repair(f"{said}\n\n{said}") == said
+    assert repair("No.\nNo.\nNo.") == "No.\nNo.\nNo."
+    for line in ("Sent from my iPhone", "Sent from my Samsung Galaxy S9.", "Get Outlook for iOS", "Von meinem iPhone gesendet", "Enviado desde mi iPhone"):
+        assert repair(f"{said}\n\n{line}") == said
+    assert repair("He wrote: sent from my heart") == "He wrote: sent from my heart"
+    assert repair(f"{said}\nSent from my heart, to my phone") == f"{said}\nSent from my heart, to my phone"

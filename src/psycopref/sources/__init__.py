@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 SOURCES: dict[str, Source] = {
     "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"], licence=sample.LICENCE),
-    "counsel-chat": Source(counsel_chat.read, lambda path: [] if path is None else [files.existing(path, "counsel-chat")], licence=counsel_chat.LICENCE),
+    "counsel-chat": Source(counsel_chat.read, counsel_chat.files, licence=counsel_chat.LICENCE),
     "therapytalk": Source(therapytalk.CORPUS.read, therapytalk.CORPUS.files, True, therapytalk.LICENCE),
     "therapistqa": Source(therapistqa.CORPUS.read, therapistqa.CORPUS.files, True, therapistqa.LICENCE),
     "psych8k": Source(psych8k.CORPUS.read, psych8k.CORPUS.files, True, psych8k.LICENCE),

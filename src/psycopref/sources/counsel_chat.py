@@ -1,5 +1,7 @@
 """CounselChat (Bertagnolli 2020, MIT): questions of clients to licensed therapists, with upvoted answers.
 
+`path` is its file (CSV, JSON, JSON Lines or Parquet), a folder with that file in it, or the Hub id of a copy ('owner/name'); without it the pinned CSV is
+fetched from GitHub. The files must hold the columns of `COLUMNS`.
 Columns that name people (therapistInfo, therapistURL, questionLink) are dropped as a row is read.
 """
 
@@ -9,12 +11,15 @@ import io
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from psycopref.errors import SourceError
-from psycopref.sources.files import csv_rows, existing, need_column
+from psycopref.sources import tabular
+from psycopref.sources.files import existing, need_column
 from psycopref.sources.found import Answer, Found
+from psycopref.sources.lines import kind_of
 
 ADDRESS = "https://raw.githubusercontent.com/nbertagnolli/counsel-chat/e202e19c5002482f4f6631af754c276dd9adf7f2/data/20200325_counsel_chat.csv"
 SHA256 = "c36fbce1c12271a17f3f355f6aaeb0b04987b217b53b600c5677985f15c9f1a8"
@@ -56,6 +61,13 @@ TOPICS = {
 Row = tuple[str, ...]
 
 
+def files(path: Path | None) -> Sequence[Path]:
+    """Its files at a path; none where it is fetched."""
+    if path is None:
+        return []
+    return [existing(path, "counsel-chat")] if kind_of(path) == "file" else tabular.files(path, "counsel-chat")
+
+
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
     """One row per question with its best-upvoted answer (the first of equals) as model 'therapist'.
 
@@ -63,8 +75,8 @@ def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
     an id has the origin `<id>/2`. A question listed under two topics comes twice: the stage drops it as a duplicate.
     """
     questions: dict[Row, list[tuple[int, str]]] = {}
-    for row, (number, title, body, topic, answer, upvotes) in _rows(path):
-        questions.setdefault((number, title, body, topic), []).append((_count(path, row, upvotes), answer))
+    for file, row, (number, title, body, topic, answer, upvotes) in _rows(path):
+        questions.setdefault((number, title, body, topic), []).append((_count(file, row, upvotes), answer))
     times: dict[str, int] = {}
     for (number, title, body, topic), answers in questions.items():
         times[number] = times.get(number, 0) + 1
@@ -79,19 +91,19 @@ def together(title: str, body: str) -> str:
     return body if plain_title in plain_body else f"{title.strip()}\n{body}".strip()
 
 
-def _rows(path: Path | None) -> Iterator[tuple[int, Row]]:
+def _rows(path: Path | None) -> Iterator[tuple[Path, int, Row]]:
+    parts: list[tuple[Path, Iterator[tuple[int, dict[str, Any]]]]] = [(file, tabular.rows(file)) for file in files(path)]
     if path is None:
-        rows: Iterator[tuple[int, dict[str, str]]] = enumerate(csv.DictReader(io.StringIO(_download())), 1)
-    else:
-        rows = csv_rows(existing(path, "counsel-chat"))
-    for number, row in rows:
-        if number == 1:
-            for column in COLUMNS:
-                need_column(path or Path("counsel-chat"), column, list(row))
-        yield number, tuple(row[column] for column in COLUMNS)
+        parts = [(Path("counsel-chat"), enumerate(csv.DictReader(io.StringIO(_download())), 1))]
+    for file, rows in parts:
+        for number, row in rows:
+            if number == 1:
+                for column in COLUMNS:
+                    need_column(file, column, list(row))
+            yield file, number, tuple("" if row[column] is None else str(row[column]) for column in COLUMNS)
 
 
-def _count(path: Path | None, row: int, upvotes: str) -> int:
+def _count(path: Path, row: int, upvotes: str) -> int:
     try:
         return int(upvotes or 0)
     except ValueError:

@@ -4,27 +4,31 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
 from psycopref.errors import SourceError
 from psycopref.sources.found import Answer, Found
+from psycopref.sources.lines import head_of, kind_of, lines
 from psycopref.tables import Split, Turn
 from psycopref.toml_files import did_you_mean
 
 FIELDS = ("text", "id", "topic", "split", "history", "answer")
 _LONGEST_FIELD = 16_000_000
+_MANY_LINES, _MANY_LINES_OF_ONE = 50, 1_000  # lines in one cell, from which on they are looked at; prose of one column has many lines without commas
 
 
 def existing(path: Path | None, what: str) -> Path:
-    """The path, where it is a file with something in it; SourceError otherwise."""
+    """The path, where it is a file with something in it that may be read; SourceError otherwise."""
     if path is None:
         raise SourceError(f'source {what!r}: no path given; set path = "..." to the file, relative to the folder you run in')
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         raise SourceError(f"{path}: a folder, but source {what!r} reads one file; give the path of the file")
-    if not path.is_file():
+    if not kind:
         raise SourceError(f"{path}: no such file (looked in {Path.cwd().name}/); check the path of source {what!r}")
-    if path.stat().st_size == 0:
+    if not head_of(path, 1):
         raise SourceError(f"{path}: empty; source {what!r} needs at least one row")
     return path
 
@@ -63,30 +67,58 @@ def _looks_like_a_name(cell: str) -> bool:
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number from 1, cells by column) of a UTF-8 CSV file with a header; SourceError says file and row."""
+    """(row number from 1, cells by column) of a CSV file with a header, one row in memory at a time; SourceError says file and row.
+
+    Cells are parted by commas; where the header has none, by semicolons or tabs, as spreadsheets in many countries write them.
+    """
     csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _cells(path, csv.reader(file, strict=True))
-    except UnicodeDecodeError:
-        raise _wrong_encoding(path) from None
+    text = lines(path)
+    head = next(text, "")
+    by = "," if "," in head else next((mark for mark in ";\t" if mark in head), ",")
+    yield from _cells(path, csv.reader(chain([head], text), delimiter=by, strict=True), by)
 
 
-def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
-    row = 0
+def _cells(path: Path, reader: Any, by: str) -> Iterator[tuple[int, dict[str, str]]]:
+    row = start = before = 0
     try:
-        header: list[str] = next(lines, [])
+        header: list[str] = next(reader, [])
         if len(set(header)) != len(header):
             raise _twice(path, header)
-        for row, cells in enumerate((cells for cells in lines if cells), 1):
-            if len(cells) != len(header):
-                where = f"{path}: row {row} (it ends at line {lines.line_num})"
-                raise SourceError(f"{where} has {len(cells)} cells, the header has {len(header)}; quote cells that hold commas or line breaks")
-            yield row, dict(zip(header, cells, strict=True))
+        start = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                row += 1
+                if len(cells) != len(header):
+                    raise _uneven(path, row, (before, start, reader.line_num), len(cells), len(header))
+                if reader.line_num - start >= _MANY_LINES and any(_swallowed(cell, len(header), by) for cell in cells):
+                    raise _open_quote(path, row, start, f"its rows up to line {reader.line_num} stand in one cell")
+                yield row, dict(zip(header, cells, strict=True))
+            before, start = start, reader.line_num + 1
     except csv.Error as error:
-        raise SourceError(f"{path}: not readable as CSV after row {row} (near line {lines.line_num}): {error}; check the quotes there") from None
+        raise _open_quote(path, row + 1, start, f"line {reader.line_num}: {error}") from None
     if not row:
         raise SourceError(f"{path}: no rows below the header; source files need at least one row")
+
+
+def _uneven(path: Path, row: int, lines: tuple[int, int, int], cells: int, columns: int) -> SourceError:
+    before, start, end = lines
+    where = f"{path}: row {row} (lines {start} to {end})" if end > start else f"{path}: row {row} (line {end})"
+    hint = f"; or row {row - 1} (lines {before} to {start - 1}) opens a quote that is not closed as it should be" if row > 1 and start - before > 1 else ""
+    return SourceError(f"{where} has {cells} cells, the header has {columns}; quote cells that hold commas or line breaks{hint}")
+
+
+def _open_quote(path: Path, row: int, start: int, what: str) -> SourceError:
+    return SourceError(
+        f"{path}: not readable as CSV: row {row}, which starts at line {start}, opens a quote that is not closed as it should be ({what}); mend it"
+    )
+
+
+def _swallowed(cell: str, columns: int, by: str) -> bool:
+    """Whether a cell of many lines is rows that a lost quote put into one: nearly all its lines have as many cells as the header."""
+    inner = [line for line in cell.split("\n")[1:-1] if line.strip()]
+    if len(inner) < (_MANY_LINES if columns > 1 else _MANY_LINES_OF_ONE):
+        return False
+    return sum(len(next(csv.reader([line], delimiter=by), [])) == columns for line in inner) >= 0.9 * len(inner)
 
 
 def _twice(path: Path, header: list[str]) -> SourceError:
@@ -97,30 +129,13 @@ def _twice(path: Path, header: list[str]) -> SourceError:
     return SourceError(f"{path}: a column name{called} stands twice in the header, in columns {first} and {second}; rename one, or add the header")
 
 
-def _wrong_encoding(path: Path) -> SourceError:
-    offset = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                what = f"byte 0x{line[error.start]:02x} at offset {offset + error.start} (line {number})"
-                return SourceError(f"{path}: not UTF-8: {what}; save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8")
-            offset += len(line)
-    return SourceError(f"{path}: not UTF-8 near the end of the file; save the file as UTF-8")
-
-
 def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of a UTF-8 JSON Lines file; SourceError says file and line."""
-    number = found = 0
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, _object(path, number, line)
-                    found += 1
-    except UnicodeDecodeError:
-        raise _wrong_encoding(path) from None
+    """(line number from 1, object) of a JSON Lines file; SourceError says file and line."""
+    found = 0
+    for number, line in enumerate(lines(path), 1):
+        if line.strip():
+            yield number, _object(path, number, line)
+            found += 1
     if not found:
         raise SourceError(f"{path}: no rows; source files need at least one row")
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from psycopref.errors import RecipeError
 
@@ -15,6 +16,17 @@ def checked(label: str) -> str:
     if not _LABEL.fullmatch(label):
         raise RecipeError(f"licence {label[:64]!r}: give an SPDX id such as 'CC-BY-4.0', or a short plain name (letters, digits, '.', '+', '-' and spaces)")
     return label
+
+
+def of_card(path: Path | None) -> str:
+    """The licence that the card (README.md) of a dataset's folder states in its front matter, '' for none, several, 'other' or 'unknown'."""
+    card = path / "README.md" if path is not None else None
+    if card is None or not card.is_file():
+        return ""
+    front = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff").replace("\r\n", "\n"), re.DOTALL)
+    stated = re.search(r"^license:[ \t]*([^\n#]*)", front.group(1), re.MULTILINE) if front else None
+    label = stated.group(1).strip().strip("'\"") if stated else ""
+    return label if _LABEL.fullmatch(label) and label.lower() not in ("other", UNKNOWN) else ""
 
 
 def demands(label: str) -> set[str]:

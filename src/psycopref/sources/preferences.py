@@ -23,6 +23,7 @@ import polars as pl
 from psycopref.errors import SourceError
 from psycopref.sources.files import column_names, existing
 from psycopref.sources.found import Answer, Found
+from psycopref.sources.lines import below, kind_of, lines
 from psycopref.tables import Split, Turn
 
 _ROLES: dict[str, Literal["client", "counselor"]] = {"user": "client", "human": "client", "prompter": "client", "assistant": "counselor", "gpt": "counselor"}
@@ -40,9 +41,10 @@ class _Row(NamedTuple):
 
 def files(path: Path | None) -> Sequence[Path]:
     """The file, or the Parquet files of a folder (of its data/ where it has one), in order of their names."""
-    if path is None or not path.is_dir():
+    if path is None or kind_of(path) != "folder":
         return [existing(path, "preferences")]
-    found = sorted((path / "data").glob("*.parquet") if (path / "data").is_dir() else path.glob("*.parquet"))
+    folder = path / "data" if kind_of(path / "data") == "folder" else path
+    found = [file for file in below(folder) if file.parent == folder and file.suffix == ".parquet"]
     if not found:
         raise SourceError(f"{path}: no .parquet file in it or in its data/; give the folder or the file that holds the preferences")
     return found
@@ -75,17 +77,16 @@ def _rows(file: Path) -> Iterator[_Row]:
         for number, values in enumerate(frame.iter_rows(named=True), 1):
             yield _Row(values, f"{file} row {number}", split)
         return
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                values = json.loads(line.decode("utf-8"))
-            except ValueError as error:
-                raise SourceError(f"{file} line {number}: not JSON in UTF-8 ({type(error).__name__}); one object a line") from None
-            if not isinstance(values, dict):
-                raise SourceError(f"{file} line {number}: not an object; one object a line")
-            yield _Row(values, f"{file} line {number}", split)
+    for number, line in enumerate(lines(file), 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise SourceError(f"{file} line {number}: not JSON in UTF-8 ({type(error).__name__}); one object a line") from None
+        if not isinstance(values, dict):
+            raise SourceError(f"{file} line {number}: not an object; one object a line")
+        yield _Row(values, f"{file} line {number}", split)
 
 
 def _layout(file: Path, values: Mapping[str, Any]) -> Any:

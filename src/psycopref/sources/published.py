@@ -11,6 +11,7 @@ from psycopref.errors import SourceError
 from psycopref.sources import hub
 from psycopref.sources.files import column_names, need_column
 from psycopref.sources.found import Answer, Found
+from psycopref.sources.lines import below, kind_of
 from psycopref.tables import Split, Turn
 
 COLUMNS = ("question", "chosen", "rejected", "chosen_model", "rejected_model")
@@ -22,8 +23,9 @@ def files(path: Path | None) -> Sequence[Path]:
     if path is None:
         either = "a Hub id such as 'Psychotherapy-LLM/PsychoCounsel-Preference'"
         raise SourceError(f"source 'published': no path given; set path to a folder with data/train-*.parquet, or to {either}")
-    folder = path if path.is_dir() else hub.fetch(path, "published", ["data/*.parquet"])
-    found = [file for split in SPLITS for file in sorted((folder / "data").glob(f"{split}-*.parquet"))]
+    folder = path if kind_of(path) == "folder" else hub.fetch(path, "published", ["data/*.parquet"])
+    there = below(folder / "data") if kind_of(folder / "data") == "folder" else []
+    found = [file for split in SPLITS for file in there if file.parent == folder / "data" and file.match(f"{split}-*.parquet")]
     if not any(file.name.startswith("train-") for file in found):
         raise SourceError(f"{folder}: no data/train-*.parquet in it; give the folder that holds data/ (as `export preferences` writes it)")
     return found

@@ -13,12 +13,14 @@ from psycopref.errors import SourceError
 from psycopref.sources import hub
 from psycopref.sources.files import csv_rows, existing, found_in, jsonl_rows
 from psycopref.sources.found import Found
+from psycopref.sources.lines import below, encoding_of, head_of, kind_of
 from psycopref.tables import Split
 
 KINDS = (".parquet", ".jsonl", ".json", ".csv")
 SPLITS: dict[str, Split] = {"train": "train", "test": "test", "validation": "dev", "dev": "dev"}
 _NOT_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "package.json")
 _AT_ONCE = 20_000
+_LARGEST_LIST = 400_000_000  # bytes; such a list takes several GB while it is read
 Rows = Iterator[tuple[int, dict[str, Any]]]
 
 
@@ -47,17 +49,18 @@ def files(path: Path | None, what: str, kinds: Sequence[str] = KINDS) -> Sequenc
     """The file, or the table files below a folder or of a Hub dataset, in order of their names; they must be of one kind."""
     if path is None:
         raise SourceError(f'source {what!r}: no path given; set path = "..." to a file or a folder, relative to the folder you run in, or to a Hub id')
-    if path.is_file():
+    there = kind_of(path)
+    if there == "file":
         if path.suffix not in kinds:
             raise SourceError(f"{path}: source {what!r} reads {', '.join(kinds)}; convert it, or name the right file")
         return [existing(path, what)]
-    folder = path if path.is_dir() else hub.fetch(path, what, [f"*{kind}" for kind in kinds])
-    found = [file for file in sorted(folder.rglob("*")) if file.suffix in kinds and _is_table(file, folder)]
-    there = sorted({file.suffix for file in found})
+    folder = path if there == "folder" else hub.fetch(path, what, [f"*{kind}" for kind in kinds])
+    found = [file for file in below(folder) if file.suffix in kinds and _is_table(file, folder)]
+    suffixes = sorted({file.suffix for file in found})
     if not found:
         raise SourceError(f"{path}: no {' or '.join(kinds)} file in it; give the folder or the file that holds the rows of source {what!r}")
-    if len(there) > 1:
-        raise SourceError(f"{path}: {' and '.join(there)} files side by side may hold the same rows twice; give one file, or a folder of one kind")
+    if len(suffixes) > 1:
+        raise SourceError(f"{path}: {' and '.join(suffixes)} files side by side may hold the same rows twice; give one file, or a folder of one kind")
     return [existing(file, what) for file in found]
 
 
@@ -114,15 +117,16 @@ def _parquet_rows(file: Path) -> Rows:
 
 def _json_rows(file: Path) -> Rows:
     """A list of objects, or, as many publish under this name, one object a line."""
-    with file.open("rb") as stream:
-        if stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"[":
-            return jsonl_rows(file)
+    if encoding_of(file) == "utf-8-sig" and head_of(file, 64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"[":
+        return jsonl_rows(file)
     return _listed(file)
 
 
 def _listed(file: Path) -> Rows:
+    if file.stat().st_size > _LARGEST_LIST:
+        raise SourceError(f"{file}: one JSON list of more than {_LARGEST_LIST:,} bytes, which must be read whole; convert it to JSON Lines: jq -c '.[]'")
     try:
-        values = json.loads(file.read_text(encoding="utf-8-sig"))
+        values = json.loads(file.read_text(encoding=encoding_of(file)))
     except UnicodeDecodeError as error:
         raise SourceError(f"{file}: not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8") from None
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,8 @@
 
 `Annotated_data.csv` of a Kaggle dataset, which is on no Hub id known here: 2,530 rows in UTF-8, as reported by others. Columns:
 `Id_Number`, `Patient Question` (the client), `Distorted part`, `Dominant Distortion`, `Secondary Distortion (Optional)`. Only the question is
-read: distortions are labels of another task, and the topics here are the paper's. Licence: not verified here, so unknown.
+read. A Speech has no column for labels and no stage would use them: `topic` holds the paper's 42 topics, which distortions are not, and a label
+kept as an answer would be rated and paired. Licence: not verified here, so unknown.
 """
 
 from psycopref.sources.licences import UNKNOWN

@@ -1,18 +1,23 @@
 """Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
 
+import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from psycopref.errors import RecipeError, SourceError
+from psycopref.errors import RecipeError, SourceError, SourceWarning
 from psycopref.lab import Lab
+from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
-from psycopref.sources.licences import UNKNOWN, checked
+from psycopref.sources.licences import UNKNOWN, checked, of_card
 from psycopref.store.keys import digest
-from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Turn, content_id
+from psycopref.store.parquet import Gather
+from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Split, Turn, content_id
 from psycopref.text.normal import folded, repair
 from psycopref.text.pii import mask
 from psycopref.toml_files import did_you_mean
@@ -74,8 +79,9 @@ class SourceSetting(Settings):
 
     @model_serializer(mode="wrap")
     def _keyed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `licence` where none is stated, so that the keys of steps from before it hold."""
-        return {name: value for name, value in plain(self).items() if name != "licence" or value}
+        """With the licence that a dataset folder's card states; without where none is known, so that the keys of steps from before it hold."""
+        licence = self.licence or (of_card(self.path) if SOURCES[self.name].licence == UNKNOWN else "")
+        return {name: licence if name == "licence" else value for name, value in plain(self).items() if name != "licence" or licence}
 
     @property
     def called(self) -> str:
@@ -93,6 +99,9 @@ def speech_id(text: str, history: Sequence[Turn] = ()) -> str:
     return content_id("speech", text, *(part for turn in history for part in (turn.role, turn.text)))
 
 
+LONGEST = 100_000  # characters of a text that is repaired and masked; a hundred times the paper's longest speech
+
+
 class Collect(Stage):
     """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept.
 
@@ -106,8 +115,8 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: optional fields of JSON lines are looked up row by row."""
-        return 2
+        """3: repair takes off slips of pasting and telephones' signatures; entries with a text over 100,000 characters are dropped as 'long'."""
+        return 3
 
     @model_validator(mode="after")
     def _labels(self) -> "Collect":
@@ -141,9 +150,23 @@ class Collect(Stage):
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
         shelf = _Shelf(self.mask)
         for source, count in zip(self.sources, self.counts(), strict=True):
-            for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
-                shelf.take(source.called, found)
+            with _told(lab.progress, source.called):
+                for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
+                    shelf.take(source.called, found)
         return shelf.collected()
+
+
+@contextmanager
+def _told(progress: Progress, called: str) -> Iterator[None]:
+    """What the readers mended is said where the run reports; other warnings go on as they are."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SourceWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, SourceWarning):
+            progress.say(f"WARNING: source {called!r}: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
@@ -158,12 +181,17 @@ def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
 
 
 def _unique(source: SourceSetting) -> Iterator[Found]:
-    seen: dict[str, int] = {}
+    seen: dict[int, int] = {}
     for number, found in enumerate(SOURCES[source.name].read(source.path, source.columns), 1):
-        if found.origin in seen:  # an id may be a person's name, so it is not quoted
-            raise SourceError(f"source {source.called!r}: entries {seen[found.origin]} and {number} have the same id; ids must be unique")
-        seen[found.origin] = number
+        first = seen.setdefault(_short(found.origin), number)
+        if first != number:  # an id may be a person's name, so it is not quoted
+            raise SourceError(f"source {source.called!r}: entries {first} and {number} have the same id; ids must be unique")
         yield found
+
+
+def _short(text: str) -> int:
+    """62 bits of the text's sha256: a number is half the memory of an id, and an accident among a million ids has a chance of one in ten million."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
 
 
 class _Shelf:
@@ -171,26 +199,34 @@ class _Shelf:
 
     def __init__(self, masked: bool) -> None:
         self._mask = masked
-        self._speeches: dict[str, Speech] = {}
-        self._by_sound: dict[str, str] = {}
+        self._speeches = Gather(Speech)
+        self._by_sound: dict[int, str] = {}
+        self._splits: dict[str, Split] = {}
         self._dropped: list[Dropped] = []
         self._responses: dict[str, Response] = {}
         self._ratings: dict[str, Rating] = {}
         self._preferences: dict[str, Preference] = {}
 
     def take(self, source: str, found: Found) -> None:
+        if max(map(len, (found.text, *(turn.text for turn in found.history), *(answer.text for answer in found.answers)))) > LONGEST:
+            self._drop(content_id("speech", "long", source, found.origin), f"{source}:{found.origin}", "long", "")
+            return
         text = prepared(found.text, self._mask)
         history = tuple(Turn(turn.role, prepared(turn.text, self._mask)) for turn in found.history)
         own, origin = speech_id(text, history), f"{source}:{found.origin}"
         if not folded(text):
             self._drop(own, origin, "empty", "")
             return
-        first = self._by_sound.setdefault(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]), own)
-        if first in self._speeches:
+        sound = _short(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]))
+        first = self._by_sound.get(sound, "")
+        if first:
             self._drop(own, origin, "duplicate", first)
         else:
-            self._speeches[own] = Speech(own, source, text, history, found.topic, found.split)
-        if self._speeches[first].split == found.split:
+            first = self._by_sound[sound] = own
+            self._speeches.add(Speech(own, source, text, history, found.topic, found.split))
+            if found.split:
+                self._splits[own] = found.split
+        if self._splits.get(first, "") == found.split:
             self._bring(first, source, found)
 
     def _drop(self, own: str, origin: str, reason: str, near: str) -> None:
@@ -213,5 +249,5 @@ class _Shelf:
                 self._preferences.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
 
     def collected(self) -> Collected:
-        tables = (self._speeches.values(), self._dropped, self._responses.values(), self._ratings.values(), self._preferences.values())
-        return Collected(*map(list, tables))  # type: ignore[arg-type]
+        rows = (self._responses.values(), self._ratings.values(), self._preferences.values())
+        return Collected(self._speeches.table(ordered=False), self._dropped, *map(list, rows))  # type: ignore[arg-type]

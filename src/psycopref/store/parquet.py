@@ -174,10 +174,11 @@ class Gather(Generic[Row]):
         self._frames.append(table(self._row_type, self._rows).frame)
         self._rows = []
 
-    def table(self) -> Table[Row]:
-        """All rows so far, sorted by their key, the first column."""
+    def table(self, ordered: bool = True) -> Table[Row]:
+        """All rows so far, sorted by their key, the first column; in the order in which they came where not `ordered`."""
         self._pack()
-        return Table(self._row_type, pl.concat(self._frames).sort(next(iter(schema(self._row_type)))))
+        frame = pl.concat(self._frames)
+        return Table(self._row_type, frame.sort(next(iter(schema(self._row_type)))) if ordered else frame)
 
 
 def check(tab: Table[Any]) -> None:
