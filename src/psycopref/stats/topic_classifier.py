@@ -191,7 +191,8 @@ def membership(topics: Sequence[str], groups: Mapping[str, str], coarse: Sequenc
 def warmed(scores: Floats, heat: float) -> Floats:
     """Probabilities of scores (rows, topics): softmax of `heat` times each row in standard deviations.
 
-    Naive Bayes's own probabilities depend on the length of a text, since it takes words for independent; standardised rows do not.
+    Naive Bayes takes words for independent, so its own probabilities say little of how often it is right. Standardised rows say more: at 80 % right,
+    coarse labels for 60 % of CounselChat's first half instead of 36 to 49 % (benchmarks/topics.py). A text without a known word stays at equal shares.
     """
     spread = scores.std(axis=1, keepdims=True)
     standard = (scores - scores.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
