@@ -148,7 +148,7 @@ def taken(title: str, questions: Sequence[Question], found: Answered) -> None:
     coarse = [label in own for label, own in zip(found.label, above, strict=True) if label and label not in GROUPS]
     whole = [GROUPS.get(label, label) in own for label, own in zip(found.label, above, strict=True) if label]
     parts = {"fine labels": fine, "coarse labels": coarse, "all labels, coarse topic right": whole}
-    said = "; ".join(f"{name}: {len(hits)} of {len(questions)}, right {100 * np.mean(hits) if hits else float('nan'):.0f} %" for name, hits in parts.items())
+    said = "; ".join(f"{name}: {len(hits)} of {len(questions)}" + (f", right {100 * np.mean(hits):.0f} %" if hits else "") for name, hits in parts.items())
     print(f"\n{title}: {said}; unsure: {sum(not label for label in found.label)}")
 
 
@@ -188,6 +188,7 @@ def on_counselchat(path: Path, pictures: Path | None, write: bool) -> None:
     for name, part in (("first half (bars measured here)", 0), ("second half (the check)", 1)):
         some = [one for one in questions if half(one) == part]
         taken(f"Sample to CounselChat, {name}", some, answers(first, some))
+    taken("Sample to CounselChat, bars measured on the sample", questions, answers(train(topic_training.sample_rows(TOPICS), HINTS, GROUPS, 0.8), questions))
     if pictures:
         curve(pictures / "topics-coverage-counselchat.png", "CounselChat, learnt from the sample", questions, transfer)
 
@@ -269,6 +270,7 @@ def confusion(path: Path, questions: Sequence[Question], found: Answered) -> Non
     for one, said in zip(questions, found.fine, strict=True):
         shares[names.index(one.topics[0]), names.index(said)] += 1
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    from matplotlib.patches import Rectangle
 
     def draw(axis: Any) -> None:
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
