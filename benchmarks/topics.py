@@ -13,12 +13,13 @@ import hashlib
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tomli_w
+import topic_pictures
 
 from psycopref import topic_training
 from psycopref.sources import counsel_chat
@@ -164,8 +165,8 @@ def on_sample(pictures: Path | None) -> None:
     compare("Sample, nested 5-fold", questions, systems)
     taken("Sample, thresholds for 80 % from the other folds", questions, found)
     if pictures:
-        confusion(pictures / "topics-confusion.png", questions, found)
-        curve(pictures / "topics-coverage-sample.png", "Sample, held out", questions, found)
+        topic_pictures.confusion(pictures / "topics-confusion.png", TOPICS, [one.topics[0] for one in questions], found.fine)
+        covered(pictures / "topics-coverage-sample.png", "Sample, held out", questions, found)
 
 
 def on_counselchat(path: Path, pictures: Path | None, write: bool) -> None:
@@ -190,7 +191,7 @@ def on_counselchat(path: Path, pictures: Path | None, write: bool) -> None:
         taken(f"Sample to CounselChat, {name}", some, answers(first, some))
     taken("Sample to CounselChat, bars measured on the sample", questions, answers(train(topic_training.sample_rows(TOPICS), HINTS, GROUPS, 0.8), questions))
     if pictures:
-        curve(pictures / "topics-coverage-counselchat.png", "CounselChat, learnt from the sample", questions, transfer)
+        covered(pictures / "topics-coverage-counselchat.png", "CounselChat, learnt from the sample", questions, transfer)
 
 
 def half(question: Question) -> int:
@@ -249,61 +250,12 @@ def recorded(questions: Sequence[Question]) -> dict[str, Any]:
     return {**head, "fine_right": int(right.sum()), "coarse_right": int(coarse.sum()), "rows": len(texts), "levels": levels}
 
 
-def picture(path: Path, width: float, height: float, draw: Callable[[Any], None]) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axis = pyplot.subplots(figsize=(width, height), layout="constrained")
-    draw(axis)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
-    print(path)
-
-
-def confusion(path: Path, questions: Sequence[Question], found: Answered) -> None:
-    """Rows: the topic that was given; columns: the one the classifier finds most probable; coarse topics are boxed."""
-    names = list(TOPICS.fine_names())
-    shares = np.zeros((len(names), len(names)))
-    for one, said in zip(questions, found.fine, strict=True):
-        shares[names.index(one.topics[0]), names.index(said)] += 1
-    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
-    from matplotlib.patches import Rectangle
-
-    def draw(axis: Any) -> None:
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-        axis.set_yticks(range(len(names)), names, fontsize=7)
-        axis.set(xlabel="most probable topic", ylabel="given topic", title="Share of each topic's speeches (sample, held out); boxes are coarse topics")
-        start = 0
-        for group in TOPICS.coarse:
-            size = len(group.topics)
-            axis.add_patch(
-                __import__("matplotlib.patches").patches.Rectangle((start - 0.5, start - 0.5), size, size, fill=False, edgecolor="#c0562f", linewidth=1.2)
-            )
-            start += size
-
-    picture(path, 8.6, 8.6, draw)
-
-
-def curve(path: Path, title: str, questions: Sequence[Question], found: Answered) -> None:
-    """Share that is right among the surest, by how many are labelled."""
+def covered(path: Path, title: str, questions: Sequence[Question], found: Answered) -> None:
+    """Draws the share that is right among the surest, by how many are labelled, for both levels."""
     truth = [one.topics for one in questions]
-    lines = {"fine": (found.fine, found.fine_p, truth), "coarse": (found.coarse, found.coarse_p, grouped(truth))}
-
-    def draw(axis: Any) -> None:
-        for name, (said, probability, own) in lines.items():
-            order = np.argsort(-probability, kind="stable")
-            right = np.cumsum([said[at] in own[at] for at in order]) / np.arange(1, len(order) + 1)
-            covered = np.arange(1, len(order) + 1) / len(order)
-            axis.plot(covered[LEAST_LABELLED - 1 :], right[LEAST_LABELLED - 1 :], label=name)
-        axis.axhline(0.8, color="#888888", linewidth=0.8, linestyle="--")
-        axis.set(xlabel="share of speeches labelled", ylabel="share of labels right", xlim=(0, 1), ylim=(0, 1), title=title)
-        axis.legend(frameon=False)
-
-    picture(path, 5.2, 3.6, draw)
+    fine = [said in own for said, own in zip(found.fine, truth, strict=True)]
+    coarse = [said in own for said, own in zip(found.coarse, grouped(truth), strict=True)]
+    topic_pictures.curve(path, title, {"fine": (np.array(fine), found.fine_p), "coarse": (np.array(coarse), found.coarse_p)}, LEAST_LABELLED)
 
 
 def main() -> None:
