@@ -13,6 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "toml_files": set(),
     "instruments": {"toml_files"},
     "topic_list": {"toml_files"},
+    "topic_training": {"topic_list", "toml_files", "sources", "stats", "store"},
     "progress": set(),
     "columns": {"store", "topic_list"},
     "pair_columns": {"columns", "stats"},
@@ -29,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"stats", "instruments", "toml_files", "topic_list", "store", "columns"},
     "stages": {
         *("lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts"),
-        *("topic_list", "toml_files", "report", "columns", "pair_columns", "progress", "comparing"),
+        *("topic_list", "topic_training", "toml_files", "report", "columns", "pair_columns", "progress", "comparing"),
     },
     "recipes": {"stages", "toml_files", "models"},
     "flows": {"stages", "lab", "recipes", "store", "stats"},

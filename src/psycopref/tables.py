@@ -39,8 +39,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What a client says; `history` holds the turns before it (empty in the paper). `topic` is a fine topic or ''.
+    """What a client says; `history` holds the turns before it (empty in the paper). `topic` is a fine topic, a coarse one or ''.
 
+    A coarse topic stands there where no more was given or only that was sure; `topic_list` and `columns.coarse` take it for its own.
     `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them.
     """
 
@@ -50,6 +51,24 @@ class Speech:
     history: tuple[Turn, ...] = ()
     topic: str = ""
     split: Split = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLabel:
+    """What a labeller said of a speech that came without a topic. `topic` is what the speech now has: '' where the labeller was unsure.
+
+    `fine` and `coarse` are its best guesses all the same, with their estimated probabilities (None from a judge, whose `call_id` says where
+    the answer is). A speech that came with a topic, or whose judge gave none, has no row.
+    """
+
+    speech_id: str
+    labeller: Literal["classifier", "judge"]
+    topic: str
+    fine: str
+    coarse: str
+    fine_probability: float | None = None
+    coarse_probability: float | None = None
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

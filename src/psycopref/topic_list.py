@@ -37,6 +37,12 @@ class TopicList(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"topics {twice} stand more than once; names must be unique")
+        groups = {_plain(group.name): {_plain(topic.name) for topic in group.topics} for group in self.coarse}
+        if len(groups) < len(self.coarse):
+            raise ValueError("a coarse topic stands more than once; names must be unique")
+        astray = sorted(name for name, own in groups.items() if name in names and name not in own)
+        if astray:
+            raise ValueError(f"{astray} name a coarse topic and a fine topic of another one; a label could mean either")
         return self
 
     def fine(self) -> tuple[FineTopic, ...]:
@@ -47,15 +53,26 @@ class TopicList(Settings):
         """Their names."""
         return tuple(topic.name for topic in self.fine())
 
+    def names(self) -> tuple[str, ...]:
+        """Coarse names, then fine names; one that is both stands once."""
+        return tuple(dict.fromkeys([*(group.name for group in self.coarse), *self.fine_names()]))
+
+    def groups(self) -> dict[str, str]:
+        """The coarse topic of each fine one."""
+        return {topic.name: group.name for group in self.coarse for topic in group.topics}
+
     def coarse_of(self, name: str) -> str:
-        """The coarse topic of a fine one; '' for '' (no topic), KeyError for a name that is not in the list."""
-        if not name:
-            return ""
-        return {topic.name: group.name for group in self.coarse for topic in group.topics}[name]
+        """The coarse topic of a fine one or of itself; '' for '' (no topic), KeyError for a name that is not in the list."""
+        return {"": "", **{group.name: group.name for group in self.coarse}, **self.groups()}[name]
 
     def find(self, name: str) -> str:
-        """The list's spelling of a name, whatever its case, spaces and hyphens; '' where there is none."""
-        return {_plain(known): known for known in self.fine_names()}.get(_plain(name), "")
+        """The list's spelling of a fine or coarse name, whatever its case, spaces and hyphens; '' where there is none."""
+        return {_plain(one): one for one in self.names()}.get(_plain(name), "")
+
+    def find_fine(self, name: str) -> str:
+        """`find` among the fine topics alone."""
+        found = self.find(name)
+        return found if found in self.fine_names() else ""
 
 
 def _plain(name: str) -> str:

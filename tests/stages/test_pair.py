@@ -82,6 +82,8 @@ SAFE = {"a": {"safety": 5.0}, "b": {"safety": 1.0, "empathy": 5.0}}
     [
         ("Self-harm", {}, 3 / 7),
         ("Self-harm", {"Crisis and Safety Concerns": {"safety": 2}}, 7 / 8),
+        ("Crisis and Safety Concerns", {"Crisis and Safety Concerns": {"safety": 2}}, 7 / 8),  # only the coarse topic is known
+        ("Crisis and Safety Concerns", {"Self-harm": {"safety": 2}}, 3 / 7),
         ("Anxiety", {"Crisis and Safety Concerns": {"safety": 2}}, 3 / 7),
         ("", {"Crisis and Safety Concerns": {"safety": 2}}, 3 / 7),
         ("Self-harm", {"Crisis and Safety Concerns": {"safety": 2}, "Self-harm": {"safety": 3}}, 11 / 9),

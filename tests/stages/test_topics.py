@@ -1,18 +1,23 @@
 """Topics: labels where the source gave none, splits from a hash, failures as rows."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from loopback import Behaviour, Loopback, number
 from pydantic import ValidationError
 
+from psycopref import topic_training
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.models.chat import Reply
 from psycopref.models.pool import ModelEntry
 from psycopref.stages.topics import Topics, share
 from psycopref.store.ledger import Ledger
-from psycopref.tables import Speech, Split
+from psycopref.tables import Metric, Speech, Split
+from psycopref.topic_list import load_topics
 
 
 def speech(key: str, text: str = "text", topic: str = "", split: Split = "") -> Speech:
@@ -20,7 +25,7 @@ def speech(key: str, text: str = "text", topic: str = "", split: Split = "") -> 
 
 
 def many(count: int, split: Split = "") -> list[Speech]:
-    return [speech(f"speech-{number}", split=split) for number in range(count)]
+    return [speech(f"speech-{n}", f"text {n}", split=split) for n in range(count)]
 
 
 def counts(stage: Topics, speeches: list[Speech]) -> dict[str, float]:
@@ -63,6 +68,34 @@ def test_classifier_labels_the_clear_and_leaves_the_unsure(lab: Lab) -> None:
     clear = "I cannot sleep. I lie awake at night, insomnia, tired at bedtime, sleeping pills do nothing and I am awake at 3 am again."
     out = lab.do(Topics(labeller="classifier"), [speech("a", clear), speech("b", "Well, hm, so it goes."), speech("c", clear, topic="Stress")])
     assert [one.topic for one in out.speeches] == ["Sleep-improvement", "", "Stress"]
+    labels = {one.speech_id: one for one in out.labels}
+    assert labels.keys() == {"a", "b"} and labels["a"].topic == labels["a"].fine == "Sleep-improvement"
+    assert labels["b"].topic == "" and labels["b"].fine and 0 < (labels["b"].fine_probability or 0) <= (labels["b"].coarse_probability or 0) < 1
+    assert tallied(out.metrics) == {"given": 1, "fine": 1, "coarse": 0, "unsure": 1, "failed": 0, "none": 0}
+    shown = {(one.name, one.slice): one for one in out.metrics}
+    assert shown["topics.precision", "coarse: counsel-chat"].value >= 0.8 and shown["topics.right", "fine: counsel-chat"].low is not None
+    assert shown["topics.threshold", "coarse: counsel-chat"].value == topic_training.load_bars().levels[3].coarse.threshold
+
+
+def tallied(metrics: Sequence[Metric]) -> dict[str, float]:
+    return {one.slice: one.value for one in metrics if one.name == "topics"}
+
+
+def test_speeches_that_came_with_a_topic_teach(lab: Lab) -> None:
+    """Words that stand in no list and no sample: only the run's own labelled speeches can say what they mean."""
+    mine = [speech(f"s{n}", f"The zorble {'gleefs' if n % 2 else 'wumps'} {n} {n * 7} again today", "Stress" if n % 2 else "Culture") for n in range(60)]
+    out = lab.do(Topics(labeller="classifier"), [*mine, speech("a", "My zorble gleefs"), speech("b", "My zorble wumps")])
+    assert {one.speech_id: one.topic for one in out.labels} == {"a": "Stress", "b": "Culture"}
+    assert {one.slice for one in out.metrics if one.name == "topics.right"} == {"fine: own speeches", "coarse: own speeches"}
+    assert tallied(out.metrics)["given"] == 60
+
+
+def test_unsure_is_not_others_and_not_unasked(lab: Lab) -> None:
+    rows = [speech("a", topic="Others"), speech("b", "Well, hm, so it goes."), speech("c", topic="special topics")]
+    asked, unasked = lab.do(Topics(labeller="classifier"), rows), lab.do(Topics(), rows)
+    assert [one.topic for one in asked.speeches] == [one.topic for one in unasked.speeches] == ["Others", "", "Special Topics"]
+    assert tallied(asked.metrics)["unsure"] == 1 and tallied(asked.metrics)["none"] == 0
+    assert tallied(unasked.metrics)["unsure"] == 0 and tallied(unasked.metrics)["none"] == 1
 
 
 def recorded(path: Path, answers: dict[str, list[str]]) -> Topics:
@@ -80,12 +113,40 @@ def test_judge_labels_asks_again_and_fails_as_a_row(lab: Lab, tmp_path: Path) ->
         "two": ["prose", 'so: {"topic": "Stress"}'],
         "three": ['{"topic": "Weather"}', '{"topic": 4}'],
         "four": ["no"],
+        "six": ['{"topic": "Crisis and Safety Concerns"}', '{"topic": "OTHERS"}'],
     }
     stage = recorded(tmp_path / "judge.sqlite", answers)
     out = lab.do(stage, [speech(key, key) for key in answers] + [speech("five", "five", topic="Others")])
-    assert {one.speech_id: one.topic for one in out.speeches} == {"one": "Anxiety", "two": "Stress", "three": "", "four": "", "five": "Others"}
+    assert {one.speech_id: one.topic for one in out.speeches} == {"one": "Anxiety", "two": "Stress", "three": "", "four": "", "five": "Others", "six": "Others"}
+    assert {one.speech_id: (one.fine, one.coarse) for one in out.labels} == {
+        "one": ("Anxiety", "Core Mental Health Issues"),
+        "two": ("Stress", "Core Mental Health Issues"),
+        "six": ("Others", "Special Topics"),
+    }
+    assert all(one.call_id.startswith("call-") and one.fine_probability is None and one.labeller == "judge" for one in out.labels)
+    assert tallied(out.metrics) == {"given": 1, "fine": 3, "coarse": 0, "unsure": 0, "failed": 2, "none": 0}
     assert sorted((one.subject_id, one.reason) for one in out.failures) == [("four", "refused: topics"), ("three", "malformed: topics")]
     assert all(one.call_id.startswith("call-") for one in out.failures)
+
+
+def test_a_judge_over_http_is_asked_once_and_faults_add_up(tmp_path: Path) -> None:
+    """Every speech is labelled or a failure; a second step over the same speeches and more asks for the new ones alone."""
+    names = load_topics().fine_names()
+
+    def topic(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        return json.dumps({"topic": names[int(10_000 * number(text)) % len(names)]}) if number("list", text) < 0.8 else '{"topic": "Weather"}'
+
+    with Loopback({"judge": Behaviour(busy=0.2, broken=0.1, cut=0.1, refused=0.1, filtered=0.1)}) as server, Lab(tmp_path / "work") as lab:
+        server.extra = topic
+        stage = Topics(labeller="judge", judge=ModelEntry(name="judge", kind="openai", url=server.url))
+        first = lab.do(stage, many(60))
+        before = sum(server.book.answers.values())
+        assert len(first.labels) + len(first.failures) == 60 and not {one.speech_id for one in first.labels} & {one.subject_id for one in first.failures}
+        assert {one.reason.split(":")[0] for one in first.failures} >= {"malformed", "refused", "filtered"}
+        again = lab.do(stage, [*many(60), speech("new", "I am new.")])
+        assert {one.speech_id: one.topic for one in again.labels if one.speech_id != "new"} == {one.speech_id: one.topic for one in first.labels}
+        assert 1 <= sum(server.book.answers.values()) - before <= stage.attempts and not server.book.repeats()
 
 
 def test_a_judge_is_asked_in_the_open(tmp_path: Path) -> None:

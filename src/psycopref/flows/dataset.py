@@ -9,6 +9,7 @@ from psycopref.recipes import Dataset
 from psycopref.stages.collect import Collected
 from psycopref.stages.pair import Pair
 from psycopref.stages.rate import Rate
+from psycopref.stages.topics import Topicked
 from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech, metric
 
 
@@ -33,13 +34,13 @@ def run(recipe: Dataset, lab: Lab) -> Built:
     named = lab.do(recipe.topics, unique.speeches)
     dropped = [*found.dropped, *clean.dropped, *unique.dropped]
     if recipe.respond is None or recipe.rate is None or recipe.pair is None:
-        return _published(named.speeches, found, dropped, named.failures)
+        return _published(named, found, dropped)
     answered = lab.do(recipe.respond, named.speeches, found.responses)
     rated = lab.do(recipe.rate, named.speeches, answered.responses)
     paired = lab.do(_weighed(recipe.pair, recipe.rate), named.speeches, answered.responses, rated.ratings)
     failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
     counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
-    metrics = [*answered.metrics, *rated.metrics, *paired.metrics, *counts]
+    metrics = [*named.metrics, *answered.metrics, *rated.metrics, *paired.metrics, *counts]
     return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, metrics)
 
 
@@ -50,15 +51,16 @@ def _weighed(pair: Pair, rate: Rate) -> Pair:
     return pair.model_copy(update={"judges": {entry.name: 1.0 for entry in rate.everyone}})
 
 
-def _published(speeches: Sequence[Speech], found: Collected, dropped: Sequence[Dropped], failures: Sequence[Failure]) -> Built:
+def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Built:
     if not found.preferences:
         raise RecipeError("[dataset]: the source brings no preferences of its own; add [dataset.respond], [dataset.rate] and [dataset.pair]")
+    speeches, failures = named.speeches, named.failures
     split = {speech.speech_id: speech.split for speech in speeches}
     kept = [_with_split(row, split[row.speech_id]) for row in found.preferences if row.speech_id in split]
     counts = [metric("pairs", name, count, count=count) for name in ("train", "dev", "test", "gold") for count in [sum(row.split == name for row in kept)]]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures)
-    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, [*counts, *more])
+    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, [*named.metrics, *counts, *more])
 
 
 def _with_split(row: Preference, split: str) -> Preference:

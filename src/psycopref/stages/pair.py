@@ -73,17 +73,16 @@ class Pair(Stage):
         if (self.instrument is None) == (not self.item):
             raise ValueError('give either `instrument` or `item`: the ratings that decide (item = "reward" for those of a reward model)')
         if self.topics:
-            groups = [group.name for group in self.topics.coarse]
             for topic, factors in self.topic_weights.items():
-                _known("topic_weights", "topic", [topic], [*groups, *self.topics.fine_names()])
+                _known("topic_weights", "topic", [topic], list(self.topics.names()))
                 _known(f"topic_weights of {topic!r}", "item", list(factors), list(self._weights()))
-            for topic in self.topics.fine_names():
+            for topic in self.topics.names():
                 if not sum(self._weights(topic).values()):
                     raise ValueError(f"topic_weights: no item has a weight above 0 for the topic {topic!r}")
         return self
 
     def _weights(self, topic: str = "") -> dict[str, float]:
-        """The weight of each item for speeches of a fine topic."""
+        """The weight of each item for speeches of a fine topic, or of a coarse one where no finer is known."""
         weights = {item.name: item.weight for item in self.instrument.items} if self.instrument else {self.item: 1.0}
         own = {} if not topic or not self.topics else self.topic_weights.get(self.topics.coarse_of(topic), {}) | self.topic_weights.get(topic, {})
         return {name: weight * own.get(name, 1.0) for name, weight in weights.items()}
@@ -129,7 +128,7 @@ class Pair(Stage):
 
     def _weight(self, item: str) -> pl.Expr:
         usual = self._weights()[item]
-        special = {topic: self._weights(topic)[item] for topic in (self.topics.fine_names() if self.topics else ())}
+        special = {topic: self._weights(topic)[item] for topic in (self.topics.names() if self.topics else ())}
         return pl.col("topic").replace_strict(special, default=usual, return_dtype=pl.Float64) if special else pl.lit(usual)
 
     def _agreement(self, rated: pl.DataFrame, judges: list[str]) -> list[Metric]:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 from pydantic import Field, model_validator
 
+from psycopref import topic_training
 from psycopref.errors import RecipeError
 from psycopref.judging import history_text, last_object
 from psycopref.lab import Lab
@@ -14,25 +15,30 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import EntrySetting
 from psycopref.prompts import PromptSetting, fence, load_prompt
 from psycopref.settings import Stage
-from psycopref.sources import sample
 from psycopref.store.keys import canonical
-from psycopref.store.parquet import Table, table
-from psycopref.tables import Failure, Speech, Split, content_id
+from psycopref.store.parquet import Gather, Table, table
+from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, content_id, metric
 from psycopref.topic_list import TopicList, TopicsSetting, load_topics
+
+_BATCH = 2000  # speeches that the classifier holds as vectors at once
 
 
 class Topicked(NamedTuple):
-    """Every speech with a split and, where known, a topic; calls for a topic that came to nothing."""
+    """Every speech with a split and, where known, a topic; calls that came to nothing; what the labeller said; how many topics are whose."""
 
     speeches: Sequence[Speech]
     failures: Sequence[Failure]
+    labels: Sequence[TopicLabel]
+    metrics: Sequence[Metric]
 
 
 class Topics(Stage):
     """Labels speeches without a topic and places speeches without a split; what the source gave stands.
 
-    Labeller 'given' labels nothing; 'classifier' is trained on the sample and the list's descriptions and leaves a
-    topic empty below `threshold`; 'judge' asks a model. The paper does not say how its topics were labelled.
+    Labeller 'given' labels nothing; 'classifier' learns from the list's keywords, the sample, and the speeches that came with a fine topic
+    (40 or more); 'judge' asks a model. The classifier labels where it is sure: fine topic, else coarse one, else '' (unsure), each from the
+    probability at which labels of held-out speeches were right to a share of `precision`, or from a fixed `threshold`. "Others" is
+    a topic like any other. The paper does not say how its topics were labelled.
     A split is a threshold on a hash of the speech id: test below `test_share` (paper: 3,291 of 26,483), of the rest gold
     below `gold_share`, of the rest dev below `dev_share` (paper: 10 %). A source's test stays test; of its train, speeches
     become gold or dev by the same hashes.
@@ -40,7 +46,8 @@ class Topics(Stage):
 
     labeller: Literal["given", "classifier", "judge"] = "given"
     topics: TopicsSetting = Field(default_factory=load_topics)
-    threshold: float = Field(default=0.2, ge=0, le=1)
+    precision: float = Field(default=0.8, gt=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
     judge: EntrySetting | None = None
     prompt: PromptSetting = Field(default_factory=lambda: load_prompt("topics"))
     attempts: int = Field(default=2, ge=1)
@@ -50,8 +57,11 @@ class Topics(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read. 3: a field twice is malformed."""
-        return 3
+        """2: tags with a space in them are neutralised too, and a line break within an answer's string is read. 3: a field twice is malformed.
+
+        4: measured thresholds, coarse topics, the table of labels and metrics.
+        """
+        return 4
 
     @model_validator(mode="after")
     def _asked(self) -> "Topics":
@@ -65,11 +75,12 @@ class Topics(Stage):
         frame = given_rows.frame
         given = self._known(frame["topic"].to_list())
         bare = [at for at, topic in enumerate(given) if not topic]
-        found, failures = self._label(lab, given_rows, bare)
-        topics = [topic or found.get(at, "") for at, topic in enumerate(given)]
+        labels, failures, figures = self._label(lab, given_rows, given, bare)
+        found = dict(zip(labels.frame["speech_id"], labels.frame["topic"], strict=True))
+        topics = [topic or found.get(key, "") for key, topic in zip(frame["speech_id"], given, strict=True)]
         splits = [self.placed(key, split) for key, split in zip(frame["speech_id"], frame["split"], strict=True)]
         labelled = frame.with_columns(topic=pl.Series(topics, dtype=pl.String), split=pl.Series(splits, dtype=pl.String))
-        return Topicked(Table(Speech, labelled), failures)
+        return Topicked(Table(Speech, labelled), failures, labels, [*self._counts(given, labels, len(failures)), *figures])
 
     def _known(self, given: list[str]) -> list[str]:
         names = {topic: self.topics.find(topic) for topic in set(given)}
@@ -91,33 +102,59 @@ class Topics(Stage):
             return "gold"
         return "dev" if share("dev", speech_id) < self.dev_share else "train"
 
-    def _label(self, lab: Lab, speeches: Table[Speech], bare: list[int]) -> tuple[dict[int, str], list[Failure]]:
+    def _label(self, lab: Lab, speeches: Table[Speech], given: list[str], bare: list[int]) -> tuple[Table[TopicLabel], list[Failure], list[Metric]]:
         if self.labeller == "given" or not bare:
-            return {}, []
+            return table(TopicLabel, []), [], []
         if self.labeller == "classifier":
-            texts = speeches.frame["text"].gather(bare).to_list()
-            return dict(zip(bare, classified(texts, self.topics, self.threshold), strict=True)), []
-        return self._judged(lab, speeches, bare)
+            labels, figures = self._classified(lab, speeches, given, bare)
+            return labels, [], figures
+        return *self._judged(lab, speeches, bare), []
 
-    def _judged(self, lab: Lab, speeches: Table[Speech], bare: list[int]) -> tuple[dict[int, str], list[Failure]]:
-        topics: dict[int, str] = {}
+    def _classified(self, lab: Lab, speeches: Table[Speech], given: list[str], bare: list[int]) -> tuple[Table[TopicLabel], list[Metric]]:
+        keys, texts = speeches.frame["speech_id"], speeches.frame["text"]
+        fine = set(self.topics.fine_names())
+        taught = [at for at, topic in enumerate(given) if topic in fine]
+        taught = sorted(taught, key=lambda at: share("topics", keys[at]))[: topic_training.MOST_ROWS]
+        learnt = topic_training.learn(self.topics, [(texts[at], given[at]) for at in taught], self.precision, self.threshold)
+        rows = Gather(TopicLabel)
+        with lab.progress.track("topics", len(bare)) as tick:
+            for start in range(0, len(bare), _BATCH):
+                part = bare[start : start + _BATCH]
+                for key, one in zip(keys.gather(part), learnt.labels(texts.gather(part).to_list()), strict=True):
+                    rows.add(TopicLabel(key, "classifier", one.topic, one.fine, one.coarse, one.fine_probability, one.coarse_probability))
+                    tick()
+        return rows.table(), _figures(learnt)
+
+    def _counts(self, given: list[str], labels: Table[TopicLabel], failed: int) -> list[Metric]:
+        """How many speeches have a topic from whom: `given`, `fine` and `coarse` by the labeller, `unsure`, `failed`, `none` (nobody was asked)."""
+        fine = set(self.topics.fine_names())
+        taken = labels.frame["topic"]
+        sure, exact = int((taken != "").sum()), int(taken.is_in(fine).sum())
+        had = sum(topic != "" for topic in given)
+        parts = {"given": had, "fine": exact, "coarse": sure - exact, "unsure": len(labels) - sure, "failed": failed}
+        parts["none"] = len(given) - sum(parts.values())
+        return [metric("topics", name, count, count=len(given)) for name, count in parts.items()]
+
+    def _judged(self, lab: Lab, speeches: Table[Speech], bare: list[int]) -> tuple[Table[TopicLabel], list[Failure]]:
+        labels = Gather(TopicLabel)
         failures: list[Failure] = []
         with lab.progress.track("topics", len(bare)) as tick:
             for attempt in range(self.attempts):
                 again: list[int] = []
                 for at, reply in self._replies(lab, speeches, bare, attempt):
                     outcome = _read(reply, self.topics)
+                    key = speeches.frame["speech_id"][at]
                     if outcome.topic:
-                        topics[at] = outcome.topic
+                        coarse = self.topics.coarse_of(outcome.topic)
+                        labels.add(TopicLabel(key, "judge", outcome.topic, outcome.topic, coarse, call_id=reply.call_id))
                     elif outcome.reason in ("malformed", "truncated") and attempt + 1 < self.attempts:
                         again.append(at)
                         continue
                     else:
-                        key = speeches.frame["speech_id"][at]
                         failures.append(Failure(content_id("failure", key, "topics"), key, f"{outcome.reason}: topics", reply.call_id))
                     tick()
                 bare = again
-        return topics, sorted(failures, key=lambda row: row.failure_id)
+        return labels.table(), sorted(failures, key=lambda row: row.failure_id)
 
     def _replies(self, lab: Lab, speeches: Table[Speech], bare: list[int], attempt: int) -> Iterator[tuple[int, Reply]]:
         assert self.judge is not None
@@ -160,33 +197,19 @@ def _read(reply: Reply, topics: TopicList) -> _Outcome:
     if reply.outcome != "ok":
         return _Outcome("", reply.outcome)
     answer = last_object(reply.text, "topic")
-    name = topics.find(answer["topic"]) if answer and isinstance(answer["topic"], str) else ""
+    name = topics.find_fine(answer["topic"]) if answer and isinstance(answer["topic"], str) else ""
     return _Outcome(name, "" if name else "malformed")
 
 
-def classified(texts: Sequence[str], topics: TopicList, threshold: float) -> list[str]:
-    """The most probable topic of each text, '' where its probability is below `threshold` (unsure)."""
-    model = classifier(topics)
-    scores = model.predict_proba(list(texts))
-    best = scores.argmax(axis=1)
-    return [str(model.classes_[at]) if scores[row, at] >= threshold else "" for row, at in enumerate(best)]
-
-
-def classifier(topics: TopicList, speeches: Sequence[tuple[str, str]] | None = None) -> Any:
-    """TF-IDF of words and characters with a logistic regression (scikit-learn), fitted on (text, topic) rows.
-
-    Without rows it is fitted on the sample's speeches; the list's names, descriptions and keywords join in either case,
-    each a row of its own.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline, make_union
-
-    rows = list(speeches) if speeches is not None else [(found.text, topics.find(found.topic)) for found in sample.read(None, {})]
-    for topic in topics.fine():
-        rows.extend((hint, topic.name) for hint in (topic.name.replace("-", " "), topic.description, *topic.keywords))
-    rows = [row for row in rows if row[1]]
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english")
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=20_000)
-    model = make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, solver="saga", tol=1e-2, random_state=0, max_iter=1000))
-    return model.fit([text for text, _ in rows], [topic for _, topic in rows])
+def _figures(learnt: topic_training.Learnt) -> list[Metric]:
+    """What the labels are worth, as measured on held-out speeches: `topics.precision` and `.coverage` where sure, `.right` for all, by level."""
+    trained, on = learnt
+    named = {"fine": (trained.fine, trained.fine_right), "coarse": (trained.coarse, trained.coarse_right)}
+    found = []
+    for level, (bar, right) in named.items():
+        for name, value in (("precision", bar.precision), ("coverage", bar.coverage), ("right", right)):
+            if value is not None:
+                found.append(metric(f"topics.{name}", f"{level}: {on}", value.value, value.low, value.high, value.n))
+        if bar.threshold is not None:
+            found.append(metric("topics.threshold", f"{level}: {on}", bar.threshold))
+    return found
