@@ -7,7 +7,7 @@ from typing import Literal
 Split = Literal["", "train", "dev", "test", "gold"]
 Choice = Literal["chosen", "rejected", "tie"]
 Winner = Literal["first", "second", "tie"]
-Kind = Literal["estimate", "count", "duration", "money", "p"]
+Kind = Literal["estimate", "count", "duration", "money", "p", "setting"]
 # What a figure's last word says it is; every other figure is an estimate and has an interval.
 _WORDS: dict[Kind, str] = {
     "count": "read kept dropped responses ratings failures asked made failed speeches pairs without_pair without_interval "
@@ -15,6 +15,7 @@ _WORDS: dict[Kind, str] = {
     "above below level unpaired apart unscored null_opponents",
     "duration": "seconds",
     "money": "dollars",
+    "setting": "threshold",
     "p": "p holm_p interaction_p sign_p mcnemar_p",
 }
 KINDS: dict[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
@@ -169,7 +170,7 @@ class Verdict:
 class Metric:
     """One figure: `low` and `high` bound a 95 % interval, `count` is what it rests on.
 
-    Only counts, durations, money and p-values stand without an interval; `kind_of` knows them by name. ValueError for any other bare figure.
+    Only counts, durations, money, settings and p-values stand without an interval; `kind_of` knows them by name. ValueError for any other bare figure.
     """
 
     metric_id: str
@@ -202,7 +203,7 @@ class Point:
 
 
 def kind_of(name: str) -> Kind:
-    """What a metric's last word says it is: 'count', 'duration', 'money', 'p' (a p-value), else 'estimate'; guards are counted, tripped or not."""
+    """What a metric's last word says it is: 'count', 'duration', 'money', 'p' (a p-value), 'setting', else 'estimate'; guards are counted, tripped or not."""
     if name.startswith("guard."):
         return "count"
     return KINDS.get(name.rpartition(".")[2], "estimate")

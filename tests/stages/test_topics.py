@@ -14,7 +14,8 @@ from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.models.chat import Reply
 from psycopref.models.pool import ModelEntry
-from psycopref.stages.topics import Topics, share
+from psycopref.stages.topics import Topics
+from psycopref.store.keys import unit
 from psycopref.store.ledger import Ledger
 from psycopref.tables import Metric, Speech, Split
 from psycopref.topic_list import load_topics
@@ -36,7 +37,7 @@ def counts(stage: Topics, speeches: list[Speech]) -> dict[str, float]:
 def test_shares_are_near_what_was_asked_and_independent() -> None:
     found = counts(Topics(test_share=0.2, gold_share=0.5, dev_share=0.1), many(20_000))
     assert found == pytest.approx({"test": 0.2, "gold": 0.4, "dev": 0.04, "train": 0.36}, abs=0.015)
-    assert 0 <= share("test", "a") < 1 and share("test", "a") != share("gold", "a")
+    assert 0 <= unit("test", "a") < 1 and unit("test", "a") != unit("gold", "a")
 
 
 def test_more_speeches_move_nobody_and_more_gold_leaves_test_alone() -> None:
@@ -78,7 +79,7 @@ def test_classifier_labels_the_clear_and_leaves_the_unsure(lab: Lab) -> None:
 
 
 def tallied(metrics: Sequence[Metric]) -> dict[str, float]:
-    return {one.slice: one.value for one in metrics if one.name == "topics"}
+    return {one.slice: one.value for one in metrics if one.name == "topics.speeches"}
 
 
 def test_speeches_that_came_with_a_topic_teach(lab: Lab) -> None:

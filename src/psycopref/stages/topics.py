@@ -1,6 +1,5 @@
 """Speeches to speeches with a topic and a split: topics from a labeller, splits from a hash of the speech id."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -15,7 +14,7 @@ from psycopref.models.chat import Ask, Reply
 from psycopref.models.pool import EntrySetting
 from psycopref.prompts import PromptSetting, fence, load_prompt
 from psycopref.settings import Stage
-from psycopref.store.keys import canonical
+from psycopref.store.keys import canonical, unit
 from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, content_id, metric
 from psycopref.topic_list import TopicList, TopicsSetting, load_topics
@@ -96,11 +95,11 @@ class Topics(Stage):
         """The split of a speech."""
         if given not in ("", "train"):
             return given
-        if not given and share("test", speech_id) < self.test_share:
+        if not given and unit("test", speech_id) < self.test_share:
             return "test"
-        if share("gold", speech_id) < self.gold_share:
+        if unit("gold", speech_id) < self.gold_share:
             return "gold"
-        return "dev" if share("dev", speech_id) < self.dev_share else "train"
+        return "dev" if unit("dev", speech_id) < self.dev_share else "train"
 
     def _label(self, lab: Lab, speeches: Table[Speech], given: list[str], bare: list[int]) -> tuple[Table[TopicLabel], list[Failure], list[Metric]]:
         if self.labeller == "given" or not bare:
@@ -114,7 +113,7 @@ class Topics(Stage):
         keys, texts = speeches.frame["speech_id"], speeches.frame["text"]
         fine = set(self.topics.fine_names())
         taught = [at for at, topic in enumerate(given) if topic in fine]
-        taught = sorted(taught, key=lambda at: share("topics", keys[at]))[: topic_training.MOST_ROWS]
+        taught = sorted(taught, key=lambda at: unit("topics", keys[at]))[: topic_training.MOST_ROWS]
         learnt = topic_training.learn(self.topics, [(texts[at], given[at]) for at in taught], self.precision, self.threshold)
         rows = Gather(TopicLabel)
         with lab.progress.track("topics", len(bare)) as tick:
@@ -133,7 +132,7 @@ class Topics(Stage):
         had = sum(topic != "" for topic in given)
         parts = {"given": had, "fine": exact, "coarse": sure - exact, "unsure": len(labels) - sure, "failed": failed}
         parts["none"] = len(given) - sum(parts.values())
-        return [metric("topics", name, count, count=len(given)) for name, count in parts.items()]
+        return [metric("topics.speeches", name, count, count=len(given)) for name, count in parts.items()]
 
     def _judged(self, lab: Lab, speeches: Table[Speech], bare: list[int]) -> tuple[Table[TopicLabel], list[Failure]]:
         labels = Gather(TopicLabel)
@@ -175,11 +174,6 @@ class Topics(Stage):
         lines = "\n".join(f"- {topic.name}: {topic.description}" for topic in self.topics.fine())
         messages = self.prompt.fill(topics=lines, history=history_text(speech), speech=fence(speech.text))
         return Ask(self.judge.name, messages, self.judge.temperature, self.judge.max_tokens, topic_schema(self.topics), attempt=attempt)
-
-
-def share(salt: str, speech_id: str) -> float:
-    """A number in [0, 1) made of the speech id; another salt gives an independent one."""
-    return int.from_bytes(hashlib.sha256(f"{salt}:{speech_id}".encode()).digest()[:6], "big") / 2**48
 
 
 def topic_schema(topics: TopicList) -> str:
