@@ -1,22 +1,26 @@
-"""Near duplicates: MinHash-LSH finds candidates, the exact Jaccard similarity of word shingles decides."""
+"""Near duplicates: MinHash-LSH says which texts may have one, an exact join of their rarest shingles finds it, exact Jaccard similarity decides.
 
-import re
-from collections.abc import Sequence
+The join is that of Chaudhuri et al. (2006) and Bayardo et al. (2007): with the shingles of all texts in one order, the rarest first, two
+sets of Jaccard similarity t have a shingle in common among the first |x| - ceil(t |x|) + 1 of the larger set and the first
+|y| - ceil(2t / (1 + t) |y|) + 1 of the smaller one. So texts that share a long boilerplate meet only where they share more than that.
+"""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 from rensa import RMinHash, RMinHashLSH
 
+from psycopref.text.shingling import Hashed, Hashes, Places, hashed, jaccard, shingles
+
 _SEED = 2502
-
-
-def shingles(text: str, words: int) -> set[str]:
-    """Every run of `words` words in lower case; a shorter text is one shingle."""
-    said = re.findall(r"\w+", text.casefold())
-    return {" ".join(said[start : start + words]) for start in range(max(1, len(said) - words + 1))}
-
-
-def jaccard(one: set[str], other: set[str]) -> float:
-    """Shared over all, 0 to 1."""
-    return len(one & other) / len(one | other)
+_SLOTS = 24  # bits of the table that counts how many texts have a shingle
+_JOINED = 4000  # texts whose shingles are sorted together
+_SETS = 4096  # sets of shingles kept at hand
+_SLACK = 1e-9  # rounding must not shorten a prefix
 
 
 def bands(threshold: float, permutations: int, miss: float = 1e-3) -> int:
@@ -25,21 +29,118 @@ def bands(threshold: float, permutations: int, miss: float = 1e-3) -> int:
     return next((count for count in fitting if (1 - threshold ** (permutations / count)) ** count <= miss), permutations)
 
 
+class Screened(NamedTuple):
+    """The texts that share a band of their MinHash signatures with another: their positions, and the hashes of their shingles."""
+
+    positions: Places
+    shingles: Hashed
+
+
+def screened(texts: Iterable[str], threshold: float, words: int = 3, permutations: int = 128) -> Screened:
+    """The texts that may have another of Jaccard similarity `threshold` or more: MinHash-LSH over runs of `words` words (rensa).
+
+    About 1.2 KB a text while it runs; what it gives holds the shingles of the found texts alone.
+    """
+    tokens, offsets = hashed(texts, words)
+    if len(offsets) == 1:
+        return Screened(np.zeros(0, np.int64), Hashed(tokens, offsets))
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(tokens, offsets.astype(np.uint64), permutations, _SEED)
+    flags = RMinHashLSH(threshold, permutations, bands(threshold, permutations)).query_duplicate_flags_matrix_one_shot(matrix)
+    positions = np.flatnonzero(np.array(flags, dtype=bool))
+    lengths = np.diff(offsets)[positions]
+    ends = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
+    chosen = np.repeat(offsets[positions] - ends[:-1], lengths) + np.arange(ends[-1])
+    return Screened(positions, Hashed(tokens[chosen], ends))
+
+
+class Rare(NamedTuple):
+    """The first shingles of a text, the rarest first, without those that no other text has; the first `short` of them are its shorter prefix."""
+
+    tokens: list[int]
+    short: int
+    size: int
+
+
+def rare(found: Screened, threshold: float) -> Iterator[tuple[int, Rare]]:
+    """(position, its prefixes at `threshold`) of every screened text, in order of position."""
+    counts = _counts(found.shingles)
+    for first in range(0, len(found.positions), _JOINED):
+        last = min(first + _JOINED, len(found.positions))
+        yield from zip(found.positions[first:last].tolist(), _prefixes(_of(found.shingles, first, last), counts, threshold), strict=True)
+
+
+def _of(part: Hashed, first: int, last: int) -> Hashed:
+    offsets = part.offsets[first : last + 1]
+    return Hashed(part.tokens[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+
+def _counts(found: Hashed) -> npt.NDArray[np.int32]:
+    """How many shingles fall on each slot: never fewer than the texts that have one of them, twice in a text counted twice."""
+    counts = np.zeros(1 << _SLOTS, np.int32)
+    np.add.at(counts, found.tokens >> np.uint64(64 - _SLOTS), 1)
+    return counts
+
+
+def _prefixes(part: Hashed, counts: npt.NDArray[np.int32], threshold: float) -> list[Rare]:
+    texts = np.repeat(np.arange(len(part.offsets) - 1), np.diff(part.offsets))
+    often = counts[part.tokens >> np.uint64(64 - _SLOTS)]
+    order = np.lexsort((part.tokens, (texts << 32) + often))
+    tokens, texts, often = part.tokens[order], texts[order], often[order]
+    once = np.ones(len(tokens), bool)
+    once[1:] = (tokens[1:] != tokens[:-1]) | (texts[1:] != texts[:-1])
+    tokens, texts, often = tokens[once], texts[once], often[once]
+    sizes = np.bincount(texts, minlength=len(part.offsets) - 1)
+    place = np.arange(len(tokens)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    long, short = _lengths(sizes, threshold), _lengths(sizes, 2 * threshold / (1 + threshold))
+    shared = (place < long[texts]) & (often > 1)
+    kept = np.bincount(texts[shared], minlength=len(sizes))
+    shorter = np.bincount(texts[shared & (place < short[texts])], minlength=len(sizes))
+    lists = np.split(tokens[shared], np.cumsum(kept)[:-1])
+    return [Rare(own.tolist(), int(few), int(size)) for own, few, size in zip(lists, shorter, sizes, strict=True)]
+
+
+def _lengths(sizes: Places, share: float) -> Places:
+    return sizes - np.ceil(share * sizes - _SLACK).astype(np.int64) + 1
+
+
+class Similar:
+    """The exact Jaccard similarity of texts by their positions; the sets of some are kept at hand."""
+
+    def __init__(self, texts: Sequence[str], words: int) -> None:
+        self._set = lru_cache(maxsize=_SETS)(lambda position: shingles(texts[position], words))
+
+    def __call__(self, one: int, other: int) -> float:
+        return jaccard(self._set(one), self._set(other))
+
+
 def repeats(texts: Sequence[str], threshold: float, words: int = 3, permutations: int = 128) -> list[int]:
     """For each text the position of the kept text it repeats, or -1 where it is kept itself.
 
     In order: a text goes if its exact Jaccard similarity with a kept one is at least `threshold`, and names the first
     such; a text that went is no ground for another to go, so nothing goes along a chain.
     """
-    index = RMinHashLSH(threshold, permutations, bands(threshold, permutations))
-    out: list[int] = []
-    for position, text in enumerate(texts):
-        own = shingles(text, words)
-        sketch = RMinHash(permutations, _SEED)
-        sketch.update(sorted(own))
-        close = (kept for kept in sorted(index.query(sketch)) if jaccard(own, shingles(texts[kept], words)) >= threshold)
-        found = next(close, -1)
-        out.append(found)
-        if found < 0:
-            index.insert(position, sketch)
-    return out
+    found = screened(texts, threshold, words, permutations)
+    near = repeated(found, Similar(texts, words), threshold)
+    return [near.get(position, -1) for position in range(len(texts))]
+
+
+def repeated(found: Screened, similar: Similar, threshold: float) -> dict[int, int]:
+    """`repeats` of texts that were screened at `threshold` or below: the text that goes to the first kept one it repeats."""
+    near: dict[int, int] = {}
+    short: defaultdict[int, list[int]] = defaultdict(list)
+    long: defaultdict[int, list[int]] = defaultdict(list)
+    sizes: dict[int, int] = {}
+    for position, own in rare(found, threshold):
+        met = {kept for token in own.tokens for kept in short.get(token, ())}
+        met.update(kept for token in own.tokens[: own.short] for kept in long.get(token, ()))
+        fitting = sorted(kept for kept in met if threshold * own.size - _SLACK <= sizes[kept] <= own.size / threshold + _SLACK)
+        first = next((kept for kept in fitting if similar(position, kept) >= threshold), -1)
+        if first >= 0:
+            near[position] = first
+            continue
+        sizes[position] = own.size
+        for place, token in enumerate(own.tokens):
+            long[token].append(position)
+            if place < own.short:
+                short[token].append(position)
+    return near
