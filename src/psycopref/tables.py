@@ -1,12 +1,13 @@
 """Every row type: the vocabulary of the project. The first field of a row is its key."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["", "train", "dev", "test", "gold"]
 Choice = Literal["chosen", "rejected", "tie"]
 Winner = Literal["first", "second", "tie"]
+LATER = {"later": True}  # a column that older files lack; where all of it is its default, a table's digest is that of the table without it
 
 
 def content_id(noun: str, *parts: str | int | float) -> str:
@@ -30,7 +31,8 @@ class Turn:
 class Speech:
     """What a client says; `history` holds the turns before it (empty in the paper). `topic` is a fine topic or ''.
 
-    `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them.
+    `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them. Speeches of one `group` ('' for
+    none: one client's, or near duplicates of each other) go into one split; it is an id made of content, never what the source wrote.
     """
 
     speech_id: str
@@ -39,6 +41,7 @@ class Speech:
     history: tuple[Turn, ...] = ()
     topic: str = ""
     split: Split = ""
+    group: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
