@@ -189,7 +189,8 @@ class _Shelf:
         if first in self._speeches:
             self._drop(own, origin, "duplicate", first)
         else:
-            self._speeches[own] = Speech(own, source, text, history, found.topic, found.split)
+            group = content_id("group", source, found.group) if found.group else ""  # what the source wrote may be a person's name
+            self._speeches[own] = Speech(own, source, text, history, found.topic, found.split, group)
         if self._speeches[first].split == found.split:
             self._bring(first, source, found)
 

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from rensa import RMinHash, RMinHashLSH
 
 from psycopref.text.shingling import Hashed, Hashes, Places, hashed, jaccard, shingles
 
 _SEED = 2502
-_SLOTS = 24  # bits of the table that counts how many texts have a shingle
+_SLOTS = (16, 25)  # least and most bits of the table that counts how many texts have a shingle
 _JOINED = 4000  # texts whose shingles are sorted together
 _SETS = 4096  # sets of shingles kept at hand
 _SLACK = 1e-9  # rounding must not shorten a prefix
@@ -63,7 +64,7 @@ class Rare(NamedTuple):
 
 def rare(found: Screened, threshold: float) -> Iterator[tuple[int, Rare]]:
     """(position, its prefixes at `threshold`) of every screened text, in order of position."""
-    counts = _counts(found.shingles)
+    counts = _Counts(found.shingles.tokens)
     for first in range(0, len(found.positions), _JOINED):
         last = min(first + _JOINED, len(found.positions))
         yield from zip(found.positions[first:last].tolist(), _prefixes(_of(found.shingles, first, last), counts, threshold), strict=True)
@@ -74,16 +75,21 @@ def _of(part: Hashed, first: int, last: int) -> Hashed:
     return Hashed(part.tokens[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
-def _counts(found: Hashed) -> npt.NDArray[np.int32]:
-    """How many shingles fall on each slot: never fewer than the texts that have one of them, twice in a text counted twice."""
-    counts = np.zeros(1 << _SLOTS, np.int32)
-    np.add.at(counts, found.tokens >> np.uint64(64 - _SLOTS), 1)
-    return counts
+class _Counts:
+    """About how many texts have a shingle: how many fall on its slot, never too few (a shingle twice in one text counts twice)."""
+
+    def __init__(self, tokens: Hashes) -> None:
+        bits = min(max(len(tokens).bit_length() + 1, _SLOTS[0]), _SLOTS[1])
+        self._shift = np.uint64(64 - bits)
+        self._slots = np.bincount((tokens >> self._shift).astype(np.int64), minlength=1 << bits).astype(np.int32)
+
+    def of(self, tokens: Hashes) -> npt.NDArray[np.int32]:
+        return self._slots[tokens >> self._shift]
 
 
-def _prefixes(part: Hashed, counts: npt.NDArray[np.int32], threshold: float) -> list[Rare]:
+def _prefixes(part: Hashed, counts: _Counts, threshold: float) -> list[Rare]:
     texts = np.repeat(np.arange(len(part.offsets) - 1), np.diff(part.offsets))
-    often = counts[part.tokens >> np.uint64(64 - _SLOTS)]
+    often = counts.of(part.tokens)
     order = np.lexsort((part.tokens, (texts << 32) + often))
     tokens, texts, often = part.tokens[order], texts[order], often[order]
     once = np.ones(len(tokens), bool)
@@ -106,7 +112,7 @@ def _lengths(sizes: Places, share: float) -> Places:
 class Similar:
     """The exact Jaccard similarity of texts by their positions; the sets of some are kept at hand."""
 
-    def __init__(self, texts: Sequence[str], words: int) -> None:
+    def __init__(self, texts: Sequence[str] | pl.Series, words: int) -> None:
         self._set = lru_cache(maxsize=_SETS)(lambda position: shingles(texts[position], words))
 
     def __call__(self, one: int, other: int) -> float:
