@@ -48,9 +48,9 @@ def changed(words: list[str], kind: str, strength: float, rng: random.Random) ->
 def speeches(count: int) -> Iterator[tuple[str, int, str, float]]:
     """(text, the position of the one it was made of or -1, kind, strength)."""
     rng = random.Random(366)
-    vocabulary = list(dict.fromkeys("".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.choice((2, 3, 3, 4, 4, 5, 6, 7, 9)))) for _ in range(60_000)))[
-        :50_000
-    ]
+    sizes = (2, 3, 3, 4, 4, 5, 6, 7, 9)
+    made = ("".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.choice(sizes))) for _ in range(60_000))
+    vocabulary = list(dict.fromkeys(made))[:50_000]
     total, weights = 0.0, []
     for rank in range(1, len(vocabulary) + 1):
         total += 1 / rank

@@ -12,6 +12,7 @@ from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Dropped, Speech, content_id
 from psycopref.text.families import Families, families
+from psycopref.text.meanings import same
 from psycopref.text.near import Similar, repeated, screened
 
 _FIRST = ("test", "dev", "gold", "train", "")  # held-out speeches before all others, what a source has placed before what it has not
@@ -79,7 +80,7 @@ class Dedup(Stage):
 
         kept = [at for at in range(len(texts)) if at not in gone]
         vectors = embeddings.embedded(self.semantic.model, texts.gather(kept).to_list(), self.semantic.batch_tokens, lab.progress)
-        return {kept[at]: kept[first] for at, first in embeddings.repeated(vectors, self.semantic.threshold).items()}
+        return {kept[at]: kept[first] for at, first in same(vectors, self.semantic.threshold).items()}
 
 
 def _parted(rows: pl.DataFrame, alike: Families, gone: Mapping[int, tuple[str, int]]) -> Deduped:

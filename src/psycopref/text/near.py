@@ -84,7 +84,8 @@ class _Counts:
         self._slots = np.bincount((tokens >> self._shift).astype(np.int64), minlength=1 << bits).astype(np.int32)
 
     def of(self, tokens: Hashes) -> npt.NDArray[np.int32]:
-        return self._slots[tokens >> self._shift]
+        out: npt.NDArray[np.int32] = self._slots[tokens >> self._shift]
+        return out
 
 
 def _prefixes(part: Hashed, counts: _Counts, threshold: float) -> list[Rare]:
@@ -106,7 +107,8 @@ def _prefixes(part: Hashed, counts: _Counts, threshold: float) -> list[Rare]:
 
 
 def _lengths(sizes: Places, share: float) -> Places:
-    return sizes - np.ceil(share * sizes - _SLACK).astype(np.int64) + 1
+    out: Places = sizes - np.ceil(share * sizes - _SLACK).astype(np.int64) + 1
+    return out
 
 
 class Similar:

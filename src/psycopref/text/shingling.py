@@ -53,7 +53,7 @@ def _ranges(kind: int) -> str:
 
 def plain(text: str) -> str:
     """Lower case; full-width and composed forms as their plain ones."""
-    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def words(text: str) -> list[str]:
