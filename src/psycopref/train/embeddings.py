@@ -68,15 +68,22 @@ def _load(source: str) -> tuple[Any, Any, bool, bool]:
     if set(kinds) - _READ:
         raise TrainError(f"{source}: an encoder with {sorted(set(kinds) - _READ)}, which is not read here; give one of a transformer and a pooling layer")
     pooling = next((_read(source, f"{module['path']}/config.json") for module, kind in zip(modules or (), kinds, strict=True) if kind == "Pooling"), None) or {}
-    asked = [name for name, value in pooling.items() if name.startswith("pooling_mode_") and value is True]
-    if set(asked) - {"pooling_mode_cls_token", "pooling_mode_mean_tokens"} or len(asked) > 1:
-        raise TrainError(f"{source}: its pooling is {asked}; only the mean of all tokens and the first token are read here")
+    asked = _pooling(pooling)
+    if asked not in ("mean", "cls"):
+        raise TrainError(f"{source}: its pooling is {asked!r}; only the mean of all tokens ('mean') and the first token ('cls') are read here")
     with quiet():
         try:
             loaded = AutoModel.from_pretrained(source, dtype=torch.float32), AutoTokenizer.from_pretrained(source)
         except (OSError, ValueError, RuntimeError) as error:
             raise TrainError(f"{source}: no encoder ({type(error).__name__}); give a Hugging Face folder or hub id") from error
-    return *loaded, asked == ["pooling_mode_cls_token"], bool((_read(source, "sentence_bert_config.json") or {}).get("do_lower_case"))
+    return *loaded, asked == "cls", bool((_read(source, "sentence_bert_config.json") or {}).get("do_lower_case"))
+
+
+def _pooling(said: dict[str, Any]) -> str:
+    """'mean', 'cls' or another: as one name (sentence-transformers from 6 on), or as one switch for each (before)."""
+    on = [name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for name, value in said.items() if value is True and "mode_" in name]
+    named = said.get("pooling_mode") or "+".join(sorted(on)) or "mean"
+    return named if isinstance(named, str) else "+".join(named)
 
 
 def _limit(source: str, model: Any, tokenizer: Any) -> int:
