@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 
 from psycopref.text import meanings
-from psycopref.text.meanings import same
+from psycopref.text.meanings import Meanings
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
     out: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return out
+
+
+def same(vectors: np.ndarray, threshold: float) -> dict[int, int]:
+    kept, near = Meanings(vectors, threshold), {}
+    for at in range(len(vectors)):
+        first = kept.first(at)
+        if first < 0:
+            kept.keep(at)
+        else:
+            near[at] = first
+    return near
 
 
 @pytest.mark.parametrize("rows", [3, 16, 1024])

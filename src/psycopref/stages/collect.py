@@ -1,6 +1,7 @@
 """Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ def speech_id(text: str, history: Sequence[Turn] = ()) -> str:
 
 
 class Collect(Stage):
-    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept.
+    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept, in the first split that is given.
 
     What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
     so that nothing of a train speech reaches a test speech. Sources are mixed by `take`, or by their weights in a `budget` of entries.
@@ -106,8 +107,8 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: optional fields of JSON lines are looked up row by row."""
-        return 2
+        """2: optional fields of JSON lines are looked up row by row. 3: a speech that a later source has placed is placed."""
+        return 3
 
     @model_validator(mode="after")
     def _labels(self) -> "Collect":
@@ -188,6 +189,8 @@ class _Shelf:
         first = self._by_sound.setdefault(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]), own)
         if first in self._speeches:
             self._drop(own, origin, "duplicate", first)
+            if not self._speeches[first].split:  # a published split stands, whichever source is read first
+                self._speeches[first] = replace(self._speeches[first], split=found.split)
         else:
             group = content_id("group", source, found.group) if found.group else ""  # what the source wrote may be a person's name
             self._speeches[own] = Speech(own, source, text, history, found.topic, found.split, group)

@@ -1,6 +1,6 @@
 """Speeches to speeches without near duplicates, each left-out speech with the one it repeats; what is alike goes into one split."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,8 @@ from psycopref.lab import Lab
 from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Dropped, Speech, content_id
-from psycopref.text.families import Families, families
-from psycopref.text.meanings import same
-from psycopref.text.near import Similar, repeated, screened
+from psycopref.text.meanings import Meanings
+from psycopref.text.sift import Measure, Sifted, sifted
 
 _FIRST = ("test", "dev", "gold", "train", "")  # held-out speeches before all others, what a source has placed before what it has not
 
@@ -65,34 +64,27 @@ class Dedup(Stage):
         """Speeches to those kept, in order, and those dropped ('near duplicate', 'same meaning', 'straddles')."""
         frame = table(Speech, speeches).frame
         rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(_FIRST, range(len(_FIRST)), return_dtype=pl.Int8), maintain_order=True)
-        texts = rows["text"]
-        found, similar = screened(texts, min(self.threshold, self.cluster), self.words, self.permutations), Similar(texts, self.words)
-        gone = {at: ("near duplicate", kept) for at, kept in repeated(found, similar, self.threshold).items()}
-        gone |= {at: ("same meaning", kept) for at, kept in self._alike(lab, texts, gone).items()}
-        alike = families(found, similar, self.cluster, rows["group"].to_list(), rows["split"].to_list(), gone)
-        gone |= {at: ("straddles", other) for at, other in alike.astride.items()}
-        return _parted(rows, alike, gone)
+        measure = Measure(self.threshold, self.cluster, self.words, self.permutations)
+        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, self._meanings(lab, rows["text"])))
 
-    def _alike(self, lab: Lab, texts: pl.Series, gone: Container[int]) -> dict[int, int]:
+    def _meanings(self, lab: Lab, texts: pl.Series) -> Meanings | None:
         if self.semantic is None:
-            return {}
+            return None
         from psycopref.train import embeddings
 
-        kept = [at for at in range(len(texts)) if at not in gone]
-        vectors = embeddings.embedded(self.semantic.model, texts.gather(kept).to_list(), self.semantic.batch_tokens, lab.progress)
-        return {kept[at]: kept[first] for at, first in same(vectors, self.semantic.threshold).items()}
+        return Meanings(embeddings.embedded(self.semantic.model, texts.to_list(), self.semantic.batch_tokens, lab.progress), self.semantic.threshold)
 
 
-def _parted(rows: pl.DataFrame, alike: Families, gone: Mapping[int, tuple[str, int]]) -> Deduped:
+def _parted(rows: pl.DataFrame, found: Sifted) -> Deduped:
     """The rows in their own order again: kept, with their groups, or dropped."""
     ids, at = rows["speech_id"], pl.int_range(pl.len())
-    groups = {one: rows["group"][first] or content_id("group", ids[first]) for one, first in alike.first.items()}
-    splits = {one: rows["split"][first] for one, first in alike.first.items()}  # a family's first is placed where any of it is
+    groups = {one: rows["group"][first] or content_id("group", ids[first]) for one, first in found.first.items()}
+    splits = {one: rows["split"][first] for one, first in found.first.items()}  # a family's first is placed where any of it is
     grouped = rows.with_columns(
         group=at.replace_strict(groups, default=pl.col("group"), return_dtype=pl.String),
         split=at.replace_strict(splits, default=pl.col("split"), return_dtype=pl.String),
     )
-    kept = grouped.filter(pl.Series([one not in gone for one in range(len(rows))], dtype=pl.Boolean)).sort("place").drop("place")
-    left_out = sorted(gone.items(), key=lambda entry: rows["place"][entry[0]])
+    kept = grouped.filter(pl.Series([one not in found.gone for one in range(len(rows))], dtype=pl.Boolean)).sort("place").drop("place")
+    left_out = sorted(found.gone.items(), key=lambda entry: rows["place"][entry[0]])
     dropped = [Dropped(content_id("dropped", "dedup", ids[one]), ids[one], "", reason, ids[other]) for one, (reason, other) in left_out]
     return Deduped(Table(Speech, kept), dropped)

@@ -1,17 +1,9 @@
 """Texts that belong on one side of a split: near duplicates of each other, and what the source says belongs together."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from psycopref.text.near import Rare, Screened, Similar, rare
-
-
-class Families(NamedTuple):
-    """For each text that is not alone the first of its family, for each that would join two sides the text on the other side."""
-
-    first: Mapping[int, int]
-    astride: Mapping[int, int]
+from psycopref.text.near import Rare, Similar
 
 
 class _Union:
@@ -66,58 +58,61 @@ class _Postings:
         yield from lists.items()
 
 
-def families(found: Screened, similar: Similar, threshold: float, groups: Sequence[str], sides: Sequence[str], left_out: Container[int]) -> Families:
-    """Join every two texts of Jaccard similarity `threshold` or more, and those of one group ('' for none), without those `left_out`.
+class Families:
+    """Joins every two kept texts of Jaccard similarity `threshold` or more, and those of one group ('' for none).
 
-    In order. A text whose joining would bring two sides ('' for none) together is left out and names the first text on a side that is
-    not its own; where it has none of its own, the first of those it would join. Families grow along chains, so that no pair straddles.
+    Families grow along chains, so that no pair straddles; none has texts of two sides ('' for no side). `number` is that of the threshold
+    among those of `rare`.
     """
-    union = _Union(sides)
-    short, long = _Postings(union), _Postings(union)
-    of_group: dict[str, int] = {}
-    astride: dict[int, int] = {}
-    prefixes = ((position, own) for position, own in rare(found, threshold) if position not in left_out)
-    for position, own in _every(prefixes, groups, left_out):
-        met = {union.root(other): other for other in [of_group[groups[position]]]} if groups[position] in of_group else {}
+
+    def __init__(self, similar: Similar, threshold: float, sides: Sequence[str], groups: Sequence[str], number: int = 0) -> None:
+        self._similar, self._threshold, self._number = similar, threshold, number
+        self._sides, self._groups = sides, groups
+        self._union = _Union(sides)
+        self._short, self._long = _Postings(self._union), _Postings(self._union)
+        self._of_group: dict[str, int] = {}
+
+    def meets(self, position: int, own: Rare | None) -> list[int]:
+        """Of each family that a text would join a member that it is like or of one group with."""
+        group = self._of_group.get(self._groups[position])
+        met = {} if group is None else {self._union.root(group): group}
+        tried: set[int] = set()
+        long, short = own.cuts[self._number] if own is not None else (0, 0)
+        for place, token in enumerate(own.tokens[:long] if own is not None else ()):
+            for postings in (self._short, self._long) if place < short else (self._short,):
+                for root, members in postings.families(token):
+                    found = None if root in met else self._like(position, members, tried)
+                    if found is not None:
+                        met[root] = found
+        return sorted(met.values())
+
+    def _like(self, position: int, members: Sequence[int], tried: set[int]) -> int | None:
+        for member in members:
+            if member not in tried and self._similar(position, member) >= self._threshold:
+                return member
+            tried.add(member)
+        return None
+
+    def astride(self, position: int, met: Sequence[int]) -> int:
+        """-1, or where a text would join two sides: the first it meets on a side that is not its own; without one of its own, the first on any."""
+        own = self._sides[position]
+        placed = [other for other in met if self._union.side(self._union.root(other))]
+        on = {self._union.side(self._union.root(other)) for other in placed} | ({own} if own else set())
+        return next(other for other in placed if self._union.side(self._union.root(other)) != own) if len(on) > 1 else -1
+
+    def keep(self, position: int, own: Rare | None, met: Sequence[int]) -> None:
+        """Keep a text and join the families it meets."""
+        for other in met:
+            self._union.join(position, other)
+        if self._groups[position]:
+            self._of_group.setdefault(self._groups[position], position)
         if own is not None:
-            _meet(position, own, short, long, similar, threshold, met)
-        stand = {union.side(root) for root in met} | {sides[position]}
-        if len(stand - {""}) > 1:
-            astride[position] = min(other for root, other in met.items() if union.side(root) not in ("", sides[position]))
-            continue
-        for other in met.values():
-            union.join(position, other)
-        if groups[position]:
-            of_group.setdefault(groups[position], position)
-        for place, token in enumerate(own.tokens if own is not None else ()):
-            long.add(token, position)
-            if own is not None and place < own.short:
-                short.add(token, position)
-    first = {position: members[0] for members in union.members().values() if len(members) > 1 for position in members}
-    return Families(first, astride)
+            long, short = own.cuts[self._number]
+            for token in own.tokens[:long]:
+                self._long.add(token, position)
+            for token in own.tokens[:short]:
+                self._short.add(token, position)
 
-
-def _every(prefixes: Iterator[tuple[int, Rare]], groups: Sequence[str], left_out: Container[int]) -> Iterator[tuple[int, Rare | None]]:
-    """The screened texts with their prefixes and those that have nothing but a group, in order of position."""
-    following = next(prefixes, None)
-    for position, group in enumerate(groups):
-        if following is not None and following[0] == position:
-            yield following
-            following = next(prefixes, None)
-        elif group and position not in left_out:
-            yield position, None
-
-
-def _meet(position: int, own: Rare, short: _Postings, long: _Postings, similar: Similar, threshold: float, met: dict[int, int]) -> None:
-    """Add to `met` (root to member) a similar member of each family that has one."""
-    tried: set[int] = set()
-    for place, token in enumerate(own.tokens):
-        for postings in (short, long) if place < own.short else (short,):
-            for root, members in postings.families(token):
-                if root in met:
-                    continue
-                for member in members:
-                    if member not in tried and similar(position, member) >= threshold:
-                        met[root] = member
-                        break
-                    tried.add(member)
+    def first(self) -> dict[int, int]:
+        """For each text that is not alone the first of its family."""
+        return {position: members[0] for members in self._union.members().values() if len(members) > 1 for position in members}

@@ -55,19 +55,19 @@ def screened(texts: Iterable[str], threshold: float, words: int = 3, permutation
 
 
 class Rare(NamedTuple):
-    """The first shingles of a text, the rarest first, without those that no other text has; the first `short` of them are its shorter prefix."""
+    """The first shingles of a text, the rarest first, without those that no other text has; how many of them are its longer and shorter prefix."""
 
     tokens: list[int]
-    short: int
+    cuts: tuple[tuple[int, int], ...]
     size: int
 
 
-def rare(found: Screened, threshold: float) -> Iterator[tuple[int, Rare]]:
-    """(position, its prefixes at `threshold`) of every screened text, in order of position."""
+def rare(found: Screened, *thresholds: float) -> Iterator[tuple[int, Rare]]:
+    """(position, its prefixes at each of the thresholds) of every screened text, in order of position."""
     counts = _Counts(found.shingles.tokens)
     for first in range(0, len(found.positions), _JOINED):
         last = min(first + _JOINED, len(found.positions))
-        yield from zip(found.positions[first:last].tolist(), _prefixes(_of(found.shingles, first, last), counts, threshold), strict=True)
+        yield from zip(found.positions[first:last].tolist(), _prefixes(_of(found.shingles, first, last), counts, thresholds), strict=True)
 
 
 def _of(part: Hashed, first: int, last: int) -> Hashed:
@@ -88,7 +88,7 @@ class _Counts:
         return out
 
 
-def _prefixes(part: Hashed, counts: _Counts, threshold: float) -> list[Rare]:
+def _prefixes(part: Hashed, counts: _Counts, thresholds: Sequence[float]) -> list[Rare]:
     texts = np.repeat(np.arange(len(part.offsets) - 1), np.diff(part.offsets))
     often = counts.of(part.tokens)
     order = np.lexsort((part.tokens, (texts << 32) + often))
@@ -98,12 +98,12 @@ def _prefixes(part: Hashed, counts: _Counts, threshold: float) -> list[Rare]:
     tokens, texts, often = tokens[once], texts[once], often[once]
     sizes = np.bincount(texts, minlength=len(part.offsets) - 1)
     place = np.arange(len(tokens)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    long, short = _lengths(sizes, threshold), _lengths(sizes, 2 * threshold / (1 + threshold))
-    shared = (place < long[texts]) & (often > 1)
-    kept = np.bincount(texts[shared], minlength=len(sizes))
-    shorter = np.bincount(texts[shared & (place < short[texts])], minlength=len(sizes))
-    lists = np.split(tokens[shared], np.cumsum(kept)[:-1])
-    return [Rare(own.tolist(), int(few), int(size)) for own, few, size in zip(lists, shorter, sizes, strict=True)]
+    shared = (place < _lengths(sizes, min(thresholds))[texts]) & (often > 1)
+    tokens, texts, place = tokens[shared], texts[shared], place[shared]
+    shares = [share for one in thresholds for share in (one, 2 * one / (1 + one))]
+    cuts = np.stack([np.bincount(texts[place < _lengths(sizes, share)[texts]], minlength=len(sizes)) for share in shares], axis=1)
+    lists = np.split(tokens, np.cumsum(np.bincount(texts, minlength=len(sizes)))[:-1])
+    return [Rare(own.tolist(), tuple(zip(cut[::2], cut[1::2], strict=True)), size) for own, cut, size in zip(lists, cuts.tolist(), sizes.tolist(), strict=True)]
 
 
 def _lengths(sizes: Places, share: float) -> Places:
@@ -121,34 +121,43 @@ class Similar:
         return jaccard(self._set(one), self._set(other))
 
 
+class Kept:
+    """The texts kept so far by the shingles of their prefixes at one threshold, the one of that number among those of `rare`."""
+
+    def __init__(self, similar: Similar, threshold: float, number: int = 0) -> None:
+        self._similar, self._threshold, self._number = similar, threshold, number
+        self._short: defaultdict[int, list[int]] = defaultdict(list)
+        self._long: defaultdict[int, list[int]] = defaultdict(list)
+        self._sizes: dict[int, int] = {}
+
+    def first(self, position: int, own: Rare) -> int:
+        """The first kept text whose exact similarity is at least the threshold, or -1."""
+        long, short = own.cuts[self._number]
+        met = {kept for token in own.tokens[:long] for kept in self._short.get(token, ())}
+        met.update(kept for token in own.tokens[:short] for kept in self._long.get(token, ()))
+        low, high = self._threshold * own.size - _SLACK, own.size / self._threshold + _SLACK
+        fitting = sorted(kept for kept in met if low <= self._sizes[kept] <= high)
+        return next((kept for kept in fitting if self._similar(position, kept) >= self._threshold), -1)
+
+    def keep(self, position: int, own: Rare) -> None:
+        """Keep a text, to be met by those that come after it."""
+        self._sizes[position] = own.size
+        long, short = own.cuts[self._number]
+        for token in own.tokens[:long]:
+            self._long[token].append(position)
+        for token in own.tokens[:short]:
+            self._short[token].append(position)
+
+
 def repeats(texts: Sequence[str], threshold: float, words: int = 3, permutations: int = 128) -> list[int]:
     """For each text the position of the kept text it repeats, or -1 where it is kept itself.
 
     In order: a text goes if its exact Jaccard similarity with a kept one is at least `threshold`, and names the first
     such; a text that went is no ground for another to go, so nothing goes along a chain.
     """
-    found = screened(texts, threshold, words, permutations)
-    near = repeated(found, Similar(texts, words), threshold)
-    return [near.get(position, -1) for position in range(len(texts))]
-
-
-def repeated(found: Screened, similar: Similar, threshold: float) -> dict[int, int]:
-    """`repeats` of texts that were screened at `threshold` or below: the text that goes to the first kept one it repeats."""
-    near: dict[int, int] = {}
-    short: defaultdict[int, list[int]] = defaultdict(list)
-    long: defaultdict[int, list[int]] = defaultdict(list)
-    sizes: dict[int, int] = {}
-    for position, own in rare(found, threshold):
-        met = {kept for token in own.tokens for kept in short.get(token, ())}
-        met.update(kept for token in own.tokens[: own.short] for kept in long.get(token, ()))
-        fitting = sorted(kept for kept in met if threshold * own.size - _SLACK <= sizes[kept] <= own.size / threshold + _SLACK)
-        first = next((kept for kept in fitting if similar(position, kept) >= threshold), -1)
-        if first >= 0:
-            near[position] = first
-            continue
-        sizes[position] = own.size
-        for place, token in enumerate(own.tokens):
-            long[token].append(position)
-            if place < own.short:
-                short[token].append(position)
+    kept, near = Kept(Similar(texts, words), threshold), [-1] * len(texts)
+    for position, own in rare(screened(texts, threshold, words, permutations), threshold):
+        near[position] = kept.first(position, own)
+        if near[position] < 0:
+            kept.keep(position, own)
     return near

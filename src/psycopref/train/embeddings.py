@@ -81,7 +81,9 @@ def _load(source: str) -> tuple[Any, Any, bool, bool]:
 
 def _pooling(said: dict[str, Any]) -> str:
     """'mean', 'cls' or another: as one name (sentence-transformers from 6 on), or as one switch for each (before)."""
-    on = [name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for name, value in said.items() if value is True and "mode_" in name]
+    on = [
+        name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for name, value in said.items() if value is True and "mode_" in name
+    ]
     named = said.get("pooling_mode") or "+".join(sorted(on)) or "mean"
     return named if isinstance(named, str) else "+".join(named)
 
