@@ -1,7 +1,7 @@
 """Every row type: the vocabulary of the project. The first field of a row is its key."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["", "train", "dev", "test", "gold"]
@@ -12,13 +12,14 @@ Kind = Literal["estimate", "count", "duration", "money", "p", "setting"]
 _WORDS: dict[Kind, str] = {
     "count": "read kept dropped responses ratings failures asked made failed speeches pairs without_pair without_interval "
     "wins ties losses flips unmatched longer shorter no_overlap separated "
-    "above below level unpaired apart unscored null_opponents",
+    "above below level unpaired apart unscored null_opponents sheets annotators answered unsafe",
     "duration": "seconds",
     "money": "dollars",
     "setting": "threshold",
     "p": "p holm_p interaction_p sign_p mcnemar_p",
 }
 KINDS: dict[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+LATER = {"later": True}  # a column that older files lack; where all of it is its default, a table's digest is that of the table without it
 
 
 def content_id(noun: str, *parts: str | int | float) -> str:
@@ -43,7 +44,8 @@ class Speech:
     """What a client says; `history` holds the turns before it (empty in the paper). `topic` is a fine topic, a coarse one or ''.
 
     A coarse topic stands there where no more was given or only that was sure; `topic_list` and `columns.coarse` take it for its own.
-    `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them.
+    `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them. Speeches of one `group` ('' for
+    none: one client's, or near duplicates of each other) go into one split; it is an id made of content, never what the source wrote.
     """
 
     speech_id: str
@@ -52,6 +54,7 @@ class Speech:
     history: tuple[Turn, ...] = ()
     topic: str = ""
     split: Split = ""
+    group: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class Dropped:
     Reasons of `collect`: 'empty' (nothing left after repair), 'duplicate' (the same but for case, punctuation and white space; `near` is the one
     kept), 'long' (a text of over 100,000 characters, not masked and so not kept; its speech_id is made of its origin). Of `clean`: 'long', 'short',
     'boilerplate' (a site's notice or a filler, nobody speaks), 'wordless' (under half letters), 'language de' (clearly that language and not the
-    wanted one), 'not first person', 'no request'. Of `dedup`: 'near duplicate' (`near` is the one kept). `origin` is given by `collect` alone.
+    wanted one), 'not first person', 'no request'. Of `dedup`: 'near duplicate', 'same meaning' and 'straddles' (would link two splits; `near`
+    is one that stays). `origin` is given by `collect` alone.
     """
 
     dropped_id: str

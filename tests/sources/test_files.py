@@ -24,6 +24,12 @@ def test_csv_with_a_column_map(tmp_path: Path) -> None:
     assert [(row.origin, row.text, row.topic, row.split) for row in found] == [("7", 'one, "two"\nthree', "Anxiety", ""), ("8", "four", "", "")]
 
 
+def test_a_group_is_read_only_where_it_is_mapped(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", "text,group,client\none,therapy group,7\ntwo,,8\n")
+    assert [row.group for row in read_csv(path, {})] == ["", ""]
+    assert [row.group for row in read_csv(path, {"group": "client"})] == ["7", "8"]
+
+
 def test_columns_of_the_fields_own_names_need_no_map(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", "text,split\none,test\ntwo,\n")
     assert [(row.origin, row.split) for row in read_csv(path, {})] == [("row 1", "test"), ("row 2", "")]

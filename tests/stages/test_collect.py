@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from psycopref.errors import SourceError
 from psycopref.lab import Lab
-from psycopref.stages.collect import Collect, Collected, prepared, speech_id
+from psycopref.stages.collect import Collect, Collected, SourceSetting, prepared, speech_id
 from psycopref.tables import content_id
 
 
@@ -153,3 +153,16 @@ def test_speeches_keep_the_order_of_their_source_over_parts(lab: Lab, tmp_path: 
     texts = [f"Speech number {at}." for at in range(10)]
     out = collect(lab, {"name": "csv", "path": write(tmp_path / "a.csv", [{"text": text} for text in texts])})
     assert [one.text for one in out.speeches] == texts
+
+
+def test_a_group_is_stored_as_an_id_and_a_published_split_stands(lab: Lab, tmp_path: Path) -> None:
+    """One client of one source has one id, which does not say who; a speech that a later source has placed is placed."""
+    (tmp_path / "new.csv").write_text("text,client\nI feel alone,Ann Smith\nI am tired,Ann Smith\nI cannot sleep,Bo\n", encoding="utf-8")
+    (tmp_path / "old.csv").write_text("text,split,client\nI feel alone!,test,\nSomething else,train,Ann Smith\n", encoding="utf-8")
+    new = SourceSetting(name="csv", label="new", path=tmp_path / "new.csv", columns={"group": "client"})
+    old = SourceSetting(name="csv", label="old", path=tmp_path / "old.csv", columns={"group": "client"})
+    out = lab.do(Collect(sources=(new, old)))
+    groups = [one.group for one in out.speeches]
+    assert groups[0] == groups[1] and len(set(groups)) == 3 and not any("Ann" in group for group in groups)
+    assert [one.split for one in out.speeches] == ["test", "", "", "train"]
+    assert [one.reason for one in out.dropped] == ["duplicate"]

@@ -157,3 +157,12 @@ def test_a_judge_is_asked_in_the_open(tmp_path: Path) -> None:
     assert len(json.loads(ask.json_schema)["properties"]["topic"]["enum"]) == 42
     with pytest.raises(ValidationError, match="needs a judge"):
         Topics(labeller="judge")
+
+
+def test_a_group_is_placed_as_one(lab: Lab) -> None:
+    rows = [Speech(f"s{n}", "test", "text", group=f"group-{n % 40}", split="train" if n % 40 < 20 else "") for n in range(200)]
+    out = lab.do(Topics(test_share=0.3, gold_share=0.3, dev_share=0.3), rows)
+    of: dict[str, set[str]] = {}
+    for one in out.speeches:
+        of.setdefault(one.group, set()).add(one.split)
+    assert all(len(splits) == 1 for splits in of.values()) and len(set.union(*of.values())) == 4

@@ -95,3 +95,21 @@ def test_gathered_rows_are_the_sorted_table(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TableError):
         some.add(Metric("m", "a.ties", 7, 1.0))  # type: ignore[arg-type]
         some.table()
+
+
+@pytest.mark.parametrize("large", [0, 2**30])
+def test_a_file_of_an_older_version_is_read_and_known_by_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int) -> None:
+    """Digest as it was before Speech had a group, so that the steps of then are found."""
+    monkeypatch.setattr(parquet, "LARGE", large)
+    rows = [speech(1, topic="stress", split="train"), speech(2)]
+    parquet.table(Speech, rows).frame.drop("group").write_parquet(tmp_path / "s.parquet")
+    back = parquet.read(Speech, tmp_path / "s.parquet")
+    assert list(back) == rows
+    assert back.digest == parquet.table(Speech, rows).digest == "be8da33c96ed4fd9c7938d74e6dc272902733ae75628a1e642a48c6462153cdf"
+    assert parquet.table(Speech, [speech(1, group="group-1"), speech(2)]).digest != parquet.table(Speech, [speech(1), speech(2)]).digest
+
+
+def test_a_file_that_lacks_another_column_is_refused(tmp_path: Path) -> None:
+    parquet.table(Speech, [speech(1)]).frame.drop("topic").write_parquet(tmp_path / "s.parquet")
+    with pytest.raises(StoreError, match="columns"):
+        parquet.read(Speech, tmp_path / "s.parquet")

@@ -14,7 +14,8 @@ from psycopref.sources.lines import head_of, kind_of, lines
 from psycopref.tables import Split, Turn
 from psycopref.toml_files import did_you_mean
 
-FIELDS = ("text", "id", "topic", "split", "history", "answer")
+FIELDS = ("text", "id", "topic", "split", "history", "answer", "group")
+_ASKED = ("answer", "group")  # fields that are read only where their column is mapped
 _LONGEST_FIELD = 16_000_000
 _MANY_LINES, _MANY_LINES_OF_ONE = 50, 1_000  # lines in one cell, from which on they are looked at; prose of one column has many lines without commas
 
@@ -36,14 +37,14 @@ def existing(path: Path | None, what: str) -> Path:
 def columns_of(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
     """Field to column for every field: the mapped column, '' where a field is mapped to "" (it has none), else the field's own name.
 
-    An answer is read only where its column is mapped: a column that happens to be called so may hold anything.
+    An answer or a group is read only where its column is mapped: a column that happens to be called so may hold anything.
     """
     unknown = [name for name in columns if name not in FIELDS]
     if unknown:
         raise SourceError(f"{path}: no field {unknown[0]!r} to map a column to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}")
     if not columns.get("text", "text"):
         raise SourceError(f'{path}: every row needs a text; map it: columns = {{ text = "..." }}')
-    return {name: columns.get(name, "" if name == "answer" else name) for name in FIELDS}
+    return {name: columns.get(name, "" if name in _ASKED else name) for name in FIELDS}
 
 
 def need_column(path: Path, column: str, there: Sequence[str], field: str = "") -> None:
@@ -151,13 +152,13 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a CSV file; `columns` maps text, id, topic, split, answer to its column names, or to "" for none."""
+    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column names, or to "" for none."""
     path = existing(path, "csv")
     yield from found_in(path, columns, csv_rows(path), tuple(columns))
 
 
 def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer to its keys, or to "" for none.
+    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer, group to its keys, or to "" for none.
 
     `history` is a list of {"role": "client" | "counselor", "text": ...}. A row may lack any key but the text's; a key
     that is mapped and stands in no row is an error.
@@ -184,7 +185,7 @@ def found_in(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, d
         topic, split = _string(where, row, chosen["topic"]), _split(where, row, chosen["split"])
         answer = _string(where, row, chosen["answer"])
         history = _history(where, row.get(chosen["history"]) if chosen["history"] else None)
-        yield Found(origin, text, topic, split, history, (Answer("therapist", answer),) if answer.strip() else ())
+        yield Found(origin, text, topic, split, history, (Answer("therapist", answer),) if answer.strip() else (), group=_string(where, row, chosen["group"]))
     _need(path, chosen, tuple(columns), list(there))
 
 

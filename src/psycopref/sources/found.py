@@ -19,6 +19,7 @@ class Found:
     """One row of a source, unrepaired and unmasked: never stored, never logged.
 
     `origin` is its address within the source, `pairs` are (chosen, rejected) positions in `answers`.
+    `group` says whose it is (a client, a session) in the source's words: rows of one group go into one split.
     """
 
     origin: str
@@ -28,3 +29,4 @@ class Found:
     history: tuple[Turn, ...] = ()
     answers: tuple[Answer, ...] = ()
     pairs: tuple[tuple[int, int], ...] = ()
+    group: str = ""

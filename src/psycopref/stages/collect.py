@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from psycopref.errors import RecipeError, SourceError, SourceWarning
@@ -16,7 +17,7 @@ from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
 from psycopref.sources.licences import UNKNOWN, checked, of_card
 from psycopref.store.keys import digest
-from psycopref.store.parquet import Gather
+from psycopref.store.parquet import Gather, Table
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Split, Turn, content_id
 from psycopref.text.normal import folded, repair
 from psycopref.text.pii import mask
@@ -103,7 +104,7 @@ LONGEST = 100_000  # characters of a text that is repaired and masked; a hundred
 
 
 class Collect(Stage):
-    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept.
+    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept, in the first split that is given.
 
     What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
     so that nothing of a train speech reaches a test speech. Sources are mixed by `take`, or by their weights in a `budget` of entries.
@@ -115,7 +116,8 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """3: repair takes off slips of pasting and telephones' signatures; entries with a text over 100,000 characters are dropped as 'long'."""
+        """3: repair takes off slips of pasting and telephones' signatures; entries with a text over 100,000 characters are dropped as 'long'; a
+        speech that a later source has placed is placed."""
         return 3
 
     @model_validator(mode="after")
@@ -202,6 +204,7 @@ class _Shelf:
         self._speeches = Gather(Speech)
         self._by_sound: dict[int, str] = {}
         self._splits: dict[str, Split] = {}
+        self._late: dict[str, Split] = {}
         self._dropped: list[Dropped] = []
         self._responses: dict[str, Response] = {}
         self._ratings: dict[str, Rating] = {}
@@ -221,9 +224,12 @@ class _Shelf:
         first = self._by_sound.get(sound, "")
         if first:
             self._drop(own, origin, "duplicate", first)
+            if found.split and first not in self._splits:  # a published split stands, whichever source is read first
+                self._splits[first] = self._late[first] = found.split
         else:
             first = self._by_sound[sound] = own
-            self._speeches.add(Speech(own, source, text, history, found.topic, found.split))
+            group = content_id("group", source, found.group) if found.group else ""  # what the source wrote may be a person's name
+            self._speeches.add(Speech(own, source, text, history, found.topic, found.split, group))
             if found.split:
                 self._splits[own] = found.split
         if self._splits.get(first, "") == found.split:
@@ -250,4 +256,6 @@ class _Shelf:
 
     def collected(self) -> Collected:
         rows = (self._responses.values(), self._ratings.values(), self._preferences.values())
-        return Collected(self._speeches.table(ordered=False), self._dropped, *map(list, rows))  # type: ignore[arg-type]
+        frame = self._speeches.table(ordered=False).frame
+        placed = pl.col("speech_id").replace_strict(self._late, default=pl.col("split"), return_dtype=pl.String) if self._late else pl.col("split")
+        return Collected(Table(Speech, frame.with_columns(split=placed)), self._dropped, *map(list, rows))  # type: ignore[arg-type]

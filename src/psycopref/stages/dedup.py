@@ -1,20 +1,32 @@
-"""Speeches to speeches without near duplicates, each left-out speech with the one it repeats."""
+"""Speeches to speeches without near duplicates, each left-out speech with the one it repeats; what is alike goes into one split."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 from pydantic import Field
 
 from psycopref.lab import Lab
-from psycopref.settings import Stage
+from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Dropped, Speech, content_id
-from psycopref.text.near import repeats
+from psycopref.text.meanings import Meanings
+from psycopref.text.sift import Measure, Sifted, sifted
+
+_FIRST = ("test", "dev", "gold", "train", "")  # held-out speeches before all others, what a source has placed before what it has not
+
+
+class Semantic(Settings):
+    """A sentence encoder (a folder or hub id, as transformers or sentence-transformers write it) and the cosine from which two speeches mean the same."""
+
+    model: str = Field(min_length=1)
+    threshold: float = Field(default=0.95, gt=0, le=1)
+    batch_tokens: int = Field(default=16384, ge=64)
 
 
 class Deduped(NamedTuple):
-    """Every speech once: kept, or dropped as near duplicate of a kept one."""
+    """Every speech once: kept, or dropped as near duplicate of a kept one or because it would join two splits."""
 
     speeches: Sequence[Speech]
     dropped: Sequence[Dropped]
@@ -23,21 +35,56 @@ class Deduped(NamedTuple):
 class Dedup(Stage):
     """Drops a speech whose exact Jaccard similarity over runs of `words` words with a kept one is at least `threshold`.
 
-    The first is kept, but speeches that their source put in test come before all others: a train speech that repeats a
-    test speech goes, never the other way round. Only the speech counts, not the turns before it.
+    The first is kept, but speeches that their source put in a split come before others, those of test first: a train speech that repeats
+    a test speech goes, never the other way round. Only the speech counts, not the turns before it. With `semantic`, what is left
+    goes too where an encoder's cosine with a kept speech says that it means the same.
+
+    Kept speeches with a similarity of at least `cluster`, those of one group of their source, and all that are linked by such get one
+    `group`, so that they go into one split: the split of those that their source has placed. A speech that would link two splits is
+    dropped: of published speeches the one further back in the order above, else the newcomer.
     """
 
     threshold: float = Field(default=0.8, gt=0, le=1)
+    cluster: float = Field(default=0.7, gt=0, le=1)
     words: int = Field(default=3, ge=1)
     permutations: int = Field(default=128, ge=16)
+    semantic: Semantic | None = None
+
+    @classmethod
+    def version(cls) -> int:
+        """2: groups, 'straddles', and placed speeches before others; scripts without spaces are compared by their characters."""
+        return 2
+
+    def reads(self) -> Sequence[Path]:
+        """The files of the encoder, where it is a folder."""
+        folder = Path(self.semantic.model) if self.semantic else Path()
+        return sorted(path for path in folder.rglob("*") if path.is_file()) if self.semantic and folder.is_dir() else ()
 
     def run(self, lab: Lab, speeches: Sequence[Speech]) -> Deduped:
-        """Speeches to those kept, in order, and those dropped ('near duplicate')."""
+        """Speeches to those kept, in order, and those dropped ('near duplicate', 'same meaning', 'straddles')."""
         frame = table(Speech, speeches).frame
-        ids, texts = frame["speech_id"].to_list(), frame["text"].to_list()
-        order = sorted(range(len(ids)), key=lambda at: frame["split"][at] != "test")
-        found = repeats([texts[at] for at in order], self.threshold, self.words, self.permutations)
-        near = {order[at]: order[kept] for at, kept in enumerate(found) if kept >= 0}
-        dropped = [Dropped(content_id("dropped", "dedup", ids[at]), ids[at], "", "near duplicate", ids[near[at]]) for at in sorted(near)]
-        kept_rows = frame.filter(pl.Series([at not in near for at in range(len(ids))], dtype=pl.Boolean))
-        return Deduped(Table(Speech, kept_rows), dropped)
+        rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(_FIRST, range(len(_FIRST)), return_dtype=pl.Int8), maintain_order=True)
+        measure = Measure(self.threshold, self.cluster, self.words, self.permutations)
+        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, self._meanings(lab, rows["text"])))
+
+    def _meanings(self, lab: Lab, texts: pl.Series) -> Meanings | None:
+        if self.semantic is None:
+            return None
+        from psycopref.train import embeddings
+
+        return Meanings(embeddings.embedded(self.semantic.model, texts.to_list(), self.semantic.batch_tokens, lab.progress), self.semantic.threshold)
+
+
+def _parted(rows: pl.DataFrame, found: Sifted) -> Deduped:
+    """The rows in their own order again: kept, with their groups, or dropped."""
+    ids, at = rows["speech_id"], pl.int_range(pl.len())
+    groups = {one: rows["group"][first] or content_id("group", ids[first]) for one, first in found.first.items()}
+    splits = {one: rows["split"][first] for one, first in found.first.items()}  # a family's first is placed where any of it is
+    grouped = rows.with_columns(
+        group=at.replace_strict(groups, default=pl.col("group"), return_dtype=pl.String),
+        split=at.replace_strict(splits, default=pl.col("split"), return_dtype=pl.String),
+    )
+    kept = grouped.filter(pl.Series([one not in found.gone for one in range(len(rows))], dtype=pl.Boolean)).sort("place").drop("place")
+    left_out = sorted(found.gone.items(), key=lambda entry: rows["place"][entry[0]])
+    dropped = [Dropped(content_id("dropped", "dedup", ids[one]), ids[one], "", reason, ids[other]) for one, (reason, other) in left_out]
+    return Deduped(Table(Speech, kept), dropped)

@@ -40,7 +40,7 @@ class Topics(Stage):
     a topic like any other. The paper does not say how its topics were labelled.
     A split is a threshold on a hash of the speech id: test below `test_share` (paper: 3,291 of 26,483), of the rest gold
     below `gold_share`, of the rest dev below `dev_share` (paper: 10 %). A source's test stays test; of its train, speeches
-    become gold or dev by the same hashes.
+    become gold or dev by the same hashes. Speeches of one group are placed by the group's id, so that they stay together.
     """
 
     labeller: Literal["given", "classifier", "judge"] = "given"
@@ -77,7 +77,7 @@ class Topics(Stage):
         labels, failures, figures = self._label(lab, given_rows, given, bare)
         found = dict(zip(labels.frame["speech_id"], labels.frame["topic"], strict=True))
         topics = [topic or found.get(key, "") for key, topic in zip(frame["speech_id"], given, strict=True)]
-        splits = [self.placed(key, split) for key, split in zip(frame["speech_id"], frame["split"], strict=True)]
+        splits = [self.placed(group or key, split) for key, group, split in frame.select("speech_id", "group", "split").iter_rows()]
         labelled = frame.with_columns(topic=pl.Series(topics, dtype=pl.String), split=pl.Series(splits, dtype=pl.String))
         return Topicked(Table(Speech, labelled), failures, labels, [*self._counts(given, labels, len(failures)), *figures])
 
@@ -91,15 +91,15 @@ class Topics(Stage):
             raise RecipeError(f"{what}; {do}")
         return [names[topic] for topic in given]
 
-    def placed(self, speech_id: str, given: Split) -> Split:
-        """The split of a speech."""
+    def placed(self, key: str, given: Split) -> Split:
+        """The split of a speech by its group's id, or by its own where it has no group."""
         if given not in ("", "train"):
             return given
-        if not given and unit("test", speech_id) < self.test_share:
+        if not given and unit("test", key) < self.test_share:
             return "test"
-        if unit("gold", speech_id) < self.gold_share:
+        if unit("gold", key) < self.gold_share:
             return "gold"
-        return "dev" if unit("dev", speech_id) < self.dev_share else "train"
+        return "dev" if unit("dev", key) < self.dev_share else "train"
 
     def _label(self, lab: Lab, speeches: Table[Speech], given: list[str], bare: list[int]) -> tuple[Table[TopicLabel], list[Failure], list[Metric]]:
         if self.labeller == "given" or not bare:

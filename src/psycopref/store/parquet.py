@@ -41,6 +41,11 @@ def schema(row_type: type) -> dict[str, Any]:
     return {field.name: _dtype(hints[field.name]) for field in dataclasses.fields(row_type)}
 
 
+def _later(row_type: type) -> dict[str, Any]:
+    """The columns that older files lack, each with its default."""
+    return {field.name: field.default for field in dataclasses.fields(row_type) if field.metadata.get("later")}
+
+
 def _value(hint: Any, value: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return tuple(_value(typing.get_args(hint)[0], item) for item in value or ())
@@ -118,11 +123,16 @@ class Table(Sequence[Row], Generic[Row]):
 
     @property
     def digest(self) -> str:
-        """The sha256 of the rows as JSON lines: the same rows in the same order, whatever the Parquet bytes."""
+        """The sha256 of the rows as JSON lines: the same rows in the same order, whatever the Parquet bytes.
+
+        A `LATER` column that holds its default alone is left out, so that the steps of before it are found.
+        """
         if not self._digest:
             sha = hashlib.sha256(self.row_type.__name__.encode())
+            later = [pl.col(name).eq(default).all() for name, default in _later(self.row_type).items()]
+            bare = self.collected(self.lazy().select(later)).row(0, named=True) if later else {}
             for part in self.parts():
-                sha.update(part.write_ndjson().encode())
+                sha.update(part.drop([name for name, unused in bare.items() if unused]).write_ndjson().encode())
             self._digest = sha.hexdigest()
         return self._digest
 
@@ -199,13 +209,19 @@ def write(tab: Table[Any], path: Path) -> None:
 
 
 def read(row_type: type[Row], path: Path) -> Table[Row]:
-    """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or has other columns."""
+    """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or has other columns.
+
+    A file of an older version may lack `LATER` columns: they are filled with their defaults.
+    """
     columns = schema(row_type)
     try:
         found = pl.scan_parquet(path, glob=False).collect_schema()
         frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: {_DAMAGED.format(type(error).__name__)}") from error
-    if list(found) != list(columns):
+    lacking = {name: default for name, default in _later(row_type).items() if name not in found}
+    if list(found) != [name for name in columns if name not in lacking]:
         raise StoreError(f"{path}: columns {list(found)} are not those of {row_type.__name__} {list(columns)}; delete its step folder and run again")
-    return Table(row_type, path if frame is None else frame.cast(cast(Any, columns)))
+    if frame is None:
+        return Table(row_type, path)
+    return Table(row_type, frame.with_columns(**{name: pl.lit(default) for name, default in lacking.items()}).select(list(columns)).cast(cast(Any, columns)))
