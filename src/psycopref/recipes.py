@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from psycopref.errors import RecipeError
 from psycopref.models.pool import EntrySetting
@@ -28,6 +28,7 @@ from psycopref.stages.validate import Validate
 from psycopref.toml_files import checked, did_you_mean, read_toml
 
 RECIPES = Path("recipes")
+Filled = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]  # one path, or a list
 Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
 
 
@@ -102,7 +103,7 @@ class DatasetRecipe(Settings):
     budget: Budget = None
     dataset: Dataset
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
+    annotations: Filled = ()
 
 
 class PaperRecipe(Settings):
@@ -114,7 +115,7 @@ class PaperRecipe(Settings):
     training: Training
     sizes: dict[str, Start] = {}
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
+    annotations: Filled = ()
 
     @model_validator(mode="after")
     def _sizes(self) -> "PaperRecipe":
@@ -141,7 +142,7 @@ class JudgesRecipe(Settings):
     dataset: Dataset
     judges: Judges
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
+    annotations: Filled = ()
 
 
 Recipe = DatasetRecipe | PaperRecipe | JudgesRecipe

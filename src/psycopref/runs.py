@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
+from psycopref.experts.files import read_all, write_all
 from psycopref.flows import ablation, dataset, judges, paper
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
@@ -19,11 +20,12 @@ from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, 
 from psycopref.report import family
 from psycopref.report.page import ReportData, render
 from psycopref.stages.report import Report, curve_points, load_figures
-from psycopref.stages.validate import Validated, read_annotations, write_sheet
+from psycopref.stages.validate import Validated
 from psycopref.store.steps import write_synced
 from psycopref.tables import Annotation, Metric, metric
 
 LAST = "steps.json"
+NOBODY: Sequence[Annotation] = ()
 
 
 def run(name: str, work: Path, progress: Progress) -> Path:
@@ -32,8 +34,8 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
-    if recipe.annotations is not None and not recipe.annotations.is_file():
-        raise RecipeError(f"{name}: 'annotations': no file {str(recipe.annotations)!r}; give the path of a filled experts.csv, or leave it out")
+    if lacking := [str(path) for path in recipe.annotations if not path.is_file()]:
+        raise RecipeError(f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv (or a list of paths), or leave it out")
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
         built, trained = _flow(recipe, lab)
@@ -47,8 +49,8 @@ def run(name: str, work: Path, progress: Progress) -> Path:
         metrics = [*stage_metrics, *(expert.metrics if expert else []), *_run_metrics(lab, built, trained, time.monotonic() - began)]
         page = render(_content(short, text, recipe, lab, built, trained, metrics, load_figures(figures)))
         place = new_run(work, short)
-        if expert:
-            write_sheet(expert.sheet, place / "experts.csv")
+        if expert and recipe.validate_:
+            write_all(expert.sheet, recipe.validate_.items, recipe.validate_.instrument, recipe.validate_.layouts, place)
         write_synced(place / "recipe.toml", text)
         write_synced(place / "report.html", page)
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
@@ -75,15 +77,15 @@ def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
 
 
 def _validated(recipe: Recipe, lab: Lab, built: Built) -> Validated | None:
-    """The experts' sheet, and their agreement where `annotations` names a filled one. None is ever invented."""
-    if recipe.validate_ is None:
+    """The experts' sheets, and figures where `annotations` names filled ones. None is ever invented."""
+    stage = recipe.validate_
+    if stage is None:
         return None
-    given: Sequence[Annotation] = ()
-    made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
-    if recipe.annotations is not None:
-        given = read_annotations(recipe.annotations, made.sheet)
-        made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
-    return made
+    made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY)
+    if not recipe.annotations:
+        return made
+    given = read_all(recipe.annotations, made.sheet, stage.instrument)
+    return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings)
 
 
 def new_run(work: Path, recipe: str) -> Path:
