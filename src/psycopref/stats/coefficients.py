@@ -151,14 +151,15 @@ def share_of(hits: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: 
 def bounded_mean(values: ArrayLike, clusters: Sequence[str], reach: float, draws: int = 2000, seed: int = 0) -> Interval:
     """A mean with its interval by clusters, where a value lies within `reach` points.
 
-    Where no value differs from another the bootstrap would claim certainty; the share of others that Wilson's bound allows (one
+    Where no cluster differs from another the bootstrap would claim certainty; the share of others that Wilson's bound allows (one
     observation a cluster), each off by the whole reach, bounds the mean instead.
     """
     data = np.asarray(values, dtype=np.float64)
     code, many = codes(clusters)
-    if data.size and np.ptp(data) == 0:
-        off = (1 - wilson(1.0, many)[0]) * reach
-        return Interval(float(data[0]), float(data[0]) - off, float(data[0]) + off, data.size)
     sums = cluster_sums(np.column_stack([data, np.ones_like(data)]), code, many)
     with np.errstate(invalid="ignore"):
-        return percentile(float(data.mean()), bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], draws, seed), data.size)
+        found = percentile(float(data.mean()), bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], draws, seed), data.size)
+    if found.low is not None:
+        return found
+    off = (1 - wilson(1.0, many)[0]) * reach
+    return found._replace(low=found.value - off, high=found.value + off)
