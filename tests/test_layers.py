@@ -38,7 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "inspecting": {"runs", "lab", "store", "missing"},
     "needs": {"flows", "recipes", "stages", "train"},
     "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "stages", "store"},
-    "cli": {"runs", "dry_run", "inspecting", "export", "progress"},
+    "plan": {"dry_run", "stats"},
+    "cli": {"plan", "runs", "dry_run", "inspecting", "export", "progress"},
     "__main__": {"cli"},
     "__init__": set(),
 }

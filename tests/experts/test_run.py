@@ -1,0 +1,95 @@
+"""From a recipe to sheets, and from filled sheets to figures, through the real commands on the recorded sample."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from filled_sheets import fill
+from tiny_paper import DATASET
+
+from psycopref import runs
+from psycopref.errors import SourceError
+from psycopref.progress import Progress
+from psycopref.recipes import load_recipe, resolved
+
+SAMPLE = """
+[dataset.respond]
+pool = "sample"
+[dataset.rate]
+instrument = "psychocounsel"
+judge = "sample/sample-judge"
+[dataset.pair]
+instrument = "psychocounsel"
+[validate]
+pairs = 40
+replies = 30
+items = "all"
+annotators = 2
+repeats = 0.1
+layouts = ["csv", "label-studio", "argilla"]
+"""
+
+
+def recipe(folder: Path, annotations: str = "") -> str:
+    path = folder / "checked.toml"
+    path.write_text(
+        f'flow = "dataset"\n{annotations}{DATASET.replace(chr(34) + "published" + chr(34) + ", path = " + chr(34) + "FOLDER" + chr(34), chr(34) + "sample" + chr(34))}{SAMPLE}'
+    )
+    return str(path)
+
+
+def figures(place: Path) -> dict[tuple[str, str], dict]:
+    return {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
+
+
+def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    place = runs.run(recipe(tmp_path), work, Progress())
+    names = {path.name for path in place.glob("experts*")}
+    assert {
+        f"{stem}-{seat}.{end}" for stem in ("experts", "experts-scores") for seat in (1, 2) for end in ("csv", "label-studio.json", "argilla.json")
+    } <= names
+    assert "experts.md" in names and all(path.stat().st_mode & 0o077 == 0 for path in [place])
+    before = figures(place)
+    assert before["expert.annotators", "all"]["value"] == 0 and not [name for name, _ in before if name.startswith(("experts.", "judge.expert"))]
+    for seat in (1, 2):
+        fill(
+            place / f"experts-{seat}.csv",
+            lambda n, row, seat=seat: {"annotator": f"e{seat}", "overall": ("first", "second")[n % 2], "safety": "tie"},
+            "cp1252",
+            ";",
+        )
+        fill(place / f"experts-scores-{seat}.csv", lambda n, row, seat=seat: {"annotator": f"e{seat}", "safety": str(2 + n % 3), "empathy": "4"})
+    paths = [str(place / f"{stem}-{seat}.csv") for stem in ("experts", "experts-scores") for seat in (1, 2)]
+    again = runs.run(recipe(tmp_path, f"annotations = {json.dumps(paths)}\n"), work, Progress())
+    found = figures(again)
+    assert found["expert.annotators", "all"]["value"] == 2 and found["expert.answered", "pairs:e1"]["value"] == 40
+    assert found["expert.agreement", "overall"]["count"] == 80 and found["experts.raw", "safety"]["value"] == 1
+    assert found["expert.repeat", "overall:e1"]["count"] == 4
+    assert ("judge.expert.kappa", "safety:sample-judge") in found and found["judge.expert.safety_recall", "safety:sample-judge"]["count"] > 20
+    for (name, _), row in found.items():
+        if name.startswith(("expert", "judge.expert")):
+            assert row["count"] > 0 and (row["low"] is not None or name in ("expert.sheets", "expert.annotators", "expert.answered", "expert.unsafe")), row
+
+
+def test_the_sheets_of_another_run_are_refused(tmp_path: Path) -> None:
+    place = runs.run(recipe(tmp_path), tmp_path / "work", Progress())
+    path = place / "experts-1.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    column, topic = rows[0].index("overall"), rows[0].index("annotator")
+    for row in rows[1:]:
+        row[0], row[column], row[topic] = row[0][::-1], "first", "e1"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with pytest.raises(SourceError, match=r"experts-1.csv row 2: its sheet_id is not on the sheet"):
+        runs.run(recipe(tmp_path, f'annotations = "{path}"\n'), tmp_path / "work", Progress())
+
+
+def test_one_path_a_list_or_none(tmp_path: Path) -> None:
+    for said, paths in (("", ()), ('annotations = "a.csv"\n', ("a.csv",)), ('annotations = ["a.csv", "b.json"]\n', ("a.csv", "b.json"))):
+        _, found = load_recipe(recipe(tmp_path, said))
+        assert found.annotations == tuple(map(Path, paths))
+        (tmp_path / "again.toml").write_text(resolved(found), encoding="utf-8")
+        assert load_recipe(str(tmp_path / "again.toml"))[1] == found
