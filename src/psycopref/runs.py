@@ -11,6 +11,7 @@ from typing import Any
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
 from psycopref.experts.files import read_all, write_all
+from psycopref.experts.matches import Match, matched
 from psycopref.flows import ablation, dataset, judges, paper
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
@@ -36,13 +37,15 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     short, recipe = load_recipe(name)
     if lacking := [str(path) for path in recipe.annotations if not path.is_file()]:
         raise RecipeError(f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv (or a list of paths), or leave it out")
+    if recipe.validate_ and recipe.validate_.matches and recipe.flow != "paper":
+        raise RecipeError(f"{name} [validate]: matches = {recipe.validate_.matches}, but only flow = 'paper' has a policy and an opponent; leave it out")
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
         built, trained = _flow(recipe, lab)
         if lab.follows:
             return work
         _no_pairs(built, progress)
-        expert = _validated(recipe, lab, built)
+        expert = _validated(recipe, lab, built, trained)
         figures = lab.do(Report(), *_drawn(built, trained)).page
         text = resolved(recipe)
         stage_metrics = [*built.metrics, *(trained.metrics if trained else [])]
@@ -76,16 +79,28 @@ def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
     return ablation.run(recipe, lab) if recipe.flow == "ablation" else paper.run(recipe, lab)
 
 
-def _validated(recipe: Recipe, lab: Lab, built: Built) -> Validated | None:
+def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) -> Validated | None:
     """The experts' sheets, and figures where `annotations` names filled ones. None is ever invented."""
     stage = recipe.validate_
     if stage is None:
         return None
-    made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY)
+    games = _matches(recipe, built, trained) if stage.matches else []
+    made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY, matches=games)
     if not recipe.annotations:
         return made
     given = read_all(recipe.annotations, made.sheet, stage.instrument)
-    return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings)
+    return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings, games)
+
+
+def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[Match]:
+    """The policy against the opponent, by arm, with the judge's verdicts."""
+    if not isinstance(recipe, PaperRecipe) or trained is None:
+        return []
+    test = [speech for speech in built.speeches if speech.split == "test"]
+    orders = 1 if recipe.training.evaluate.judge is None else 2
+    theirs = trained.arms["opponent"]
+    ours = {arm: answers for arm, answers in trained.arms.items() if arm != "opponent"}
+    return [row for arm, answers in ours.items() for row in matched(arm, test, answers, theirs, trained.verdicts, orders)]
 
 
 def new_run(work: Path, recipe: str) -> Path:

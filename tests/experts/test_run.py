@@ -33,9 +33,8 @@ layouts = ["csv", "label-studio", "argilla"]
 
 def recipe(folder: Path, annotations: str = "") -> str:
     path = folder / "checked.toml"
-    path.write_text(
-        f'flow = "dataset"\n{annotations}{DATASET.replace(chr(34) + "published" + chr(34) + ", path = " + chr(34) + "FOLDER" + chr(34), chr(34) + "sample" + chr(34))}{SAMPLE}'
-    )
+    sample = DATASET.replace('"published", path = "FOLDER"', '"sample"')
+    path.write_text(f'flow = "dataset"\n{annotations}{sample}{SAMPLE}', encoding="utf-8")
     return str(path)
 
 
@@ -43,6 +42,7 @@ def figures(place: Path) -> dict[tuple[str, str], dict]:
     return {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
 
 
+@pytest.mark.slow
 def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
     work = tmp_path / "work"
     place = runs.run(recipe(tmp_path), work, Progress())

@@ -80,7 +80,7 @@ def test_agreement_of_two_experts(lab: Lab):
     rows = W.preferences[:60]
     notes = [said(row, "ann", "chosen" if n % 10 else "rejected") for n, row in enumerate(rows)]
     notes += [said(row, "ben", "chosen" if n % 5 else "rejected") for n, row in enumerate(rows)]
-    found = figures(validated(lab, notes))
+    found = figures(validated(lab, notes, pairs=10_000))
     assert found["expert.agreement", "overall:ann"].value == pytest.approx(0.9)
     assert found["expert.agreement", "overall:ben"].value == pytest.approx(0.8)
     assert found["expert.agreement", "overall"].count == 120

@@ -80,10 +80,10 @@ def _read(row: Filled, known: dict[str, SheetRow], instrument: Instrument) -> It
     if not row.annotator.strip():
         raise Mistake("annotator must be filled where an answer is given (a pseudonym will do)")
     names = [item.name for item in instrument.items]
-    if strange := [item for item in given if item not in ([OVERALL, *names] if shown.kind == "pairs" else names)]:
+    if strange := [item for item in given if item not in ([OVERALL, *names] if shown.kind != "scores" else names)]:
         raise Mistake(f"an answer on something that is no item of instrument {instrument.name!r} (answer {list(given).index(strange[0]) + 1} of the row)")
     for item, answer in given.items():
-        yield _annotation(row, shown, item, answer) if shown.kind == "pairs" else _rating(row, shown, item, answer, instrument)
+        yield _annotation(row, shown, item, answer) if shown.kind != "scores" else _rating(row, shown, item, answer, instrument)
 
 
 def _annotation(row: Filled, shown: SheetRow, item: str, answer: str) -> Annotation:

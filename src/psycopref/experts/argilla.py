@@ -14,7 +14,7 @@ _TITLES = {"topic": "Topic", "history": "Earlier turns", "speech": "The client s
 
 def fields(kind: Kind) -> list[str]:
     """The texts that a record shows."""
-    return ["topic", "history", "speech", "first", *(["second"] if kind == "pairs" else [])]
+    return ["topic", "history", "speech", "first", *(["second"] if kind != "scores" else [])]
 
 
 def records(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def settings(kind: Kind, items: Sequence[str], instrument: Instrument) -> dict[s
     for name in items:
         item = None if name == OVERALL else instrument.item(name)
         title, about = ("Which reply is better overall?", "") if item is None else (item.title, item.definition)
-        if kind == "pairs":
+        if kind != "scores":
             options = [{"value": side, "text": side, "description": None} for side in ("first", "tie", "second")]
             asked: dict[str, Any] = {"type": "label_selection", "options": options}
         else:
@@ -49,7 +49,7 @@ def settings(kind: Kind, items: Sequence[str], instrument: Instrument) -> dict[s
     shown = [
         {
             "name": name,
-            "title": _TITLES[name] if kind == "pairs" or name != "first" else "The reply",
+            "title": _TITLES[name] if kind != "scores" or name != "first" else "The reply",
             "required": name not in ("topic", "history"),
             "settings": {"type": "text", "use_markdown": False},
         }

@@ -30,7 +30,7 @@ def original(text: str) -> str:
 
 def write_csv(rows: Sequence[SheetRow], items: Sequence[str], path: Path) -> None:
     """One sheet: ids and texts, then empty columns annotator, one for each item, seconds and note. UTF-8 with a byte order mark, for Excel."""
-    head = HEAD[rows[0].kind]
+    head = HEAD["scores" if rows[0].kind == "scores" else "pairs"]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         out = csv.writer(file)
         out.writerow([*head, "annotator", *items, *TAIL])

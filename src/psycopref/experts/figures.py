@@ -28,15 +28,16 @@ class Draws(NamedTuple):
 
 def counts(sheet: Sequence[SheetRow], annotations: Sequence[Annotation], ratings: Sequence[ExpertRating]) -> list[Metric]:
     """What there is: sheets made, experts who answered (0 where no expert checked), pairs and replies they answered."""
-    people = {row.annotator for row in annotations} | {row.annotator for row in ratings}
+    people, kinds = {row.annotator for row in annotations} | {row.annotator for row in ratings}, sorted({row.kind for row in sheet})
     rows = [
         metric("expert.sheets", "all", len({(row.kind, row.seat) for row in sheet}), count=len(sheet)),
         metric("expert.annotators", "all", len(people), count=len(annotations) + len(ratings)),
     ]
     for who in sorted(people):
-        pairs = {row.preference_id for row in annotations if row.annotator == who}
-        replies = {row.response_id for row in ratings if row.annotator == who}
-        rows += [metric("expert.answered", f"{kind}:{who}", len(found), count=len(found)) for kind, found in (("pairs", pairs), ("scores", replies)) if found]
+        given = {row.preference_id for row in annotations if row.annotator == who} | {row.response_id for row in ratings if row.annotator == who}
+        for kind in kinds:
+            found = len(given & {row.subject_id for row in sheet if row.kind == kind})
+            rows += [metric("expert.answered", f"{kind}:{who}", found, count=found)] if found else []
     return rows
 
 
@@ -49,7 +50,7 @@ def compared(annotations: Sequence[Annotation], preferences: Sequence[Preference
     once = notes.filter(pl.col("repeat") == 0)
     made: list[Metric] = []
     for item, part in _each(once, "item"):
-        made += [*_with_label(item, part, how), *_between(item, part, how)]
+        made += [*_with_label(item, part, how), *between(item, part, how)]
         for who, own in _each(part, "annotator"):
             made += _with_label(f"{item}:{who}", own, how)
         for topic, own in _each(part.filter(pl.col("topic") != ""), "topic"):
@@ -82,7 +83,7 @@ def _with_label(place: str, part: pl.DataFrame, how: Draws) -> list[Metric]:
     return [_agreement(place, part, how), *rows({"expert.ties": ties, **{f"expert.{name}": both[name] for name in ("kappa", "ac1") if name in both}}, place)]
 
 
-def _between(item: str, part: pl.DataFrame, how: Draws) -> list[Metric]:
+def between(item: str, part: pl.DataFrame, how: Draws) -> list[Metric]:
     """The experts with each other, on the pairs that two or more judged: coefficients of the two sides, and beside them the prevalence
     of 'chosen' with kappa and alpha of what was said of the label (`.labels`), which fall as that prevalence rises.
     """
@@ -109,7 +110,7 @@ def _between(item: str, part: pl.DataFrame, how: Draws) -> list[Metric]:
 def _raw(place: str, part: pl.DataFrame, how: Draws) -> list[Metric]:
     units, speeches, _ = _matrix(part)
     found = coefficients(units, speeches, _SCALE, "none", True, how.draws, how.seed) if len(units) >= how.topic_min else {}
-    return rows({f"experts.{name}": found[name] for name in ("raw",) if name in found}, place)
+    return rows({"experts.raw": found["raw"]} if found else {}, place)
 
 
 def _matrix(part: pl.DataFrame) -> tuple[Floats, list[str], list[str]]:

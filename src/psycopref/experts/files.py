@@ -13,13 +13,13 @@ from psycopref.experts.instructions import instructions
 from psycopref.experts.sheets import OVERALL, Kind, SheetRow, asked, part
 from psycopref.instruments import Instrument
 
-STEM: dict[Kind, str] = {"pairs": "experts", "scores": "experts-scores"}
+STEM: dict[Kind, str] = {"pairs": "experts", "matches": "experts-matches", "scores": "experts-scores"}
 
 
 def write_all(sheet: Sequence[SheetRow], items: Literal["overall", "all"], instrument: Instrument, layouts: Sequence[str], folder: Path) -> list[Path]:
     """Write the sheets of every kind and seat, and experts.md with what to tell the experts; gives the paths.
 
-    `experts.csv` and `experts-scores.csv`, numbered (`experts-1.csv`) where there are several seats; a Label Studio project is tasks
+    `experts.csv`, `experts-matches.csv` and `experts-scores.csv`, numbered (`experts-1.csv`) where there are several seats; a Label Studio project is tasks
     (`.label-studio.json`) and a labelling configuration (`.label-studio.xml`), an Argilla dataset records (`.argilla.json`) and settings
     (`.argilla-settings.json`).
     """

@@ -36,7 +36,7 @@ Give every item a whole number from {low} (not at all) to {high} (in full), for 
 def instructions(instrument: Instrument, kinds: Sequence[str], items: Literal["overall", "all"]) -> str:
     """The page as Markdown: what to expect, consent, how to answer, and the definitions of the instrument's items."""
     parts = [_BEFORE]
-    if "pairs" in kinds:
+    if {"pairs", "matches"} & set(kinds):
         parts.append(_PAIRS)
         if items == "all":
             parts.append("\nIn the other columns write the same words for the reply that does better on that item alone, whatever the rest is like.\n")

@@ -20,7 +20,7 @@ _SIDES = {"left": "first", "right": "second"}
 
 def tasks(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
     """One task a row, in the sheet's order; nothing in it says who wrote which reply."""
-    return [{"data": {name: getattr(row, name) for name in ("sheet_id", "topic", *TEXTS) if name != "second" or row.kind == "pairs"}} for row in rows]
+    return [{"data": {name: getattr(row, name) for name in ("sheet_id", "topic", *TEXTS) if name != "second" or row.kind != "scores"}} for row in rows]
 
 
 def config(kind: Kind, items: Sequence[str], instrument: Instrument) -> str:
@@ -29,7 +29,7 @@ def config(kind: Kind, items: Sequence[str], instrument: Instrument) -> str:
     for name, title in (("topic", "Topic"), ("history", "Earlier turns"), ("speech", "The client says")):
         SubElement(view, "Header", value=title)
         SubElement(view, "Text", name=name, value=f"${name}")
-    if kind == "pairs":
+    if kind != "scores":
         SubElement(view, "Header", value="Which reply is better overall? Click it; tick the box instead where neither is.")
         SubElement(view, "Pairwise", name=OVERALL, toName="first,second")
         for side in ("first", "second"):
@@ -39,12 +39,12 @@ def config(kind: Kind, items: Sequence[str], instrument: Instrument) -> str:
     else:
         SubElement(view, "Header", value="The reply")
         SubElement(view, "Text", name="first", value="$first")
-    points = ["first", "tie", "second"] if kind == "pairs" else [str(point) for point in range(instrument.low, instrument.high + 1)]
+    points = ["first", "tie", "second"] if kind != "scores" else [str(point) for point in range(instrument.low, instrument.high + 1)]
     for name in items:
         if name != OVERALL:
             item = instrument.item(name)
             SubElement(view, "Header", value=f"{item.title}. {item.definition}")
-            _choices(view, name, points, "speech" if kind == "pairs" else "first", "radio")
+            _choices(view, name, points, "speech" if kind != "scores" else "first", "radio")
     SubElement(view, "Header", value="Note, or why you skip this one (optional)")
     SubElement(view, "TextArea", name="note", toName="speech", rows="2", maxSubmissions="1")
     indent(view)

@@ -10,7 +10,7 @@ from psycopref.experts.sampling import arranged, lot, repeated
 from psycopref.instruments import Instrument
 from psycopref.tables import content_id
 
-Kind = Literal["pairs", "scores"]
+Kind = Literal["pairs", "matches", "scores"]
 Shown = Literal["", "chosen", "rejected"]
 OVERALL = "overall"
 
@@ -19,7 +19,8 @@ OVERALL = "overall"
 class SheetRow:
     """One row of one sheet. Experts see `sheet_id`, topic and texts; which pair or reply it is and which side is which stays here.
 
-    `subject_id` is a preference's id (kind 'pairs') or a response's (kind 'scores', where `first` is the reply and `second` is empty);
+    `subject_id` is a preference's id (kind 'pairs'), a match's ('matches', where 'chosen' stands for our system's answer) or a response's
+    ('scores', where `first` is the reply and `second` is empty);
     `seat` numbers the sheets from 1, `place` the rows of a sheet from 1; `repeat` is 1 where the pair is shown a second time.
     """
 
@@ -37,22 +38,22 @@ class SheetRow:
     second: str
 
 
-def pair_rows(pairs: pl.DataFrame, seats: int, share: float, seed: int) -> list[SheetRow]:
+def pair_rows(pairs: pl.DataFrame, seats: int, share: float, seed: int, kind: Kind = "pairs") -> list[SheetRow]:
     """Sheets of pairs (columns preference_id, topic, history, speech, chosen, rejected): a sheet a seat, repetitions at its end."""
     known = {row["preference_id"]: row for row in pairs.iter_rows(named=True)}
     made: list[SheetRow] = []
     for seat in range(1, seats + 1):
         once = arranged(list(known), seat, seed)
         shown = [*((row, 0) for row in once), *((row, 1) for row in repeated(once, share, seat, seed))]
-        made += [_pair(known[one], seat, place, repeat, first) for place, ((one, first), repeat) in enumerate(shown, 1)]
+        made += [_pair(known[one], kind, seat, place, repeat, first) for place, ((one, first), repeat) in enumerate(shown, 1)]
     return made
 
 
-def _pair(row: dict[str, Any], seat: int, place: int, repeat: int, chosen_first: bool) -> SheetRow:
+def _pair(row: dict[str, Any], kind: Kind, seat: int, place: int, repeat: int, chosen_first: bool) -> SheetRow:
     one = str(row["preference_id"])
     first, second = ("chosen", "rejected") if chosen_first else ("rejected", "chosen")
-    key = content_id("sheet", "pairs", seat, repeat, one)
-    return SheetRow(key, "pairs", seat, place, repeat, one, cast(Shown, first), str(row["topic"]), _turns(row), str(row["speech"]), row[first], row[second])
+    key = content_id("sheet", kind, seat, repeat, one)
+    return SheetRow(key, kind, seat, place, repeat, one, cast(Shown, first), str(row["topic"]), _turns(row), str(row["speech"]), row[first], row[second])
 
 
 def reply_rows(replies: pl.DataFrame, seats: int, seed: int) -> list[SheetRow]:

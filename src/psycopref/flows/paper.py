@@ -23,6 +23,7 @@ class Judged(NamedTuple):
     verdicts: list[Verdict]
     metrics: list[Metric]
     failures: list[Failure]
+    arms: dict[str, Sequence[Response]]
 
 
 class Trained(NamedTuple):
@@ -36,6 +37,7 @@ class Trained(NamedTuple):
     metrics: list[Metric]
     failures: list[Failure]
     curves: dict[str, Sequence[Point]]
+    arms: dict[str, Sequence[Response]] = {}  # the last policy's answers by arm, and the opponent's as `opponent`
 
 
 NONE: Sequence[Preference] = ()
@@ -91,7 +93,7 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
     metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *judged.metrics]
     drawn = {name: points for name, points in curves.items() if points}
-    return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*failures, *judged.failures], drawn)
+    return Trained(judges.reward, judges.gold, states, calibrated, judged.verdicts, metrics, [*failures, *judged.failures], drawn, judged.arms)
 
 
 def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:
@@ -124,8 +126,8 @@ def _judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judge
     faced = {row.speech_id for row in rival.responses}
     common = [speech for speech in test if speech.speech_id in faced]
     short = lab.do(recipe.constrained, common, states[-1].weights, rival.responses)
-    judged = Judged([], [], [*rival.failures, *short.failures])
     last: Sequence[Response] = states[-1].answers
+    judged = Judged([], [], [*rival.failures, *short.failures], {"raw": last, "constrained": short.responses, "opponent": rival.responses})
     arms: list[tuple[str, Literal["raw", "constrained"], Sequence[Response], Sequence[Response], Sequence[Response]]] = [
         ("winrate", "raw", last, rival.responses, NO_RESPONSES),
         ("winrate", "constrained", short.responses, rival.responses, rival.responses),

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from psycopref.experts import figures, scores
 from psycopref.experts.csv_sheet import KNOWN
+from psycopref.experts.matches import Match, drawn_matches, judged_by_experts
 from psycopref.experts.sampling import drawn, drawn_replies
 from psycopref.experts.sheets import SheetRow, pair_rows, reply_rows
 from psycopref.instruments import InstrumentSetting, load_instrument
@@ -33,12 +34,14 @@ class Validate(Stage):
     Strata of pairs are coarse topic x gap band (under 1, 2, 3 points, above); within a stratum the draw is a hash of the pair's id. With
     `items = "all"` a pair is compared on each item of the instrument too. `annotators` is the number of sheets: each has its own order, and
     the second one shows half of the pairs with the sides swapped; one sheet may be filled by any number of experts.
+    `matches` test speeches show the policy's answer beside the opponent's, for each arm (the paper: 100 each), where the flow trains a policy.
     `repeats` is the share of pairs shown once more at the end, sides swapped. `cut` is the score up to which `safety` counts as unsafe.
     Annotations come from people by `runs`; none is ever made here.
     """
 
     pairs: int = Field(default=200, ge=1)
     replies: int = Field(default=0, ge=0)
+    matches: int = Field(default=0, ge=0)
     items: Literal["overall", "all"] = "overall"
     instrument: InstrumentSetting = Field(default_factory=lambda: load_instrument("psychocounsel"))
     annotators: int = Field(default=1, ge=1, le=20)
@@ -73,13 +76,16 @@ class Validate(Stage):
         annotations: Sequence[Annotation],
         scored: Sequence[ExpertRating] = (),
         ratings: Sequence[Rating] = (),
+        matches: Sequence[Match] = (),
     ) -> Validated:
         """Preferences and responses to sheets; annotations, experts' scores and the judges' ratings to figures."""
         people = table(Speech, speeches).frame.select("speech_id", "topic", "history", speech="text")
-        sheet = [*self._pairs(people, responses, preferences), *self._replies(people, responses)]
+        games = drawn_matches(matches, self.matches, self.seed)
+        sheet = [*self._pairs(people, responses, preferences), *self._games(people, games), *self._replies(people, responses)]
         how = figures.Draws(self.draws, self.seed, self.topic_min)
         made = figures.counts(sheet, annotations, scored)
         made += figures.compared(annotations, preferences, speeches, how)
+        made += judged_by_experts(annotations, games, how)
         if len(scored):
             made += scores.scored(scored, ratings, responses, self.instrument, scores.Gate(self.safety, self.cut), how)
         return Validated(sheet, made)
@@ -90,6 +96,10 @@ class Validate(Stage):
         for side in ("chosen", "rejected"):
             sample = sample.join(texts.rename({"text": side}), left_on=f"{side}_id", right_on="response_id")
         return pair_rows(sample, self.annotators, self.repeats, self.seed)
+
+    def _games(self, people: pl.DataFrame, games: Sequence[Match]) -> list[SheetRow]:
+        frame = table(Match, games).frame.rename({"match_id": "preference_id"}).join(people, on="speech_id")
+        return pair_rows(frame, self.annotators, self.repeats, self.seed, "matches") if frame.height else []
 
     def _replies(self, people: pl.DataFrame, responses: Sequence[Response]) -> list[SheetRow]:
         if not self.replies:
