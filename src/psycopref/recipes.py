@@ -28,8 +28,22 @@ from psycopref.stages.validate import Validate
 from psycopref.toml_files import checked, did_you_mean, read_toml
 
 RECIPES = Path("recipes")
-Filled = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]  # one path, or a list
 Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
+
+
+class FilledSheet(Settings):
+    """What came back from experts: a filled CSV sheet or a tool's export, and, where the file does not say it, who filled it."""
+
+    path: Path
+    annotator: str = ""
+
+
+def _sheets(value: Any) -> Any:
+    """One path, one sheet, or a list of either."""
+    return [{"path": one} if isinstance(one, str | Path) else one for one in (value if isinstance(value, list | tuple) else [value])]
+
+
+Filled = Annotated[tuple[FilledSheet, ...], BeforeValidator(_sheets)]
 
 
 class Dataset(Settings):

@@ -35,7 +35,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
-    if lacking := [str(path) for path in recipe.annotations if not path.is_file()]:
+    if lacking := [str(one.path) for one in recipe.annotations if not one.path.is_file()]:
         raise RecipeError(f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv (or a list of paths), or leave it out")
     if recipe.validate_ and recipe.validate_.matches and recipe.flow != "paper":
         raise RecipeError(f"{name} [validate]: matches = {recipe.validate_.matches}, but only flow = 'paper' has a policy and an opponent; leave it out")
@@ -88,7 +88,7 @@ def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) 
     made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY, matches=games)
     if not recipe.annotations:
         return made
-    given = read_all(recipe.annotations, made.sheet, stage.instrument)
+    given = read_all([(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument)
     return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings, games)
 
 

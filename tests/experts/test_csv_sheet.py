@@ -40,7 +40,7 @@ def test_a_filled_sheet_comes_back_however_it_was_saved(lab: Lab, tmp_path, enco
     sheet, path = written(lab, tmp_path, pairs=30)
     known = {row.sheet_id: row for row in sheet}
     fill(path, choices, encoding, delimiter)
-    found = read_all([path], sheet, SCALE).annotations
+    found = read_all([(path, "")], sheet, SCALE).annotations
     assert len(found) == 30 and {row.seconds for row in found} == {12.5} and {row.note for row in found} == {"=note"}
     by_pair = {row.preference_id: row for row in found}
     for number, row in enumerate(part(sheet, "pairs", 1)):
@@ -56,26 +56,26 @@ def test_excels_separator_line_and_rows_in_another_order(lab: Lab, tmp_path):
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("sep=;\r\n")
         csv.writer(file, delimiter=";").writerows([lines[0], *lines[:0:-1], [""] * len(lines[0])])
-    after = read_all([path], sheet, SCALE).annotations
+    after = read_all([(path, "")], sheet, SCALE).annotations
     assert sorted(after, key=lambda row: row.annotation_id) == sorted(before, key=lambda row: row.annotation_id)
 
 
 def read_filled(path, sheet):
     fill(path, choices)
-    return read_all([path], sheet, SCALE).annotations
+    return read_all([(path, "")], sheet, SCALE).annotations
 
 
 def test_rows_without_an_answer_are_not_annotated(lab: Lab, tmp_path):
     sheet, path = written(lab, tmp_path, pairs=10)
     fill(path, lambda number, row: {"annotator": "ann", "overall": "first" if number < 4 else "", "note": "too close to home"})
-    assert len(read_all([path], sheet, SCALE).annotations) == 4
+    assert len(read_all([(path, "")], sheet, SCALE).annotations) == 4
 
 
 def test_two_sheets_of_two_experts_and_every_item(lab: Lab, tmp_path):
     sheet, _ = written(lab, tmp_path, pairs=12, annotators=2, items="all")
     for seat in (1, 2):
         fill(tmp_path / f"experts-{seat}.csv", lambda number, row, seat=seat: {"annotator": f"e{seat}", **dict.fromkeys(NAMES, "first")})
-    found = read_all([tmp_path / "experts-1.csv", tmp_path / "experts-2.csv"], sheet, SCALE).annotations
+    found = read_all([(tmp_path / f"experts-{seat}.csv", "") for seat in (1, 2)], sheet, SCALE).annotations
     assert len(found) == 2 * 12 * 8 and {row.item for row in found} == set(NAMES)
     ours, theirs = ({row.preference_id: row.choice for row in found if (row.annotator, row.item) == (who, "overall")} for who in ("e1", "e2"))
     assert sum(ours[pair] != theirs[pair] for pair in ours) == 6, "always 'first', but half of the pairs have opposite sides"
@@ -86,7 +86,7 @@ def test_scores_of_single_replies(lab: Lab, tmp_path):
     path = tmp_path / "experts-scores.csv"
     names = asked("scores", "overall", SCALE)
     fill(path, lambda number, row: {"annotator": "ann", **dict.fromkeys(names, ("4", "4.0", "4,0")[number % 3])})
-    found = read_all([path], sheet, SCALE).ratings
+    found = read_all([(path, "")], sheet, SCALE).ratings
     assert len(found) == 15 * 7 and {row.score for row in found} == {4.0}
     assert {row.response_id for row in found} == {row.subject_id for row in sheet if row.kind == "scores"}
 
@@ -109,7 +109,7 @@ def test_mistakes_on_a_sheet_are_named_and_nothing_is_quoted(lab: Lab, tmp_path,
     sheet, path = written(lab, tmp_path, pairs=6)
     fill(path, lambda number, row: {"annotator": "I never told", **cells} if number == 0 else {})
     with pytest.raises(SourceError, match=says) as caught:
-        read_all([path], sheet, SCALE)
+        read_all([(path, "")], sheet, SCALE)
     assert "never" not in "".join(traceback.format_exception(caught.value)), "what stands in a shifted cell"
 
 
@@ -119,17 +119,17 @@ def test_scores_off_the_scale(lab: Lab, tmp_path, score):
     path = tmp_path / "experts-scores.csv"
     fill(path, lambda number, row: {"annotator": "ann", "safety": score} if number == 1 else {})
     with pytest.raises(SourceError, match="row 3: safety must be a whole number from 1 to 5"):
-        read_all([path], sheet, SCALE)
+        read_all([(path, "")], sheet, SCALE)
 
 
 def test_every_mistake_is_named_at_once(lab: Lab, tmp_path):
     sheet, path = written(lab, tmp_path, pairs=20)
     fill(path, lambda number, row: {"annotator": "ann", "overall": "left" if number in (1, 4) else "first"})
     with pytest.raises(SourceError, match=r"row 3: .*row 6: .*2 in all; nothing was read"):
-        read_all([path], sheet, SCALE)
+        read_all([(path, "")], sheet, SCALE)
     fill(path, lambda number, row: {"overall": "left"})
     with pytest.raises(SourceError, match=r"and 8 more \(20 in all"):
-        read_all([path], sheet, SCALE)
+        read_all([(path, "")], sheet, SCALE)
 
 
 def test_one_column_sorted_alone_is_found(lab: Lab, tmp_path):
@@ -138,7 +138,7 @@ def test_one_column_sorted_alone_is_found(lab: Lab, tmp_path):
     speeches = sorted(row.speech for row in sheet)
     fill(path, lambda number, row: {"annotator": "ann", "overall": "first", "speech": speeches[number]})
     with pytest.raises(SourceError, match="not the text that belongs to its sheet_id"):
-        read_all([path], sheet, SCALE)
+        read_all([(path, "")], sheet, SCALE)
 
 
 def test_the_same_answer_in_two_files_or_rows_is_found(lab: Lab, tmp_path):
@@ -147,7 +147,7 @@ def test_the_same_answer_in_two_files_or_rows_is_found(lab: Lab, tmp_path):
     copy = tmp_path / "copy.csv"
     copy.write_bytes(path.read_bytes())
     with pytest.raises(SourceError, match=r"copy.csv row 2: one annotator chose twice .*experts.csv row 2; keep one"):
-        read_all([path, copy], sheet, SCALE)
+        read_all([(path, ""), (copy, "")], sheet, SCALE)
 
 
 def test_files_that_are_no_sheets(lab: Lab, tmp_path):
@@ -168,10 +168,10 @@ def test_files_that_are_no_sheets(lab: Lab, tmp_path):
     ]:
         path.write_bytes(raw)
         with pytest.raises(SourceError, match=says) as caught:
-            read_all([path], sheet, SCALE)
+            read_all([(path, "")], sheet, SCALE)
         assert "I never" not in str(caught.value)
     with pytest.raises(SourceError, match="cannot be read"):
-        read_all([tmp_path / "nothing.csv"], sheet, SCALE)
+        read_all([(tmp_path / "nothing.csv", "")], sheet, SCALE)
 
 
 RISKY = ["=1+1", "+49 30", "-- I left", "@home", "\tTab", "'=x", "''-x", " =cmd|'/C calc'!A0", "\uff1d1", "|pipe", "'quoted'", "plain", "", "a=b", "\nline"]
@@ -192,7 +192,7 @@ def test_a_formula_in_a_speech_survives_the_round_trip(lab: Lab, tmp_path):
     rows = list(read_csv(path, ["overall"]))
     assert [row.texts["speech"] for row in rows] == [row.speech for row in sheet] and [row.texts["first"] for row in rows] == [row.first for row in sheet]
     fill(path, lambda number, row: {"annotator": "ann", "overall": "tie", "speech": row["speech"].lstrip("'")})
-    assert len(read_all([path], sheet, SCALE).annotations) == 30, "a spreadsheet may swallow the apostrophe"
+    assert len(read_all([(path, "")], sheet, SCALE).annotations) == 30, "a spreadsheet may swallow the apostrophe"
 
 
 def test_letters_that_windows_old_encoding_lacks_do_no_harm(lab: Lab, tmp_path):
@@ -200,4 +200,4 @@ def test_letters_that_windows_old_encoding_lacks_do_no_harm(lab: Lab, tmp_path):
     path = tmp_path / "experts.csv"
     write_csv(sheet, ["overall"], path)
     fill(path, lambda number, row: {"annotator": "J\u00fcrgen", "overall": "first"}, "cp1252", ";")
-    assert {row.annotator for row in read_all([path], sheet, SCALE).annotations} == {"J\u00fcrgen"}
+    assert {row.annotator for row in read_all([(path, "")], sheet, SCALE).annotations} == {"J\u00fcrgen"}

@@ -70,7 +70,7 @@ def test_all_layouts_give_the_same_annotations(lab: Lab, tmp_path):
         tmp_path / "experts.csv",
         lambda number, row: {"annotator": "7", **dict.fromkeys(["overall", *NAMES], sides[number % 3]), "note": "" if number else "close call"},
     )
-    studio, argilla, plain = (read_all([tmp_path / name], sheet, SCALE).annotations for name in ("out.json", "records.json", "experts.csv"))
+    studio, argilla, plain = (read_all([(tmp_path / name, "")], sheet, SCALE).annotations for name in ("out.json", "records.json", "experts.csv"))
     assert len(studio) == 9 * 8 and {row.seconds for row in studio} == {4.25}
 
     def said(rows):
@@ -84,14 +84,14 @@ def test_scores_come_back_from_both(lab: Lab, tmp_path):
     tasks = json.loads((tmp_path / "experts-scores.label-studio.json").read_text(encoding="utf-8"))
     answers = labelled(tasks, lambda number: [result(name, "choices", {"choices": [str(1 + number % 5)]}) for name in NAMES], who={"id": 3, "email": "x@y.z"})
     (tmp_path / "out.json").write_text(json.dumps(answers), encoding="utf-8")
-    found = read_all([tmp_path / "out.json"], sheet, SCALE).ratings
+    found = read_all([(tmp_path / "out.json", "")], sheet, SCALE).ratings
     rows = {row.subject_id: number for number, row in enumerate(part(sheet, "scores", 1))}
     assert len(found) == 70 and all(row.score == 1 + rows[row.response_id] % 5 for row in found) and {row.annotator for row in found} == {"3"}
     records = json.loads((tmp_path / "experts-scores.argilla.json").read_text(encoding="utf-8"))
     for number, record in enumerate(records):
         record["responses"] = {name: [{"value": 1 + number % 5, "user_id": "3"}] for name in NAMES}
     (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
-    assert {(r.expert_rating_id, r.score) for r in read_all([tmp_path / "records.json"], sheet, SCALE).ratings} == {
+    assert {(r.expert_rating_id, r.score) for r in read_all([(tmp_path / "records.json", "")], sheet, SCALE).ratings} == {
         (r.expert_rating_id, r.score) for r in found
     }
 
@@ -150,7 +150,7 @@ def test_mistakes_of_an_export_are_named(lab: Lab, tmp_path, change, says):
     change(tasks[1])
     (tmp_path / "out.json").write_text(json.dumps(tasks), encoding="utf-8")
     with pytest.raises(SourceError, match=f"out.json task 2 annotation . ?.*{says}|out.json task 2: .*{says}") as caught:
-        read_all([tmp_path / "out.json"], sheet, SCALE)
+        read_all([(tmp_path / "out.json", "")], sheet, SCALE)
     assert "never" not in str(caught.value)
 
 
@@ -160,11 +160,11 @@ def test_skipped_tasks_drafts_and_silence_are_no_annotations(lab: Lab, tmp_path)
     tasks[0]["annotations"][0]["was_cancelled"] = True
     tasks[1]["annotations"] = []
     (tmp_path / "out.json").write_text(json.dumps(tasks), encoding="utf-8")
-    assert len(read_all([tmp_path / "out.json"], sheet, SCALE).annotations) == 1
+    assert len(read_all([(tmp_path / "out.json", "")], sheet, SCALE).annotations) == 1
     records = json.loads((tmp_path / "experts.argilla.json").read_text(encoding="utf-8"))
     records[0]["responses"] = {"overall": [{"value": "first", "user_id": "a", "status": "draft"}, {"value": "tie", "user_id": "b", "status": "submitted"}]}
     (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
-    (one,) = read_all([tmp_path / "records.json"], sheet, SCALE).annotations
+    (one,) = read_all([(tmp_path / "records.json", "")], sheet, SCALE).annotations
     assert (one.annotator, one.choice) == ("b", "tie")
 
 
@@ -175,7 +175,7 @@ def test_skipped_tasks_drafts_and_silence_are_no_annotations(lab: Lab, tmp_path)
 def test_other_json_is_refused(lab: Lab, tmp_path, text, says):
     (tmp_path / "out.json").write_text(text, encoding="utf-8")
     with pytest.raises(SourceError, match=says):
-        read_all([tmp_path / "out.json"], sheet_of(lab, pairs=2), SCALE)
+        read_all([(tmp_path / "out.json", "")], sheet_of(lab, pairs=2), SCALE)
 
 
 def test_two_answers_of_one_argilla_user_are_refused(lab: Lab, tmp_path):
@@ -185,7 +185,7 @@ def test_two_answers_of_one_argilla_user_are_refused(lab: Lab, tmp_path):
         records[0]["responses"] = {"overall": given}
         (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
         with pytest.raises(SourceError, match=f"record 1: .*{says}"):
-            read_all([tmp_path / "records.json"], sheet, SCALE)
+            read_all([(tmp_path / "records.json", "")], sheet, SCALE)
 
 
 def test_the_instructions_say_what_to_expect_and_define_every_item(lab: Lab, tmp_path):
@@ -193,3 +193,26 @@ def test_the_instructions_say_what_to_expect_and_define_every_item(lab: Lab, tmp
     text = (tmp_path / "experts.md").read_text(encoding="utf-8")
     assert all(item.definition in text for item in SCALE.items)
     assert "stop at any time" in text and "self-harm" in text and "from 1 (not at all) to 5" in text
+
+
+def test_two_installations_may_both_call_their_user_one(lab: Lab, tmp_path):
+    sheet = written(lab, tmp_path, pairs=4, annotators=2)
+    for seat in (1, 2):
+        tasks = json.loads((tmp_path / f"experts-{seat}.label-studio.json").read_text(encoding="utf-8"))
+        (tmp_path / f"{seat}.json").write_text(json.dumps(labelled(tasks, lambda n: answered(0)[:1], who=1)), encoding="utf-8")
+    with pytest.raises(SourceError, match="chose twice"):
+        read_all([(tmp_path / "1.json", ""), (tmp_path / "2.json", "")], sheet, SCALE)
+    found = read_all([(tmp_path / "1.json", "ann"), (tmp_path / "2.json", "ben")], sheet, SCALE).annotations
+    assert sorted(row.annotator for row in found) == ["ann"] * 4 + ["ben"] * 4
+    tasks = labelled(tasks, lambda n: answered(0)[:1])
+    tasks[0]["annotations"][0]["completed_by"] = 2
+    (tmp_path / "2.json").write_text(json.dumps(tasks), encoding="utf-8")
+    with pytest.raises(SourceError, match="one annotator for this file, but 2 filled it"):
+        read_all([(tmp_path / "2.json", "ben")], sheet, SCALE)
+
+
+@pytest.mark.parametrize(("annotators", "each"), [(1, 2), (2, 1)])
+def test_argilla_gathers_one_answer_a_row_where_each_expert_has_a_sheet(lab: Lab, tmp_path, annotators, each):
+    written(lab, tmp_path, pairs=4, annotators=annotators)
+    name = "experts-1.argilla-settings.json" if annotators > 1 else "experts.argilla-settings.json"
+    assert json.loads((tmp_path / name).read_text(encoding="utf-8"))["distribution"]["min_submitted"] == each

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from filled_sheets import fill
-from tiny_paper import DATASET
+from loopback import Loopback
+from tiny_paper import DATASET, write
 
 from psycopref import runs
-from psycopref.errors import SourceError
+from psycopref.errors import RecipeError, SourceError
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe, resolved
 
@@ -88,8 +89,35 @@ def test_the_sheets_of_another_run_are_refused(tmp_path: Path) -> None:
 
 
 def test_one_path_a_list_or_none(tmp_path: Path) -> None:
-    for said, paths in (("", ()), ('annotations = "a.csv"\n', ("a.csv",)), ('annotations = ["a.csv", "b.json"]\n', ("a.csv", "b.json"))):
+    for said, paths in (
+        ("", []),
+        ('annotations = "a.csv"\n', [("a.csv", "")]),
+        ('annotations = ["a.csv", { path = "b.json", annotator = "ben" }]\n', [("a.csv", ""), ("b.json", "ben")]),
+    ):
         _, found = load_recipe(recipe(tmp_path, said))
-        assert found.annotations == tuple(map(Path, paths))
+        assert [(str(one.path), one.annotator) for one in found.annotations] == paths
         (tmp_path / "again.toml").write_text(resolved(found), encoding="utf-8")
         assert load_recipe(str(tmp_path / "again.toml"))[1] == found
+
+
+@pytest.mark.slow
+def test_a_policys_answers_beside_the_opponents(tmp_path: Path) -> None:
+    """The paper's expert check of the policy: a sheet for each arm's matches, and experts beside the judge."""
+    pytest.importorskip("torch")
+    with Loopback() as server:
+        path = write(tmp_path, server.url, more="matches = 5\n")
+        place = runs.run(str(path), tmp_path / "work", Progress())
+        fill(place / "experts-matches.csv", lambda n, row: {"annotator": "ann", "overall": ("first", "second", "tie")[n % 3]})
+        path.write_text(f'annotations = "{place / "experts-matches.csv"}"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+        found = figures(runs.run(str(path), tmp_path / "work", Progress()))
+    assert found["expert.winrate", "overall:raw"]["count"] == found["expert.winrate", "overall:constrained"]["count"] == 5
+    assert found["judge.expert.agreement", "overall"]["count"] == 10 and found["expert.answered", "matches:ann"]["value"] == 10
+    assert ("expert.agreement", "overall") not in found
+
+
+def test_matches_need_a_policy(tmp_path: Path) -> None:
+    path = Path(recipe(tmp_path))
+    path.write_text(path.read_text(encoding="utf-8") + "matches = 5\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="matches = 5, but only flow = 'paper'"):
+        runs.run(str(path), tmp_path / "work", Progress())
+    assert not (tmp_path / "work").exists()

@@ -32,8 +32,8 @@ def records(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
     ]
 
 
-def settings(kind: Kind, items: Sequence[str], instrument: Instrument) -> dict[str, Any]:
-    """The dataset's settings: text fields, a label question (first, tie, second) or a rating question for each item, and a note."""
+def settings(kind: Kind, items: Sequence[str], instrument: Instrument, each: int) -> dict[str, Any]:
+    """The dataset's settings: text fields, a label question (first, tie, second) or a rating question for each item, and a note; `each` annotators a record."""
     questions: list[dict[str, Any]] = []
     for name in items:
         item = None if name == OVERALL else instrument.item(name)
@@ -58,7 +58,7 @@ def settings(kind: Kind, items: Sequence[str], instrument: Instrument) -> dict[s
     return {
         "guidelines": "See experts.md beside this file.",
         "allow_extra_metadata": False,
-        "distribution": {"strategy": "overlap", "min_submitted": 2},
+        "distribution": {"strategy": "overlap", "min_submitted": each},
         "fields": shown,
         "questions": questions,
         "metadata": [],

@@ -25,28 +25,29 @@ def write_all(sheet: Sequence[SheetRow], items: Literal["overall", "all"], instr
     """
     made: list[Path] = []
     seats = sorted({row.seat for row in sheet})
+    each = 1 if len(seats) > 1 else 2  # answers that a tool should gather for a row: a sheet each, or one sheet for two
     for kind in sorted({row.kind for row in sheet}):
         questions = asked(kind, items, instrument)
         for seat in seats:
             stem = folder / (STEM[kind] + (f"-{seat}" if len(seats) > 1 else ""))
             rows = part(sheet, kind, seat)
             for layout in layouts:
-                made += _write(layout, rows, questions, instrument, stem)
+                made += _write(layout, rows, questions, instrument, stem, each)
     guide = folder / "experts.md"
     guide.write_text(instructions(instrument, sorted({row.kind for row in sheet}), items), encoding="utf-8")
     return [*made, guide]
 
 
-def _write(layout: str, rows: Sequence[SheetRow], questions: Sequence[str], instrument: Instrument, stem: Path) -> list[Path]:
+def _write(layout: str, rows: Sequence[SheetRow], questions: Sequence[str], instrument: Instrument, stem: Path, each: int) -> list[Path]:
     if layout == "csv":
         path = stem.with_name(f"{stem.name}.csv")
         write_csv(rows, questions, path)
         return [path]
     texts: dict[str, str]
     if layout == "label-studio":
-        texts = {"label-studio.json": _json(label_studio.tasks(rows)), "label-studio.xml": label_studio.config(rows[0].kind, questions, instrument)}
+        texts = {"label-studio.json": _json(label_studio.tasks(rows)), "label-studio.xml": label_studio.config(rows, questions, instrument)}
     else:
-        texts = {"argilla.json": _json(argilla.records(rows)), "argilla-settings.json": _json(argilla.settings(rows[0].kind, questions, instrument))}
+        texts = {"argilla.json": _json(argilla.records(rows)), "argilla-settings.json": _json(argilla.settings(rows[0].kind, questions, instrument, each))}
     for ending, text in texts.items():
         stem.with_name(f"{stem.name}.{ending}").write_text(text, encoding="utf-8")
     return [stem.with_name(f"{stem.name}.{ending}") for ending in texts]
@@ -56,9 +57,22 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_all(paths: Sequence[Path], sheet: Sequence[SheetRow], instrument: Instrument) -> Answers:
-    """Filled sheets (CSV) and exports of Label Studio and Argilla (JSON), together: what was given twice in two files is found."""
-    return checked((row for path in paths for row in filled(path, instrument)), sheet, instrument)
+def read_all(sheets: Sequence[tuple[Path, str]], sheet: Sequence[SheetRow], instrument: Instrument) -> Answers:
+    """Filled sheets (CSV) and exports of Label Studio and Argilla (JSON), together: what was given twice in two files is found.
+
+    Beside each path stands who filled it, or '' where the file says so itself. SourceError names files, rows and what is wrong with them.
+    """
+    return checked((row for path, who in sheets for row in _named(path, who, instrument)), sheet, instrument)
+
+
+def _named(path: Path, who: str, instrument: Instrument) -> Iterator[Filled]:
+    """The rows of a file under the name that the recipe gives it: two installations of a tool may both call their user 1."""
+    people: set[str] = set()
+    for row in filled(path, instrument):
+        people |= {row.annotator.strip()} if any(answer.strip() for answer in row.answers.values()) else set()
+        if who and len(people - {""}) > 1:
+            raise SourceError(f"{path}: the recipe says one annotator for this file, but {len(people - {''})} filled it; leave 'annotator' out")
+        yield row._replace(annotator=who) if who else row
 
 
 def filled(path: Path, instrument: Instrument) -> Iterator[Filled]:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from psycopref.errors import SourceError
 from psycopref.experts.answers import TEXTS, Filled
-from psycopref.experts.sheets import OVERALL, Kind, SheetRow
+from psycopref.experts.sheets import OVERALL, SheetRow
 from psycopref.instruments import Instrument
 
 _TIE = f"{OVERALL}_tie"
@@ -23,10 +23,12 @@ def tasks(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
     return [{"data": {name: getattr(row, name) for name in ("sheet_id", "topic", *TEXTS) if name != "second" or row.kind != "scores"}} for row in rows]
 
 
-def config(kind: Kind, items: Sequence[str], instrument: Instrument) -> str:
+def config(rows: Sequence[SheetRow], items: Sequence[str], instrument: Instrument) -> str:
     """The labelling configuration as XML: the texts, the questions with their definitions, a note."""
-    view = Element("View")
+    view, kind = Element("View"), rows[0].kind
     for name, title in (("topic", "Topic"), ("history", "Earlier turns"), ("speech", "The client says")):
+        if name != "speech" and not any(getattr(row, name) for row in rows):
+            continue  # an empty text on every page
         SubElement(view, "Header", value=title)
         SubElement(view, "Text", name=name, value=f"${name}")
     if kind != "scores":
