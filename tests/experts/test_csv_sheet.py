@@ -6,13 +6,15 @@ import traceback
 
 import pytest
 from filled_sheets import fill, sheet_of
+from pydantic import ValidationError
 
 from psycopref.errors import SourceError
 from psycopref.experts.csv_sheet import neutral, original, read_csv, write_csv
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.sheets import asked, part
-from psycopref.instruments import load_instrument
+from psycopref.instruments import Instrument, Item, load_instrument
 from psycopref.lab import Lab
+from psycopref.stages.validate import Validate
 
 SCALE = load_instrument("psychocounsel")
 NAMES = ["overall", *(item.name for item in SCALE.items)]
@@ -201,3 +203,16 @@ def test_letters_that_windows_old_encoding_lacks_do_no_harm(lab: Lab, tmp_path):
     write_csv(sheet, ["overall"], path)
     fill(path, lambda number, row: {"annotator": "J\u00fcrgen", "overall": "first"}, "cp1252", ";")
     assert {row.annotator for row in read_all([(path, "")], sheet, SCALE).annotations} == {"J\u00fcrgen"}
+
+
+def test_items_with_capitals_and_items_that_are_columns(lab: Lab, tmp_path):
+    scale = Instrument(name="own", citation="", low=0, high=6, items=(Item(name="Bond", title="Bond", definition="d"),))
+    sheet = sheet_of(lab, pairs=4, replies=4, instrument=scale, safety="Bond")
+    write_all(sheet, "all", scale, ("csv",), tmp_path)
+    path = tmp_path / "experts-scores.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("Bond", "BOND", 1).replace("sheet_id", "Sheet_ID", 1), encoding="utf-8")
+    fill(path, lambda number, row: {"annotator": "ann", "BOND": "6"})
+    assert {(row.item, row.score) for row in read_all([(path, "")], sheet, scale).ratings} == {("Bond", 6.0)}
+    named = Instrument(name="own", citation="", low=0, high=6, items=(Item(name="First", title="f", definition="d"),))
+    with pytest.raises(ValidationError, match="'First', which is a column of every sheet"):
+        Validate(instrument=named)

@@ -40,7 +40,8 @@ def write_csv(rows: Sequence[SheetRow], items: Sequence[str], path: Path) -> Non
 def read_csv(path: Path, items: Sequence[str]) -> Iterator[Filled]:
     """The rows of a filled sheet; SourceError where the file is no such sheet. Rows are numbered as a spreadsheet numbers them."""
     lines = _records(path)
-    head = [cell.strip().lower() for cell in lines[0]] if lines else []
+    written = {name.lower(): name for name in (*KNOWN, *items)}
+    head = [written.get(cell.strip().lower(), cell.strip()) for cell in lines[0]] if lines else []
     there = [name for name in head if name]
     lacking = [name for name in ("sheet_id", "annotator") if name not in there]
     if lacking or len(lines) < 2 or not set(items) & set(there):
