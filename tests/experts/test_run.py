@@ -121,3 +121,13 @@ def test_matches_need_a_policy(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="matches = 5, but only flow = 'paper'"):
         runs.run(str(path), tmp_path / "work", Progress())
     assert not (tmp_path / "work").exists()
+
+
+def test_experts_and_judge_answer_on_the_same_items(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\ncitation = "c"\nlow = 0\nhigh = 6\n[[items]]\nname = "safety"\ntitle = "s"\ndefinition = "d"\n', encoding="utf-8"
+    )
+    path = Path(recipe(tmp_path))
+    path.write_text(path.read_text(encoding="utf-8") + f'instrument = "{tmp_path / "own.toml"}"\n', encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"'own' is not what the judge rates on in \[dataset.rate\] \('psychocounsel'\)"):
+        load_recipe(str(path))
