@@ -89,6 +89,8 @@ def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) 
     if not recipe.annotations:
         return made
     given = read_all([(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument)
+    if given.skipped:
+        lab.progress.say(f"{len(given.skipped)} rows of experts have a name or a note but no answer, the first at {given.skipped[0]}; they count as skipped")
     return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings, games)
 
 

@@ -70,7 +70,8 @@ def read_filled(path, sheet):
 def test_rows_without_an_answer_are_not_annotated(lab: Lab, tmp_path):
     sheet, path = written(lab, tmp_path, pairs=10)
     fill(path, lambda number, row: {"annotator": "ann", "overall": "first" if number < 4 else "", "note": "too close to home"})
-    assert len(read_all([(path, "")], sheet, SCALE).annotations) == 4
+    found = read_all([(path, "")], sheet, SCALE)
+    assert len(found.annotations) == 4 and len(found.skipped) == 6 and found.skipped[0].endswith("experts.csv row 6")
 
 
 def test_two_sheets_of_two_experts_and_every_item(lab: Lab, tmp_path):

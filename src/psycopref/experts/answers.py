@@ -26,10 +26,11 @@ class Filled(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Annotations of pairs and scores of single replies."""
+    """Annotations of pairs and scores of single replies; `skipped` are the rows that have a note or a name but no answer."""
 
     annotations: list[Annotation]
     ratings: list[ExpertRating]
+    skipped: list[str]
 
 
 class Mistake(ValueError):
@@ -38,9 +39,12 @@ class Mistake(ValueError):
 
 def checked(filled: Iterable[Filled], sheet: Sequence[SheetRow], instrument: Instrument) -> Answers:
     """Filled rows as annotations and scores; a row without any answer is not annotated. SourceError lists what is wrong, row by row."""
-    known, found, wrong = {row.sheet_id: row for row in sheet}, Answers([], []), []
+    known, found, wrong = {row.sheet_id: row for row in sheet}, Answers([], [], []), []
     places: dict[str, str] = {}
     for row in filled:
+        if not any(answer.strip() for answer in row.answers.values()):
+            found.skipped.extend([row.where] if row.note.strip() or row.annotator.strip() else [])
+            continue
         try:
             for made in _read(row, known, instrument):
                 _once(made, row, places)
@@ -66,8 +70,6 @@ def _once(made: Annotation | ExpertRating, row: Filled, places: dict[str, str]) 
 
 def _read(row: Filled, known: dict[str, SheetRow], instrument: Instrument) -> Iterator[Annotation | ExpertRating]:
     given = {item: answer.strip() for item, answer in row.answers.items() if answer.strip()}
-    if not given:
-        return
     shown = known.get(row.sheet_id)
     if shown is None:
         raise Mistake("its sheet_id is not on the sheet; keep that column as it was written, and give the sheet of this run")
