@@ -12,7 +12,7 @@ from psycopref.progress import Progress
 
 
 def parser() -> argparse.ArgumentParser:
-    """The five commands."""
+    """The six commands."""
     top = argparse.ArgumentParser(
         prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold."
     )
@@ -34,9 +34,31 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--format", default="hf", choices=["hf"], help="hf: a folder that datasets.load_dataset reads")
     export.add_argument("--licence", default="", help="what the card says; refused where it allows more than a source does (default: the sources' own)")
     export.add_argument("--run", default="", help="the name of a run (default: the newest)")
+    _plan_words(commands.add_parser("plan", help="how many prompts or pairs a claim needs, before money is spent"))
     for command in commands.choices.values():
         command.add_argument("--work", type=Path, default=Path("work"), metavar="DIR", help="the workspace (default work/)")
     return top
+
+
+def _plan_words(command: argparse.ArgumentParser) -> None:
+    """The numbers of a plan, each with its default."""
+    command.add_argument("--recipe", default="", help="a recipe: say what its test split can show")
+    for name, text in {
+        "rate": "the win rate one hopes to show",
+        "ties": "share of prompts that tie or flip with the order",
+        "sd": "standard deviation of prompt scores (default: from rate and ties)",
+        "difference": "of two systems' win rates on the same prompts",
+        "correlation": "of the two systems' prompt scores",
+        "agreement": "expected share of pairs on which experts agree with the label",
+        "within": "half-width of its interval",
+        "kappa": "expected kappa of two experts",
+        "kappa-within": "half-width of its interval",
+        "prevalence": "of the experts' more common answer",
+        "clustering": "design effect of pairs that share a speech (1: one pair a speech)",
+        "seconds": "that one pair takes an expert",
+    }.items():
+        command.add_argument(f"--{name}", type=float, default=None, metavar="X", help=text)
+    command.add_argument("--topics", type=int, default=None, metavar="N", help="topics with a claim of their own (default 8)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +90,12 @@ def _do(args: argparse.Namespace) -> int:
             return inspecting.calls(args.work, args.action, args.file)
         case "verify":
             return inspecting.verify(args.work)
+        case "plan":
+            from psycopref.plan import Claim, plan
+
+            given = {name: getattr(args, name) for name in Claim._fields if getattr(args, name) is not None}
+            plan(Claim(**given), args.recipe, args.work)
+            return 0
         case _:
             from psycopref.export import export
 

@@ -144,6 +144,14 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     return lines
 
 
+def test_speeches(name: str, work: Path) -> int:
+    """How many speeches a recipe's test split has, without asking anybody."""
+    _, recipe = load_recipe(name)
+    with Rehearsal(work, Progress(quiet=True)) as lab:
+        built = judges.run(recipe, lab) if isinstance(recipe, JudgesRecipe) else dataset.run(recipe.dataset, lab)
+    return sum(speech.split == "test" for speech in built.speeches)
+
+
 def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     """The opponent's answers, and the judge's comparisons: both orders of every arm (or checkpoint), null opponent and ranked pair."""
     training = recipe.training

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from psycopref.errors import RecipeError
 from psycopref.models.pool import EntrySetting
@@ -34,6 +34,21 @@ from psycopref.toml_files import checked, did_you_mean, read_toml
 RECIPES = Path("recipes")
 RESERVED = frozenset(("tfidf", "longer", "topic", "gap", "length", "test", "test_all", "dev"))  # parts of the slices that `calibrate` names
 Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
+
+
+class FilledSheet(Settings):
+    """What came back from experts: a filled CSV sheet or a tool's export, and, where the file does not say it, who filled it."""
+
+    path: Path
+    annotator: str = ""
+
+
+def _sheets(value: Any) -> Any:
+    """One path, one sheet, or a list of either."""
+    return [{"path": one} if isinstance(one, str | Path) else one for one in (value if isinstance(value, list | tuple) else [value])]
+
+
+Filled = Annotated[tuple[FilledSheet, ...], BeforeValidator(_sheets)]
 
 
 class Dataset(Settings):
@@ -116,26 +131,39 @@ class Training(Settings):
         return self
 
 
-class DatasetRecipe(Settings):
+class Checked(Settings):
+    """What every recipe may have beside its flow: an expert check, and what came back from it."""
+
+    dataset: Dataset
+    validate_: Annotated[Validate | None, Field(alias="validate")] = None
+    annotations: Filled = ()
+
+    @model_validator(mode="after")
+    def _asked_alike(self) -> "Checked":
+        """Experts and the judge answer on the same items, or nothing of theirs can be compared: said before a sheet is filled."""
+        stage, rate = self.validate_, self.dataset.rate
+        if stage and rate and (stage.replies or stage.items == "all") and stage.instrument != rate.instrument:
+            raise ValueError(
+                f"[validate] instrument: {stage.instrument.name!r} is not what the judge rates on in [dataset.rate] ({rate.instrument.name!r}); "
+                "name the same one, or ask experts for items = 'overall' and no replies"
+            )
+        return self
+
+
+class DatasetRecipe(Checked):
     """flow = "dataset": build a preference dataset."""
 
     flow: Literal["dataset"]
     budget: Budget = None
-    dataset: Dataset
-    validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
 
 
-class PaperRecipe(Settings):
+class PaperRecipe(Checked):
     """flow = "paper": the dataset, the reward model, the policy and their figures. flow = "ablation": offline against online, for each of `sizes`."""
 
     flow: Literal["paper", "ablation"]
     budget: Budget = None
-    dataset: Dataset
     training: Training
     sizes: dict[str, Start] = {}
-    validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
 
     @model_validator(mode="after")
     def _sizes(self) -> "PaperRecipe":
@@ -154,15 +182,12 @@ class Judges(Settings):
     gap: float = Field(default=1.0, gt=0)
 
 
-class JudgesRecipe(Settings):
+class JudgesRecipe(Checked):
     """flow = "judges": the dataset's judge and another one on the same responses. The new judge's ratings enter no pair."""
 
     flow: Literal["judges"]
     budget: Budget = None
-    dataset: Dataset
     judges: Judges
-    validate_: Annotated[Validate | None, Field(alias="validate")] = None
-    annotations: Path | None = None
 
 
 Recipe = DatasetRecipe | PaperRecipe | JudgesRecipe

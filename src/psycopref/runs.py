@@ -10,6 +10,8 @@ from typing import Any
 
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
+from psycopref.experts.files import read_all, write_all
+from psycopref.experts.matches import Match, matched
 from psycopref.flows import ablation, dataset, judges, paper
 from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
@@ -19,11 +21,12 @@ from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, 
 from psycopref.report import family
 from psycopref.report.page import ReportData, render
 from psycopref.stages.report import Report, curve_points, load_figures
-from psycopref.stages.validate import Validated, read_annotations, write_sheet
+from psycopref.stages.validate import Validated
 from psycopref.store.steps import write_synced
 from psycopref.tables import Annotation, Metric, metric
 
 LAST = "steps.json"
+NOBODY: Sequence[Annotation] = ()
 
 
 def run(name: str, work: Path, progress: Progress) -> Path:
@@ -32,23 +35,25 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
-    if recipe.annotations is not None and not recipe.annotations.is_file():
-        raise RecipeError(f"{name}: 'annotations': no file {str(recipe.annotations)!r}; give the path of a filled experts.csv, or leave it out")
+    if lacking := [str(one.path) for one in recipe.annotations if not one.path.is_file()]:
+        raise RecipeError(f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv (or a list of paths), or leave it out")
+    if recipe.validate_ and recipe.validate_.matches and recipe.flow != "paper":
+        raise RecipeError(f"{name} [validate]: matches = {recipe.validate_.matches}, but only flow = 'paper' has a policy and an opponent; leave it out")
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
         built, trained = _flow(recipe, lab)
         if lab.follows:
             return work
         _no_pairs(built, progress)
-        expert = _validated(recipe, lab, built)
+        expert = _validated(recipe, lab, built, trained)
         figures = lab.do(Report(), *_drawn(built, trained)).page
         text = resolved(recipe)
         stage_metrics = [*built.metrics, *(trained.metrics if trained else [])]
         metrics = [*stage_metrics, *(expert.metrics if expert else []), *_run_metrics(lab, built, trained, time.monotonic() - began)]
         page = render(_content(short, text, recipe, lab, built, trained, metrics, load_figures(figures)))
         place = new_run(work, short)
-        if expert:
-            write_sheet(expert.sheet, place / "experts.csv")
+        if expert and recipe.validate_:
+            write_all(expert.sheet, recipe.validate_.items, recipe.validate_.instrument, recipe.validate_.layouts, place)
         write_synced(place / "recipe.toml", text)
         write_synced(place / "report.html", page)
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
@@ -74,16 +79,30 @@ def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
     return ablation.run(recipe, lab) if recipe.flow == "ablation" else paper.run(recipe, lab)
 
 
-def _validated(recipe: Recipe, lab: Lab, built: Built) -> Validated | None:
-    """The experts' sheet, and their agreement where `annotations` names a filled one. None is ever invented."""
-    if recipe.validate_ is None:
+def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) -> Validated | None:
+    """The experts' sheets, and figures where `annotations` names filled ones. None is ever invented."""
+    stage = recipe.validate_
+    if stage is None:
         return None
-    given: Sequence[Annotation] = ()
-    made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
-    if recipe.annotations is not None:
-        given = read_annotations(recipe.annotations, made.sheet)
-        made = lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, given)
-    return made
+    games = _matches(recipe, built, trained) if stage.matches else []
+    made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY, matches=games)
+    if not recipe.annotations:
+        return made
+    given = read_all([(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument)
+    if given.skipped:
+        lab.progress.say(f"{len(given.skipped)} rows of experts have a name or a note but no answer, the first at {given.skipped[0]}; they count as skipped")
+    return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings, games)
+
+
+def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[Match]:
+    """The policy against the opponent, by arm, with the judge's verdicts."""
+    if not isinstance(recipe, PaperRecipe) or trained is None:
+        return []
+    test = [speech for speech in built.speeches if speech.split == "test"]
+    orders = 1 if recipe.training.evaluate.judge is None else 2
+    theirs = trained.arms["opponent"]
+    ours = {arm: answers for arm, answers in trained.arms.items() if arm != "opponent"}
+    return [row for arm, answers in ours.items() for row in matched(arm, test, answers, theirs, trained.verdicts, orders)]
 
 
 def new_run(work: Path, recipe: str) -> Path:

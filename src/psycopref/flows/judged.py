@@ -17,11 +17,12 @@ _OF_A_NULL = ("wins", "ties", "losses", "flips", "failed", "worst", "best")
 
 
 class Judged(NamedTuple):
-    """The last policy against its opponents."""
+    """The last policy against its opponents; `arms` holds what it and the opponent answered."""
 
     verdicts: list[Verdict]
     metrics: list[Metric]
     failures: list[Failure]
+    arms: dict[str, Sequence[Response]]
 
 
 def judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges: Judges) -> Judged:
@@ -31,8 +32,8 @@ def judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges
     faced = {row.speech_id for row in rival.responses}
     common = [speech for speech in test if speech.speech_id in faced]
     short = lab.do(recipe.constrained, common, states[-1].weights, rival.responses)
-    found = Judged([], [], [*rival.failures, *short.failures])
     last: Sequence[Response] = states[-1].answers
+    found = Judged([], [], [*rival.failures, *short.failures], {"raw": last, "constrained": short.responses, "opponent": rival.responses})
     arms: list[tuple[str, Literal["raw", "constrained"], Sequence[Response], Sequence[Response], Sequence[Response]]] = [
         ("winrate", "raw", last, rival.responses, NO_RESPONSES),
         ("winrate", "constrained", short.responses, rival.responses, rival.responses),
@@ -63,7 +64,7 @@ def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Re
 
     Metrics `null.<kind>` (slice overall:raw) with their counts, and `guard.null_opponents`: how many of them beat chance, said aloud.
     """
-    found = Judged([], [], [])
+    found = Judged([], [], [], {})
     answers = lab.do(recipe.nulls, test, pool, rival).responses
     beat = []
     for kind in recipe.nulls.kinds:

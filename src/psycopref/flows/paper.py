@@ -14,7 +14,7 @@ from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
 from psycopref.stages.policy import Trained as Optimised
 from psycopref.stages.reward import Rewarded
-from psycopref.tables import Failure, Metric, Point, Preference, Verdict
+from psycopref.tables import Failure, Metric, Point, Preference, Response, Verdict
 
 
 class Trained(NamedTuple):
@@ -28,6 +28,7 @@ class Trained(NamedTuple):
     metrics: list[Metric]
     failures: list[Failure]
     curves: dict[str, Sequence[Point]]
+    arms: dict[str, Sequence[Response]] = {}  # the last policy's answers by arm, and the opponent's as `opponent`
 
 
 NONE: Sequence[Preference] = ()
@@ -85,7 +86,8 @@ def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
     metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *compared.metrics]
     drawn = {name: points for name, points in curves.items() if points}
-    return Trained(judges.reward, judges.gold, states, calibrated, compared.verdicts, metrics, [*unscored, *failures, *compared.failures], drawn)
+    lost = [*unscored, *failures, *compared.failures]
+    return Trained(judges.reward, judges.gold, states, calibrated, compared.verdicts, metrics, lost, drawn, compared.arms)
 
 
 def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:

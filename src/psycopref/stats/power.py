@@ -1,0 +1,117 @@
+"""How many prompts or pairs a claim needs: power of a win rate and of a paired difference, half-widths of an agreement and of kappa."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binomtest, nct, t
+
+from psycopref.stats.intervals import Floats, Interval, wilson
+
+_Z95 = 1.959963984540054
+MOST = 10_000_000  # more than this is no study
+
+
+def score_sd(rate: float, ties: float) -> float:
+    """Standard deviation of prompt scores (1 won, 1/2 tied or flipped, 0 lost) at a win rate and a share of ties (tie counts a half).
+
+    ValueError where no scores have both: ties leave at most 1 - ties/2.
+    """
+    if not 0 <= ties <= 1 or not ties / 2 - 1e-12 <= rate <= 1 - ties / 2 + 1e-12:
+        raise ValueError(f"a win rate of {rate} cannot come with a share of {ties} of ties: it lies from {ties / 2} to {1 - ties / 2}")
+    return math.sqrt(max(0.0, rate - ties / 4 - rate**2))
+
+
+def mean_power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
+    """Power of the two-sided one-sample t test on n independent scores (noncentral t; Cohen 1988, chapter 2): a mean `effect` off zero."""
+    if n < 2:
+        return 0.0
+    if sd == 0:
+        return 1.0 if effect else alpha
+    far, off = float(t.isf(alpha / 2, n - 1)), effect / sd * math.sqrt(n)
+    return float(nct.sf(far, n - 1, off) + nct.cdf(-far, n - 1, off))
+
+
+def needed(enough: Callable[[int], bool]) -> int:
+    """The smallest n from which `enough` holds; it must hold for every larger n too. ValueError beyond ten million."""
+    high = 2
+    while not enough(high):
+        high *= 2
+        if high > MOST:
+            raise ValueError("more than ten million would be needed: the effect asked for is practically none")
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def prompts_for_rate(rate: float, ties: float = 0.0, power: float = 0.8, alpha: float = 0.05, sd: float | None = None) -> int:
+    """Prompts to tell a win rate from a half, each judged in both orders and scored once. `sd` of prompt scores overrides that of `ties`."""
+    spread = score_sd(rate, ties) if sd is None else sd
+    if rate == 0.5:
+        raise ValueError("a win rate of a half cannot be told from a half; name the rate that you hope to show")
+    return needed(lambda n: mean_power(rate - 0.5, spread, n, alpha) >= power)
+
+
+def prompts_for_difference(difference: float, sd: float, correlation: float = 0.0, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Prompts to tell two systems' win rates apart that were judged on the same prompts, with prompt scores of `sd` correlated so."""
+    if difference == 0:
+        raise ValueError("a difference of nothing cannot be shown; name the one that you hope to show")
+    if not -1 <= correlation < 1:
+        raise ValueError(f"correlation must be from -1 to under 1, found {correlation}")
+    apart = sd * math.sqrt(2 * (1 - correlation))
+    return needed(lambda n: mean_power(difference, apart, n, alpha) >= power)
+
+
+def smallest_rate(n: int, ties: float = 0.0, power: float = 0.8, alpha: float = 0.05) -> float | None:
+    """The smallest win rate over a half that n prompts can show, to three decimals; None where no rate with so many ties will do."""
+    for step in range(501, 1001):
+        rate = step / 1000
+        if rate <= 1 - ties / 2 and mean_power(rate - 0.5, score_sd(rate, ties), n, alpha) >= power:
+            return rate
+    return None
+
+
+def pairs_within(share: float, half: float) -> int:
+    """Independent pairs for an agreement whose 95 % interval (Wilson's) is at most `half` to each side of its middle."""
+    _inside(half)
+    return needed(lambda n: np.diff(wilson(share, n))[0] / 2 <= half)
+
+
+def kappa_variance(joint: ArrayLike) -> float:
+    """n times the variance of Cohen's kappa at a joint table of shares (Fleiss, Cohen and Everitt 1969, by the delta method)."""
+    p = np.asarray(joint, dtype=np.float64)
+    rows, columns = p.sum(1), p.sum(0)
+    seen, chance = float(np.trace(p)), float(rows @ columns)
+    slope = (np.eye(len(p)) * (1 - chance) - (1 - seen) * (columns[:, None] + rows[None, :])) / (1 - chance) ** 2
+    return float((p * slope**2).sum() - (p * slope).sum() ** 2)
+
+
+def two_by_two(kappa: float, prevalence: float) -> Floats:
+    """Shares of two raters' answers with the same prevalence of the first answer and that kappa."""
+    if not 0 < prevalence < 1:
+        raise ValueError(f"prevalence must lie between 0 and 1, found {prevalence}")
+    both = prevalence**2 + kappa * prevalence * (1 - prevalence)
+    table = np.array([[both, prevalence - both], [prevalence - both, 1 - 2 * prevalence + both]])
+    if table.min() < -1e-12:
+        raise ValueError(f"no two raters with a prevalence of {prevalence} have a kappa of {kappa}")
+    return np.asarray(np.maximum(table, 0.0))
+
+
+def pairs_for_kappa(kappa: float, half: float, prevalence: float = 0.5) -> int:
+    """Pairs for a kappa of two experts whose 95 % interval is `half` to each side, large-sample."""
+    _inside(half)
+    return max(2, math.ceil(_Z95**2 * kappa_variance(two_by_two(kappa, prevalence)) / half**2))
+
+
+def _inside(half: float) -> None:
+    if not 0 < half < 0.5:
+        raise ValueError(f"a half-width must lie between 0 and 0.5, found {half}")
+
+
+def counted(hits: int, n: int) -> tuple[Interval, Interval]:
+    """A published count as a share, with Wilson's and with the exact (Clopper and Pearson 1934) 95 % interval."""
+    share, exact = hits / n, binomtest(hits, n).proportion_ci(0.95, "exact")
+    return Interval(share, *wilson(share, n), n), Interval(share, float(exact.low), float(exact.high), n)
