@@ -1,6 +1,7 @@
 """Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +12,13 @@ from psycopref.lab import Lab
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
 from psycopref.sources.licences import UNKNOWN, checked
+from psycopref.sources.prepared import prepared_rows
 from psycopref.store.keys import digest
-from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Turn, content_id
+from psycopref.tables import Dropped, Metric, Preference, Rating, Response, Speech, Turn, content_id, metric
 from psycopref.text.normal import folded, repair
-from psycopref.text.pii import mask
+from psycopref.text.privacy import KINDS, Masker, mask
+from psycopref.text.privacy.masker import Model
+from psycopref.text.privacy.model import Entities
 from psycopref.toml_files import did_you_mean
 
 
@@ -26,6 +30,10 @@ class Collected(NamedTuple):
     responses: Sequence[Response]
     ratings: Sequence[Rating]
     preferences: Sequence[Preference]
+    metrics: Sequence[Metric]
+
+
+_ROWS = 256  # entries masked at once: a named-entity model reads them in batches
 
 
 class SourceSetting(Settings):
@@ -102,12 +110,13 @@ class Collect(Stage):
 
     sources: tuple[SourceSetting, ...] = Field(min_length=1)
     mask: bool = True
+    entities: Entities | None = None
     budget: int | None = Field(default=None, ge=1)
 
     @classmethod
     def version(cls) -> int:
-        """2: optional fields of JSON lines are looked up row by row."""
-        return 2
+        """3: names are found by lists too, and what was masked is counted."""
+        return 3
 
     @model_validator(mode="after")
     def _labels(self) -> "Collect":
@@ -117,6 +126,8 @@ class Collect(Stage):
             raise ValueError(f"two sources are called {twice[0]!r}; give each a label of its own")
         if any((source.weight is None) == (self.budget is not None) for source in self.sources):
             raise ValueError("weights and a budget go together: give `budget` and every source a `weight`, or neither")
+        if self.entities is not None and not self.mask:
+            raise ValueError("`entities` is for masking, and `mask` is false; remove one of them")
         if self.budget is not None and any(source.take for source in self.sources):
             raise ValueError("a source has `take` although there is a `budget`; mix by one or by the other")
         return self
@@ -134,16 +145,41 @@ class Collect(Stage):
         return list(counts)
 
     def reads(self) -> Sequence[Path]:
-        """The files of all sources; SourceError where one is missing."""
-        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)]
+        """The files of all sources and of the named-entity model; SourceError where one is missing."""
+        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)] + (self.entities.files() if self.entities else [])
 
     def run(self, lab: Lab) -> Collected:
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
-        shelf = _Shelf(self.mask)
+        shelf, metrics = _Shelf(), list[Metric]()
+        model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
-            for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
-                shelf.take(source.called, found)
-        return shelf.collected()
+            masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
+            for rows in _some(lab.progress.over(_taken(source, count), f"collect {source.called}")):
+                for found in prepared_rows(rows, masker):
+                    shelf.take(source.called, found)
+            metrics += _masked(source.called, masker)
+        return shelf.collected(metrics)
+
+    def _model(self) -> Model | None:
+        if self.entities is None:
+            return None
+        from psycopref.train.entities import Entities as Loaded
+
+        return Loaded(self.entities.model, self.entities.labels, self.entities.threshold, self.entities.rows)
+
+
+def _masked(source: str, masker: Masker | None) -> list[Metric]:
+    """How many spans of each kind were masked in a source, over how many texts; nothing where it is not masked."""
+    if masker is None:
+        return []
+    kinds = [metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts) for kind in KINDS if masker.counts[kind]]
+    return [metric("collect.masked", source, masker.counts.total(), count=masker.texts), *kinds]
+
+
+def _some(entries: Iterable[Found]) -> Iterator[list[Found]]:
+    rest = iter(entries)
+    while rows := list(islice(rest, _ROWS)):
+        yield rows
 
 
 def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
@@ -167,10 +203,9 @@ def _unique(source: SourceSetting) -> Iterator[Found]:
 
 
 class _Shelf:
-    """Collects rows by id, so that each stands once."""
+    """Collects rows of prepared text by id, so that each stands once."""
 
-    def __init__(self, masked: bool) -> None:
-        self._mask = masked
+    def __init__(self) -> None:
         self._speeches: dict[str, Speech] = {}
         self._by_sound: dict[str, str] = {}
         self._dropped: list[Dropped] = []
@@ -179,8 +214,7 @@ class _Shelf:
         self._preferences: dict[str, Preference] = {}
 
     def take(self, source: str, found: Found) -> None:
-        text = prepared(found.text, self._mask)
-        history = tuple(Turn(turn.role, prepared(turn.text, self._mask)) for turn in found.history)
+        text, history = found.text, found.history
         own, origin = speech_id(text, history), f"{source}:{found.origin}"
         if not folded(text):
             self._drop(own, origin, "empty", "")
@@ -199,12 +233,11 @@ class _Shelf:
     def _bring(self, subject: str, judge: str, found: Found) -> None:
         ids, means = [], []
         for answer in found.answers:
-            text = prepared(answer.text, self._mask)
-            key = content_id("response", subject, answer.model, text)
-            self._responses.setdefault(key, Response(key, subject, answer.model, text))
+            key = content_id("response", subject, answer.model, answer.text)
+            self._responses.setdefault(key, Response(key, subject, answer.model, answer.text))
             for item, score, rationale in answer.ratings:
                 rating = content_id("rating", key, item, judge)
-                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, prepared(rationale, self._mask)))
+                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
             ids.append(key)
             means.append(sum(score for _, score, _ in answer.ratings) / len(answer.ratings) if answer.ratings else 0.0)
         for one, other in found.pairs:
@@ -212,6 +245,6 @@ class _Shelf:
                 key = content_id("preference", ids[one], ids[other])
                 self._preferences.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
 
-    def collected(self) -> Collected:
-        tables = (self._speeches.values(), self._dropped, self._responses.values(), self._ratings.values(), self._preferences.values())
+    def collected(self, metrics: Sequence[Metric]) -> Collected:
+        tables = (self._speeches.values(), self._dropped, self._responses.values(), self._ratings.values(), self._preferences.values(), metrics)
         return Collected(*map(list, tables))  # type: ignore[arg-type]
