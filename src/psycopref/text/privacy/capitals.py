@@ -3,7 +3,7 @@
 from psycopref.text.privacy.lists import Lists, words
 from psycopref.text.privacy.reading import Reading
 
-_ARTICLES = frozenset(("a", "an", "the", "another", "no", "some", "these", "those"))
+_ARTICLES = frozenset(("a", "an", "the", "another", "no", "some", "these", "those", "inner", "total"))
 _WHERE = words("in from to near at around outside via through across of leaving visit visited visiting left downtown north south east west to")
 _GREETINGS = words("hi hello hey hiya dear heya howdy morning evening afternoon namaste greetings yo thanks thankyou thx cheers")
 _CALLS = words("call calls called calling name named names naming nickname nicknamed address addressed label labelled goes go going went known christened")
@@ -12,8 +12,12 @@ _MINE = words("my his her their your our husband's wife's real first last full m
 _TALK = frozenset(".,!?;:\n-–—)")
 _HE_IS = words("he's hes she's shes who's whos he she who they're i'm im")
 PEOPLE = words("he she who man woman person someone somebody guy girl boy lad lady kid people one dude bloke chap girlfriend boyfriend child baby")
+_TURNS = words("of you in it me my this that on the up down your our us out off")
 _SHORT = words("dr mr mrs ms mx prof rev fr sgt cpt lt")
 _LOOSE = words("don dean miss lady lord elder chief sir tia tio don dona master coach judge principal nurse")
+_TRUSTS = words(
+    "confide confided confiding believe believed believing trust trusted disappointed interested confidence faith interest see saw love fell falling"
+)
 _JOINS = frozenset(("and", "&", "n", "or"))
 _ALONG = frozenset(("me", "i", "myself", "him", "her"))
 
@@ -31,10 +35,18 @@ def capital(reading: Reading, at: int, known: Lists, found: dict[int, int]) -> b
     if before in _ARTICLES:
         return False
     if key in known.given and key not in known.eponyms:
-        return True
+        return not _elsewhere(reading, at, known)
     if len(word) < 2:
         return False
     return _shared(reading, at, known) or _by_relation(reading, at, known) or _greeted(reading, at) or _joined(reading, at, known, found)
+
+
+def _elsewhere(reading: Reading, at: int, known: Lists) -> bool:
+    """A town after "in", or a shop after "at"."""
+    before, owns = reading.before(at), reading.owns(at)
+    if owns and reading.keys[at] in known.shops:
+        return before in ("at", "to", "from", "a", "our", "in")
+    return before == "in" and not owns and reading.key(at - 2) not in _TRUSTS and reading.key(at - 2) not in _BE
 
 
 def _like_a_name(reading: Reading, at: int, known: Lists) -> bool:
@@ -117,7 +129,7 @@ def _shared(reading: Reading, at: int, known: Lists) -> bool:
         return False
     if town or key in known.surnames:
         return reading.before(at) not in _WHERE
-    return after not in ("of", "you", "in")
+    return after not in _TURNS
 
 
 def _proper(reading: Reading, at: int, known: Lists | None = None) -> bool:

@@ -10,7 +10,7 @@ _TLD = "com|net|org|edu|gov|io|me|us|ca|ie|in|ng|za|nz|au|uk|co|info|biz|app|dev
 _MAILERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|icloud|aol|protonmail|proton|live|msn|mail"
 EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b"
-    r"|(?<![\w.+-])[\w.+-]{1,64} ?[\[(]at[\])] ?[\w-]{1,63} ?(?:[\[(]dot[\])]|\.|dot) ?(?:com|net|org|edu|co)\b"
+    r"|(?<![\w.+-])[\w.+-]{1,64}(?: ?[\[(]dot[\])] ?\w{1,40}){0,2} ?[\[(]at[\])] ?[\w-]{1,63} ?(?:[\[(]dot[\])]|\.|dot) ?(?:com|net|org|edu|co)\b"
     rf"|(?<![\w.+-])[\w.+-]{{2,64}} at (?:{_MAILERS}) ?(?:dot|\.) ?(?:com|net|co ?(?:dot|\.) ?uk|me)\b"
     r"|(?<![\w.+-])[\w.+-]{2,64} at [\w-]{2,40} dot (?:com|net|org|edu|co)\b(?: dot uk\b)?"
     r"|(?<![\w.+-])[\w.+-]{2,64} ?@ ?[\w-]{2,40}(?: dot |\.)(?:com|net|org|edu)\b",
@@ -35,7 +35,7 @@ NAMED_HANDLE = re.compile(
 )
 PLAIN_HANDLE = re.compile(
     rf"\b(?:my|his|her|their) (?:{_SERVICES}|user ?name|handle|screen ?name|gamer ?tag)(?: (?:name|handle|id|account|tag|username))?"
-    r"(?: is|'s|:) (?P<what>[a-z][a-z\d]{5,29})(?=[.,;!?)\n]| (?:and|if|on|add|but)\b|$)",
+    r"(?: on (?:here|there|it))?(?: is|'s|:) (?P<what>[a-z][a-z\d]{5,29})(?=[.,;!?)\n]| (?:and|if|on|add|but)\b|$)",
     re.IGNORECASE,
 )
 _SERVICE_WORDS = frozenset(re.split(r"[| ]", _SERVICES)) | words("username user handle screenname screen gamertag gamer")
@@ -89,7 +89,7 @@ def _named(text: str) -> Iterator[Span]:
         if not re.fullmatch(r"[\d.,%$-]+|\w+\.", match["what"]) and not _prose(match["what"]):
             yield Span(*match.span("what"), "HANDLE")
     for match in PLAIN_HANDLE.finditer(text):
-        if match["what"].casefold() not in _NO_HANDLE and not match["what"].endswith(("ed", "ing", "ly")):
+        if match["what"].casefold() not in _NO_HANDLE and not match["what"].endswith(("ed", "ly")):
             yield Span(*match.span("what"), "HANDLE")
 
 

@@ -29,6 +29,9 @@ class Lists(NamedTuple):
     with_being: Words
     being: Words
     eponyms: Words
+    shops: Words
+    no_surname: Words
+    titled_small: Words
     famous: dict[str, list[tuple[str, ...]]]
 
 
@@ -56,5 +59,5 @@ def lists() -> Lists:
         first, *rest = name.split()
         famous.setdefault(first, []).append(tuple(rest))
     sets = {name: frozenset(edited[name].split()) for name in Lists._fields if name not in files and name != "famous"}
-    files["given"] |= frozenset(edited["given"].split())
+    files["given"] |= frozenset(edited["given"].split()) - sets["wordy"] - sets["clear"] - sets["towns"]
     return Lists(**files, **sets, famous=famous)

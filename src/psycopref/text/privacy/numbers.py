@@ -20,7 +20,7 @@ _DATE = (
     rf"|{_YEAR}[/.-](?:0?[1-9]|1[0-2])[/.-]{_DAY})"
 )
 _BORN = re.compile(
-    r"\b(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|birthday|b-?day)(?: (?:is|was|falls|of))?(?: coming up| this year)?[:,-]? ?"
+    r"\b(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|birthday|b-?day)(?:'s| (?:is|was|falls|of))?(?: coming up| this year)?[:,-]? ?"
     r"(?:on )?(?:the )?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,? )?(?:the )?$",
     re.IGNORECASE,
 )
@@ -40,10 +40,10 @@ _OWNERS = (
 )
 _OWNER = re.compile(
     rf"\b(?:{_OWNERS})\b(?P<kind>(?:[ .#]*(?:number|num|numbers|nr|no|id|i\.d|card|record|code|ref|reference)\b)*)"
-    r"(?: ?(?:is|was|'s|ends in|being|=))?[ .:#,(-]{0,4}$",
+    r"(?: ?#)?(?: ?(?:is|was|'s|ends in|being|=))?[ .:#,(-]{0,4}$",
     re.IGNORECASE,
 )
-_ID = re.compile(r"(?<![\w.,$€£/-])#?(?=[A-Z/-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/](?=[A-Z\d])){4,24}(?![\w%])", re.IGNORECASE)
+_ID = re.compile(r"(?<![\w.,$€£/-])(?=[A-Z/-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/](?=[A-Z\d])){4,24}(?![\w%])", re.IGNORECASE)
 _SPACED_ID = re.compile(r"(?<![\w.,$€£/-])[A-Z]{0,3} ?\d{2,4}(?: ?\d{2,4}){1,4}(?: ?[A-Z])?(?![\w%])")
 _STRONG = words("nhs aadhaar aadhar pps ppsn tfn ni ssn social sin")
 _NO_ID = re.compile(rf"{_YEAR}(?:[-/]\d+)?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)", re.IGNORECASE)

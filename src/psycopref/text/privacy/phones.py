@@ -38,6 +38,8 @@ def phones(text: str) -> Iterator[Span]:
 
 
 def _is_phone(what: str, digits: str, before: str) -> bool:
+    if re.fullmatch(r"\d{3}-\d{4}", what):
+        return True
     if _NANP.fullmatch(what) or (_WORLD.fullmatch(what) and len(digits) > 7) or _TRUNK.fullmatch(what):
         return True
     if re.fullmatch(r"\d{3}-\d{2}-\d{4}|(?:19|20)\d\d\D(?:19|20)\d\d|\d{4} \d{4} \d{4} \d{1,7}", what):

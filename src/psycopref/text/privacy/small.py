@@ -34,7 +34,9 @@ def small(reading: Reading, at: int, known: Lists) -> bool:
         return False
     if listed and (one in known.relations or one in known.titles or _beside(reading, at)):
         return key not in known.stop
-    if one in _FORMAL and key in known.surnames:
+    if one in _FORMAL and (key in known.surnames or key in known.titled_small):
+        return True
+    if one in ("mr", "mrs") and key not in known.no_surname and not key.endswith(_SUFFIXES):
         return True
     if listed and reading.after(at) in known.verbs and key not in ("hunter", "grace", "faith", "summer", "autumn", "paris", "angel", "destiny"):
         return True
