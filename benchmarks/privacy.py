@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from psycopref.stats.intervals import Interval, bootstrap_sums, cluster_sums, codes, mean_interval, percentile
-from psycopref.text.privacy import KINDS, Span, find
+from psycopref.text.privacy import KINDS, Span, find, joined
 
 _MARK = re.compile(r"\[\[([A-Z]+):(.*?)\]\]", re.DOTALL)
 Found = list[list[Span]]
@@ -158,21 +158,20 @@ def ours(model: str) -> Callable[[Sequence[str]], Found]:
     """The rules, and a named-entity model where a folder is given."""
     if not model:
         return lambda texts: [find(text) for text in texts]
-    from psycopref.text.privacy import joined
     from psycopref.train.entities import Entities
 
     entities = Entities(model)
-    return lambda texts: [joined([*find(text), *spans], text) for text, spans in zip(texts, entities(texts), strict=True)]
+    return lambda texts: [joined([*find(text), *(Span(*span) for span in spans)], text) for text, spans in zip(texts, entities(texts), strict=True)]
 
 
 def peer(name: str, python: str, texts: Sequence[str]) -> tuple[Found, float]:
     """What a peer finds, in a process of its own."""
-    script = _AROUND.format(peer=PEERS[name].replace("{", "{").strip())
+    script = _AROUND.format(peer=PEERS[name].strip())
     done = subprocess.run([python, "-c", script], input=json.dumps(list(texts)), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr[-2000:]}")
     out = json.loads(done.stdout[done.stdout.index("{") :])
-    return [[Span(*span) for span in spans] for spans in out["spans"]], out["seconds"]
+    return [joined([Span(*span) for span in spans], text) for text, spans in zip(texts, out["spans"], strict=True)], out["seconds"]
 
 
 def main() -> None:

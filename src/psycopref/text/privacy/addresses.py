@@ -23,9 +23,13 @@ STREET = re.compile(
     rf"(?<![\w$€£.,-])(?=[\dAUSFRLT#])(?:{_FLAT},? )?\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,4}}[A-Za-z]?)?,? (?:(?:[NSEW]|North|South|East|West|NE|NW|SE|SW)\.? )?"
     rf"(?:{_PART} ){{1,4}}(?:{_STREET})\b\.?{_REST}"
 )
+_NO_NAME = (
+    r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?|hours?|bedrooms?|times|years?|months?|weeks?|days?|cars?"
+    r"|houses?|people|kids|more|other|different|long|lane|way|feet|yards|metres|meters|doors|streets)\b)"
+)
 SMALL_STREET = re.compile(
     rf"(?<![\w$€£.,-])(?=[\dauf])(?:(?:apt|apartment|unit|flat) ?\w{{1,5}},? )?\d{{1,5}}[a-z]? (?:(?:[nsew]|north|south|east|west) )?"
-    rf"(?:[a-z'’]{{3,20}} ){{1,3}}(?:{_SAFE})\b\.?"
+    rf"(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,3}}(?:{_SAFE})\b\.?"
     r"(?:,? (?:apt|apartment|unit|flat|#) ?#?\w{1,5})?(?:,? [a-z]{3,20}(?:,? [a-z]{2})?,? \d{5}\b)?",
     re.IGNORECASE,
 )

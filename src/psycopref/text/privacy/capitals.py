@@ -13,6 +13,8 @@ _TALK = frozenset(".,!?;:\n-–—)")
 _HE_IS = words("he's hes she's shes who's whos he she who they're i'm im")
 PEOPLE = words("he she who man woman person someone somebody guy girl boy lad lady kid people one dude bloke chap girlfriend boyfriend child baby")
 _TURNS = words("of you in it me my this that on the up down your our us out off")
+_FROM = words("work accounting hr my the school church class next upstairs downstairs home sales marketing finance group college uni")
+_OWN = words("my his her our their your")
 _SHORT = words("dr mr mrs ms mx prof rev fr sgt cpt lt")
 _LOOSE = words("don dean miss lady lord elder chief sir tia tio don dona master coach judge principal nurse")
 _TRUSTS = words(
@@ -54,7 +56,7 @@ def _like_a_name(reading: Reading, at: int, known: Lists) -> bool:
     word, key = reading.words[at], reading.keys[at]
     if len(word) > 1 and word.isupper():
         return len(key) > 3 and (key in known.small or (key in known.given and reading.before(at).upper() == reading.words[at - 1] != "I"))
-    return not (len(word) == 1 and reading.before(at) not in known.titles)
+    return not (len(word) == 1 and reading.key(at - 1) not in known.titles)
 
 
 def _institution(reading: Reading, at: int, known: Lists) -> bool:
@@ -123,6 +125,8 @@ def _shared(reading: Reading, at: int, known: Lists) -> bool:
         return True
     if (town or wordy) and (after in known.weak_verbs or (key in known.with_being and after in known.being)):
         return True
+    if _said_who(reading, at, known):
+        return True
     if key in known.clear:
         return False
     if not reading.middle(at) or _proper(reading, at - 1) or _proper(reading, at + 1, known):
@@ -130,6 +134,18 @@ def _shared(reading: Reading, at: int, known: Lists) -> bool:
     if town or key in known.surnames:
         return reading.before(at) not in _WHERE
     return after not in _TURNS
+
+
+def _said_who(reading: Reading, at: int, known: Lists) -> bool:
+    """ "Faith, my roommate," "Rose is my grandmother", "Joy from accounting"."""
+    after = at + 1
+    if reading.gap(after) == " " and reading.key(after) == "from":
+        return reading.key(at + 2) in _FROM and not _proper(reading, at - 1)
+    if reading.gap(after) == " " and reading.key(after) in known.being:
+        after += 1
+    elif reading.gap(after) not in (", ", " ("):
+        return False
+    return reading.key(after) in _OWN and (reading.key(after + 1) in known.relations or reading.key(after + 2) in known.relations)
 
 
 def _proper(reading: Reading, at: int, known: Lists | None = None) -> bool:
@@ -146,7 +162,11 @@ def _by_relation(reading: Reading, at: int, known: Lists) -> bool:
     if reading.key(at - 1) not in known.relations or reading.keys[at] in known.eponyms:
         return False
     gap = reading.gap(at)
-    if gap == " " and reading.words[at - 1][0].isupper() and (reading.middle(at - 1) or reading.key(at - 1) in ("girl", "boy", "baby", "student", "client")):
+    if (
+        gap == " "
+        and reading.words[at - 1][0].isupper()
+        and (reading.middle(at - 1) or reading.key(at - 1) in ("child", "girl", "boy", "baby", "student", "client"))
+    ):
         return False  # "Child Protective Services", "Girl Scouts"
     if gap == " ":
         return not reading.words[at - 1].endswith(("'s", "’s"))

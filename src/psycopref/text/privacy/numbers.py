@@ -46,7 +46,9 @@ _OWNER = re.compile(
 _ID = re.compile(r"(?<![\w.,$€£/-])(?=[A-Z/-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/](?=[A-Z\d])){4,24}(?![\w%])", re.IGNORECASE)
 _SPACED_ID = re.compile(r"(?<![\w.,$€£/-])[A-Z]{0,3} ?\d{2,4}(?: ?\d{2,4}){1,4}(?: ?[A-Z])?(?![\w%])")
 _STRONG = words("nhs aadhaar aadhar pps ppsn tfn ni ssn social sin")
-_NO_ID = re.compile(rf"{_YEAR}(?:[-/]\d+)?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)", re.IGNORECASE)
+_NO_ID = re.compile(
+    rf"{_YEAR}(?:[-/]\d+)?|\d{{1,2}}[-/]\d{{1,2}}(?:[-/]\d{{2,4}})?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)", re.IGNORECASE
+)
 LONG_ID = re.compile(
     r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])|(?<![\w.$€£-])\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}(?![\w-])"
     r"|(?<![\w.,$€£-])\d{9,19}(?![\w,%-])|\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){3,7}(?: ?[A-Z\d]{1,3})?\b"
