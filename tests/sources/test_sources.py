@@ -9,7 +9,15 @@ from psycopref.topic_list import coarse_of, load_topics
 
 
 def test_every_reader_is_listed() -> None:
-    there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - {"__init__", "found", "files", "hub", "licences", "tabular"}
+    there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - {
+        "__init__",
+        "found",
+        "files",
+        "hub",
+        "licences",
+        "prepared",
+        "tabular",
+    }
     assert {name.replace("-", "_") for name in SOURCES} == there | {"csv", "jsonl", "parquet"}
 
 

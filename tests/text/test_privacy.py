@@ -12,6 +12,7 @@ import pytest
 from psycopref.sources import SOURCES, counsel_chat, sample
 from psycopref.text.normal import repair
 from psycopref.text.privacy import Span, find, joined, mask, replaced
+from psycopref.text.privacy.lists import folded, lists
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,14 @@ def test_a_later_pass_gives_spans_of_the_first_text() -> None:
 def test_what_touches_is_joined_under_the_longer_kind() -> None:
     spans = [Span(0, 5, "NAME"), Span(3, 20, "EMAIL"), Span(21, 25, "NAME"), Span(26, 30, "NAME")]
     assert joined(spans, "x" * 20 + " aaaa bbbb") == [Span(0, 20, "EMAIL"), Span(21, 30, "NAME")]
+
+
+def test_lists_are_folded_and_do_not_contradict_each_other() -> None:
+    known = lists()
+    shared = known.wordy | known.clear | known.towns
+    assert not known.given & shared and not known.surnames & (shared | known.given) and not known.small - known.given
+    assert all(word == folded(word) for word in known.given | known.surnames | shared | known.stop)
+    assert len(known.given) > 25_000 and {"priya", "oluwaseun", "siobhan", "wojciech"} <= known.given
 
 
 PIECES = (
