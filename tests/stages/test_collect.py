@@ -1,6 +1,7 @@
 """Collect: every row ends in speeches or dropped, masked before it has an id; what came along comes with it."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from psycopref.errors import SourceError
 from psycopref.lab import Lab
 from psycopref.stages.collect import Collect, Collected, SourceSetting, prepared, speech_id
 from psycopref.tables import content_id
+from psycopref.text.privacy import Masker
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -55,6 +57,38 @@ def test_unmasked_text_is_nowhere_on_disk(lab: Lab, tmp_path: Path) -> None:
 def test_masking_is_a_choice() -> None:
     assert prepared("I'm&nbsp;Tom, 34.", True) == "I'm <NAME>, 34."
     assert prepared("I'm&nbsp;Tom, 34.", False) == "I'm Tom, 34."
+
+
+def test_what_was_masked_is_counted_by_source_and_type(lab: Lab, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [{"text": "My name is Sarah, call 555-123-4567."}, {"text": "me and tyler fight"}, {"text": "nothing here"}])
+    out = collect(lab, {"name": "csv", "path": path, "label": "mine"}, {"name": "sample"})
+    figures = {one.slice: (one.value, one.count) for one in out.metrics if one.name == "collect.masked"}
+    assert figures == {"mine": (3, 3), "mine: NAME": (2, 3), "mine: PHONE": (1, 3)}
+    assert list(collect(lab, {"name": "csv", "path": path}, mask=False).metrics) == []
+
+
+def test_a_model_s_spans_are_joined_with_the_rules() -> None:
+    def model(texts: Sequence[str]) -> list[list[tuple[int, int, str]]]:
+        return [[(text.index("zeb"), text.index("zeb") + 3, "NAME")] if "zeb" in text else [] for text in texts]
+
+    masker = Masker(model)
+    assert masker(["zeb and Priya went", "<NAME> left zeb", "me"]) == ["<NAME> and <NAME> went", "<NAME> left <NAME>", "me"]
+    assert masker.counts == {"NAME": 3} and masker.texts == 3
+
+
+def test_entities_are_checked_and_their_bytes_are_in_the_key(tmp_path: Path) -> None:
+    source = {"name": "sample"}
+    with pytest.raises(ValidationError, match="'PERSON' is none of them"):
+        Collect(sources=(source,), entities={"model": "x", "labels": {"PER": "PERSON"}})  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="`mask` is false"):
+        Collect(sources=(source,), entities={"model": "x"}, mask=False)  # type: ignore[arg-type]
+    folder = tmp_path / "ner"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    one = Collect(sources=(source,), entities={"model": str(folder)})  # type: ignore[arg-type]
+    assert folder / "config.json" in one.reads() and str(folder) not in one.model_dump_json()
+    hub = Collect(sources=(source,), entities={"model": "owner/name@abc"})  # type: ignore[arg-type]
+    assert "owner/name@abc" in hub.model_dump_json()
 
 
 def test_what_came_along_is_masked_and_keyed(lab: Lab, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def run(recipe: Dataset, lab: Lab) -> Built:
     paired = lab.do(_weighed(recipe.pair, recipe.rate), named.speeches, answered.responses, rated.ratings)
     failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
     counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
-    metrics = [*named.metrics, *answered.metrics, *rated.metrics, *paired.metrics, *counts]
+    metrics = [*found.metrics, *named.metrics, *answered.metrics, *rated.metrics, *paired.metrics, *counts]
     return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, metrics)
 
 
@@ -60,7 +60,8 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
     counts = [metric("pairs", name, count, count=count) for name in ("train", "dev", "test", "gold") for count in [sum(row.split == name for row in kept)]]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures)
-    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, [*named.metrics, *counts, *more])
+    metrics = [*found.metrics, *named.metrics, *counts, *more]
+    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics)
 
 
 def _with_split(row: Preference, split: str) -> Preference:

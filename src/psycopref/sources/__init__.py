@@ -26,16 +26,20 @@ __all__ = ["SOURCES", "Answer", "Found", "Source", "licences"]
 
 
 class Source(NamedTuple):
-    """How to read a corpus, the files a path stands for, whether its columns can be mapped, and its licence (SPDX, or 'unknown')."""
+    """How to read a corpus, the files a path stands for, whether its columns can be mapped, and its licence (SPDX, or 'unknown').
+
+    `invented` says that nobody in it is real, so that nothing in it is masked.
+    """
 
     read: Callable[[Path | None, Mapping[str, str]], Iterator[Found]]
     files: Callable[[Path | None], Sequence[Path]]
     mapped: bool = False
     licence: str = UNKNOWN
+    invented: bool = False
 
 
 SOURCES: dict[str, Source] = {
-    "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"], licence=sample.LICENCE),
+    "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"], licence=sample.LICENCE, invented=True),
     "counsel-chat": Source(counsel_chat.read, counsel_chat.files, licence=counsel_chat.LICENCE),
     "therapytalk": Source(therapytalk.CORPUS.read, therapytalk.CORPUS.files, True, therapytalk.LICENCE),
     "therapistqa": Source(therapistqa.CORPUS.read, therapistqa.CORPUS.files, True, therapistqa.LICENCE),

@@ -2,8 +2,9 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,14 @@ from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.sources import SOURCES, Found
 from psycopref.sources.licences import UNKNOWN, checked, of_card
+from psycopref.sources.prepared import prepared_rows
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table
-from psycopref.tables import Dropped, Preference, Rating, Response, Speech, Split, Turn, content_id
+from psycopref.tables import Dropped, Metric, Preference, Rating, Response, Speech, Split, Turn, content_id, metric
 from psycopref.text.normal import folded, repair
-from psycopref.text.pii import mask
+from psycopref.text.privacy import KINDS, Masker, mask
+from psycopref.text.privacy.masker import Model
+from psycopref.text.privacy.model import Entities
 from psycopref.toml_files import did_you_mean
 
 
@@ -32,6 +36,10 @@ class Collected(NamedTuple):
     responses: Sequence[Response]
     ratings: Sequence[Rating]
     preferences: Sequence[Preference]
+    metrics: Sequence[Metric]
+
+
+_ROWS = 256  # entries masked at once: a named-entity model reads them in batches
 
 
 class SourceSetting(Settings):
@@ -112,12 +120,13 @@ class Collect(Stage):
 
     sources: tuple[SourceSetting, ...] = Field(min_length=1)
     mask: bool = True
+    entities: Entities | None = None
     budget: int | None = Field(default=None, ge=1)
 
     @classmethod
     def version(cls) -> int:
         """3: repair takes off slips of pasting and telephones' signatures; entries with a text over 100,000 characters are dropped as 'long'; a
-        speech that a later source has placed is placed."""
+        speech that a later source has placed is placed; names are found by lists too, and what was masked is counted."""
         return 3
 
     @model_validator(mode="after")
@@ -128,6 +137,8 @@ class Collect(Stage):
             raise ValueError(f"two sources are called {twice[0]!r}; give each a label of its own")
         if any((source.weight is None) == (self.budget is not None) for source in self.sources):
             raise ValueError("weights and a budget go together: give `budget` and every source a `weight`, or neither")
+        if self.entities is not None and not self.mask:
+            raise ValueError("`entities` is for masking, and `mask` is false; remove one of them")
         if self.budget is not None and any(source.take for source in self.sources):
             raise ValueError("a source has `take` although there is a `budget`; mix by one or by the other")
         return self
@@ -145,17 +156,42 @@ class Collect(Stage):
         return list(counts)
 
     def reads(self) -> Sequence[Path]:
-        """The files of all sources; SourceError where one is missing."""
-        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)]
+        """The files of all sources and of the named-entity model; SourceError where one is missing."""
+        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)] + (self.entities.files() if self.entities else [])
 
     def run(self, lab: Lab) -> Collected:
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
-        shelf = _Shelf(self.mask)
+        shelf, metrics = _Shelf(), list[Metric]()
+        model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
+            masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
             with _told(lab.progress, source.called):
-                for found in lab.progress.over(_taken(source, count), f"collect {source.called}"):
-                    shelf.take(source.called, found)
-        return shelf.collected()
+                for rows in _some(lab.progress.over(_taken(source, count), f"collect {source.called}")):
+                    for found in prepared_rows([row for row in rows if shelf.bearable(source.called, row)], masker):
+                        shelf.take(source.called, found)
+            metrics += _masked(source.called, masker)
+        return shelf.collected(metrics)
+
+    def _model(self) -> Model | None:
+        if self.entities is None:
+            return None
+        from psycopref.train.entities import Entities as Loaded
+
+        return Loaded(self.entities.model, self.entities.labels, self.entities.threshold, self.entities.rows)
+
+
+def _masked(source: str, masker: Masker | None) -> list[Metric]:
+    """How many spans of each kind were masked in a source, over how many texts; nothing where it is not masked."""
+    if masker is None:
+        return []
+    kinds = [metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts) for kind in KINDS if masker.counts[kind]]
+    return [metric("collect.masked", source, masker.counts.total(), count=masker.texts), *kinds]
+
+
+def _some(entries: Iterable[Found]) -> Iterator[list[Found]]:
+    rest = iter(entries)
+    while rows := list(islice(rest, _ROWS)):
+        yield rows
 
 
 @contextmanager
@@ -197,10 +233,9 @@ def _short(text: str) -> int:
 
 
 class _Shelf:
-    """Collects rows by id, so that each stands once."""
+    """Collects rows of prepared text by id, so that each stands once."""
 
-    def __init__(self, masked: bool) -> None:
-        self._mask = masked
+    def __init__(self) -> None:
         self._speeches = Gather(Speech)
         self._by_sound: dict[int, str] = {}
         self._splits: dict[str, Split] = {}
@@ -210,12 +245,16 @@ class _Shelf:
         self._ratings: dict[str, Rating] = {}
         self._preferences: dict[str, Preference] = {}
 
+    def bearable(self, source: str, found: Found) -> bool:
+        """Whether no text of an entry is too long to be repaired and masked; an entry that has one is dropped."""
+        if max(map(len, (found.text, *(turn.text for turn in found.history), *(answer.text for answer in found.answers)))) <= LONGEST:
+            return True
+        self._drop(content_id("speech", "long", source, found.origin), f"{source}:{found.origin}", "long", "")
+        return False
+
     def take(self, source: str, found: Found) -> None:
-        if max(map(len, (found.text, *(turn.text for turn in found.history), *(answer.text for answer in found.answers)))) > LONGEST:
-            self._drop(content_id("speech", "long", source, found.origin), f"{source}:{found.origin}", "long", "")
-            return
-        text = prepared(found.text, self._mask)
-        history = tuple(Turn(turn.role, prepared(turn.text, self._mask)) for turn in found.history)
+        """Keep an entry whose texts are prepared."""
+        text, history = found.text, found.history
         own, origin = speech_id(text, history), f"{source}:{found.origin}"
         if not folded(text):
             self._drop(own, origin, "empty", "")
@@ -241,12 +280,11 @@ class _Shelf:
     def _bring(self, subject: str, judge: str, found: Found) -> None:
         ids, means = [], []
         for answer in found.answers:
-            text = prepared(answer.text, self._mask)
-            key = content_id("response", subject, answer.model, text)
-            self._responses.setdefault(key, Response(key, subject, answer.model, text))
+            key = content_id("response", subject, answer.model, answer.text)
+            self._responses.setdefault(key, Response(key, subject, answer.model, answer.text))
             for item, score, rationale in answer.ratings:
                 rating = content_id("rating", key, item, judge)
-                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, prepared(rationale, self._mask)))
+                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
             ids.append(key)
             means.append(sum(score for _, score, _ in answer.ratings) / len(answer.ratings) if answer.ratings else 0.0)
         for one, other in found.pairs:
@@ -254,8 +292,8 @@ class _Shelf:
                 key = content_id("preference", ids[one], ids[other])
                 self._preferences.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
 
-    def collected(self) -> Collected:
-        rows = (self._responses.values(), self._ratings.values(), self._preferences.values())
+    def collected(self, metrics: Sequence[Metric]) -> Collected:
+        rows = (self._responses.values(), self._ratings.values(), self._preferences.values(), metrics)
         frame = self._speeches.table(ordered=False).frame
         placed = pl.col("speech_id").replace_strict(self._late, default=pl.col("split"), return_dtype=pl.String) if self._late else pl.col("split")
         return Collected(Table(Speech, frame.with_columns(split=placed)), self._dropped, *map(list, rows))  # type: ignore[arg-type]

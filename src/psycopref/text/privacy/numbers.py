@@ -1,0 +1,107 @@
+"""Telephone numbers, dates, ids and street addresses: what has digits."""
+
+import re
+from collections.abc import Callable, Iterator, Set
+
+from psycopref.text.privacy.addresses import addresses
+from psycopref.text.privacy.lists import words
+from psycopref.text.privacy.phones import phones
+from psycopref.text.privacy.spans import Span, clear_of, joined
+
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_TH = r"(?: ?(?:st|nd|rd|th))?"
+_YEAR = r"(?:19|20)\d\d"
+_DATE = (
+    rf"(?:{_DAY}{_TH}(?: of)?[ -]{_MONTH},?[ -](?:{_YEAR}|'\d\d)|{_MONTH} (?:the )?{_DAY}{_TH},? (?:of |in )?{_YEAR}|{_DAY}[/.-]{_DAY}[/.-](?:{_YEAR}|\d\d)"
+    rf"|{_YEAR}[/.-](?:0?[1-9]|1[0-2])[/.-]{_DAY})"
+)
+_BORN = re.compile(
+    r"\b(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|birthday|b-?day)(?:'s| (?:is|was|falls|of))?(?: coming up| this year)?[:,-]? ?"
+    r"(?:on )?(?:the )?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,? )?(?:the )?$",
+    re.IGNORECASE,
+)
+DATE = re.compile(rf"(?<![\w/.-]){_DATE}(?![\w/-])(?!\.\d)", re.IGNORECASE)
+_PART_DATE = re.compile(
+    rf"(?<![\w/.-])(?:{_DATE}|{_MONTH} (?:the )?{_DAY}{_TH}|{_DAY}{_TH}(?: of)? {_MONTH}|{_DAY}[/.-]{_DAY}|{_DAY}[ /.-]{_DAY}[ /.-](?:{_YEAR}|\d\d)"
+    r"|\d{6}|\d{8})(?![\w/])",
+    re.IGNORECASE,
+)
+_BIRTH_WORDS = words("born birth birthday birthdate bday dob b-day d")
+_OWNERS = (
+    "member|membership|policy|case|claim|account|acct|student|patient|client|employee|staff|worker|passport|licen[cs]e|driver'?s licen[cs]e|driving licen[cs]e"
+    "|insurance|medical record|medical|medicaid|medicare|health|health ?card|mrn|ssn|sin|nhs|ni|national insurance|social security|social|badge|file|docket"
+    "|reference|ref|booking|order|inmate|prisoner|service|military|dod|va|tax|tax file|tfn|aadhaar|aadhar|pan|nin|bvn|nric|ppsn|pps|green card|visa|alien"
+    "|a|id|i\\.d|uni|school|college|library|card|hospital|chart|group|subscriber|beneficiary|enrol?lment|roll|registration|reg|plate|licen[cs]e plate|vin"
+    "|number plate|customer|ticket|tracking|confirmation|appointment|referral|court|warrant|incident|report|crime|crn|urn|sort code|iban|routing|unit"
+)
+_OWNER = re.compile(
+    rf"\b(?:{_OWNERS})\b(?P<kind>(?:[ .#]*(?:number|num|numbers|nr|no|id|i\.d|card|record|code|ref|reference)\b)*)"
+    r"(?: ?#)?(?: ?(?:is|was|'s|ends in|being|=))?[ .:#,(-]{0,4}$",
+    re.IGNORECASE,
+)
+_ID = re.compile(r"(?<![\w.,$€£/-])(?=[A-Z/-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/](?=[A-Z\d])){4,24}(?![\w%])", re.IGNORECASE)
+_SPACED_ID = re.compile(r"(?<![\w.,$€£/-])[A-Z]{0,3} ?\d{2,4}(?: ?\d{2,4}){1,4}(?: ?[A-Z])?(?![\w%])")
+_STRONG = words("nhs aadhaar aadhar pps ppsn tfn ni ssn social sin")
+_NO_ID = re.compile(
+    rf"{_YEAR}(?:[-/]\d+)?|\d{{1,2}}[-/]\d{{1,2}}(?:[-/]\d{{2,4}})?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)", re.IGNORECASE
+)
+LONG_ID = re.compile(
+    r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])|(?<![\w.$€£-])\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}(?![\w-])"
+    r"|(?<![\w.,$€£-])\d{9,19}(?![\w,%-])|\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){3,7}(?: ?[A-Z\d]{1,3})?\b"
+    r"|\b(?=[A-Z]{0,4}\d)(?:[A-Z]{1,4}\d{6,12}[A-Z]?|\d{6,10}[A-Z]{1,2})\b|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
+    r"|\b[A-Z]{2,4}-\d{4,10}(?:-\d{1,6})?\b|(?<![\w-])\d{2,4}-[A-Z]{2}-\d{4,8}\b"
+)
+_FOUR = re.compile(r"\d\D{0,3}\d\D{0,3}\d\D{0,3}\d")
+_LOOK_BACK = 60
+
+
+def numbers(text: str, keys: Set[str]) -> list[Span]:
+    """Everything with digits, `keys` being the words of the text; of what lies over each other, the first that is found."""
+    kept: list[Span] = []
+    for find in _finders(text, keys):
+        kept = sorted([*kept, *clear_of(joined(find(text), text), kept)])
+    return kept
+
+
+def _finders(text: str, keys: Set[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
+    digits = any(map(str.isdigit, text))
+    if digits and not keys.isdisjoint(_BIRTH_WORDS):
+        yield _birthdays
+    yield lambda text: addresses(text, keys, digits)
+    if digits and _FOUR.search(text):
+        yield from (_ids, phones, _dates, _long_ids)
+
+
+def _birthdays(text: str) -> Iterator[Span]:
+    """Dates, with or without a year, after a word for being born."""
+    for match in _PART_DATE.finditer(text):
+        if _BORN.search(text, max(0, match.start() - _LOOK_BACK), match.start()):
+            yield Span(*match.span(), "DATE")
+
+
+def _ids(text: str) -> Iterator[Span]:
+    """Ids that a word before them names; a year or a dose is none."""
+    for match in _ID.finditer(text):
+        what = match.group()
+        if sum(map(str.isdigit, what)) >= 4 and not _NO_ID.fullmatch(what) and _owner(text, match.start()):
+            yield Span(*match.span(), "ID")
+    for match in _SPACED_ID.finditer(text):
+        owner = _owner(text, match.start())
+        if owner and sum(map(str.isdigit, match.group())) >= 6 and (owner["kind"] or not _STRONG.isdisjoint(owner.group().lower().split())):
+            yield Span(*match.span(), "ID")
+
+
+def _owner(text: str, start: int) -> re.Match[str] | None:
+    return _OWNER.search(text, max(0, start - _LOOK_BACK), start)
+
+
+def _dates(text: str) -> Iterator[Span]:
+    return (Span(*match.span(), "DATE") for match in DATE.finditer(text))
+
+
+def _long_ids(text: str) -> Iterator[Span]:
+    return (Span(*match.span(), "ID") for match in LONG_ID.finditer(text))
