@@ -6,12 +6,12 @@ import re
 
 import pytest
 
+from psycopref.comparing import read_winner
 from psycopref.instruments import Instrument, load_instrument
 from psycopref.judging import last_object, rating_ask, rating_schema, read_all_ratings, read_ratings, unreadable
 from psycopref.models.chat import Reply
 from psycopref.models.pool import ModelEntry
 from psycopref.prompts import fence, load_prompt
-from psycopref.stages.evaluate import read_winner
 from psycopref.tables import Speech
 
 SCALE = load_instrument("psychocounsel")

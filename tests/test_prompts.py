@@ -19,6 +19,7 @@ SPEECH = Speech("s", "x", "I worry.")
 SCALE = load_instrument("psychocounsel")
 CONTENT = {
     "compare": {"speech": "s", "first": "a", "second": "b"},
+    "compare_all": {"speech": "s", "first": "a", "second": "b", "principles": "p", "form": "f"},
     "rate": {"speech": "s", "responses": "r", "low": 1, "high": 5, "title": "t", "definition": "d", "criteria": "c"},
     "rate_all": {"speech": "s", "responses": "r", "low": 1, "high": 5, "principles": "p", "form": "f"},
     "respond": {"speech": "s"},
