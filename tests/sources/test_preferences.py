@@ -148,3 +148,15 @@ def test_mixing_mistakes_are_errors(lab: Lab, tmp_path: Path) -> None:
         mixed(tmp_path, budget=10, psy={"weight": 1.0})
     with pytest.raises(ValidationError, match="has `take` although there is a `budget`"):
         mixed(tmp_path, budget=10, psy={"weight": 1.0, "take": 3}, help={"weight": 1.0})
+
+
+def test_lists_of_right_and_wrong_answers_pair_each_with_each(tmp_path: Path) -> None:
+    row = {"id": "1", "subset": "Safety", "prompt": ASK, "chosen": ["Yes."], "rejected": ["No.", "Never.", "Perhaps."], "models": ["a", "b", "c", "d"]}
+    path = tmp_path / "bench.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps({**row, "chosen": ["One.", "Two."], "models": None}), encoding="utf-8")
+    first, second = preferences.read(path, {})
+    assert first.topic == "Safety" and [answer.model for answer in first.answers] == ["a", "b", "c", "d"] and first.pairs == ((0, 1), (0, 2), (0, 3))
+    assert second.pairs == ((0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)) and {answer.model for answer in second.answers} == {"unknown"}
+    path.write_text(json.dumps({**row, "rejected": ["No.", ""]}), encoding="utf-8")
+    with pytest.raises(SourceError, match="line 1: 'rejected' is not a list of texts"):
+        list(preferences.read(path, {}))

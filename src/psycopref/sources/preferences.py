@@ -3,6 +3,7 @@
 | layout | columns |
 |---|---|
 | plain (TRL, RewardBench) | prompt, chosen, rejected: texts; chosen_model, rejected_model and subset (as the topic) where they are given |
+| RewardBench 2 | prompt; chosen and rejected: lists of texts, every one of the first better than every one of the second; models, subset |
 | conversational (TRL) | chosen, rejected: lists of {role, content}; prompt: such a list, a text, or missing |
 | UltraFeedback, binarized | the same, with score_chosen and score_rejected |
 | Anthropic HH | chosen, rejected: transcripts of "\\n\\nHuman: ... \\n\\nAssistant: ..." |
@@ -96,6 +97,8 @@ def _layout(file: Path, values: Mapping[str, Any]) -> Any:
     if {"prompt", "response", "helpfulness"} <= names:
         return _rated
     if {"chosen", "rejected"} <= names:
+        if isinstance(values["chosen"], list) and values["chosen"] and all(isinstance(one, str) for one in values["chosen"]):
+            return _several
         if not isinstance(values["chosen"], str):
             return _conversation
         return _plain if "prompt" in names else _transcript
@@ -105,6 +108,23 @@ def _layout(file: Path, values: Mapping[str, Any]) -> Any:
 
 def _plain(row: _Row) -> Found:
     return _pair(row, (), _text(row, "prompt"), _text(row, "chosen"), _text(row, "rejected"))
+
+
+def _several(row: _Row) -> Found:
+    """RewardBench 2: right and wrong answers in lists, every right one better than every wrong one."""
+    right, wrong = (_texts(row, side) for side in ("chosen", "rejected"))
+    models = row.values.get("models")
+    names = list(map(str, models)) if isinstance(models, list) and len(models) == len(right) + len(wrong) else ["unknown"] * (len(right) + len(wrong))
+    answers = tuple(Answer(name, said) for name, said in zip(names, [*right, *wrong], strict=True))
+    pairs = tuple((one, len(right) + other) for one in range(len(right)) for other in range(len(wrong)))
+    return Found(row.where.rsplit("/", 1)[-1], _text(row, "prompt"), _subset(row), _split(row), (), answers, pairs)
+
+
+def _texts(row: _Row, name: str) -> list[str]:
+    found = row.values.get(name)
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) and one.strip() for one in found):
+        raise SourceError(f"{row.where}: {name!r} is not a list of texts, none of them empty")
+    return [one.encode("utf-8", "replace").decode() for one in found]
 
 
 def _conversation(row: _Row) -> Found:
