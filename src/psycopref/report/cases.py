@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.columns import coarse
+from psycopref.columns import REWARD, coarse
 from psycopref.report import frames
 
 if TYPE_CHECKING:
@@ -17,17 +17,25 @@ ANSWERS = 4
 
 def pick(content: "ReportData") -> list[dict[str, Any]]:
     """Three speeches with a pair, test speeches first, of different coarse topics where there are, in the order of a hash of their ids."""
-    pairs, people, answers = frames.frame(content.preferences), frames.frame(content.speeches), frames.frame(content.responses)
-    if not pairs.height or not people.height or not answers.height:
+    if not len(content.preferences) or not len(content.speeches) or not len(content.responses):
         return []
+    chosen = _different(_candidates(content))
+    people = frames.among(content.speeches, "speech_id", [row["speech_id"] for row in chosen])
+    texts = {row["speech_id"]: row for row in people.iter_rows(named=True)}
+    own = frames.among(content.responses, "speech_id", list(texts))
+    scores = frames.among(content.ratings, "subject_id", own["response_id"].to_list()) if own.height and len(content.ratings) else pl.DataFrame()
+    scores = scores.filter(pl.col("item") != REWARD) if scores.height else scores
+    return [_case({**texts[row["speech_id"]], **row}, own.filter(pl.col("speech_id") == row["speech_id"]), scores) for row in chosen]
+
+
+def _candidates(content: "ReportData") -> list[dict[str, Any]]:
+    """Ids, topic and split of every speech that has a pair with both responses there, with its widest pair: no text yet."""
+    pairs = frames.collected(frames.lazy(content.preferences).select("speech_id", "preference_id", "chosen_id", "rejected_id", "gap"))
     widest = pairs.sort("gap", "preference_id", descending=[True, False]).unique("speech_id", keep="first", maintain_order=True)
-    shown = people.drop("split").join(widest, on="speech_id").filter(pl.col("chosen_id").is_in(answers["response_id"].implode()))
-    chosen = _different(sorted(shown.iter_rows(named=True), key=lambda row: (row["split"] != "test", sha256(row["speech_id"].encode()).hexdigest())))
-    ids = pl.Series([row["speech_id"] for row in chosen])
-    own = answers.filter(pl.col("speech_id").is_in(ids.implode()))
-    ratings = frames.judged(content.ratings)
-    scores = ratings.filter(pl.col("subject_id").is_in(own["response_id"].implode())) if ratings.height else ratings
-    return [_case(row, own.filter(pl.col("speech_id") == row["speech_id"]), scores) for row in chosen]
+    there = frames.lazy(content.responses).select(chosen_id="response_id")
+    known = frames.lazy(content.speeches).select("speech_id", "topic", "split")
+    shown = frames.collected(known.join(widest.lazy(), on="speech_id").join(there, on="chosen_id", how="semi"))
+    return sorted(shown.iter_rows(named=True), key=lambda row: (row["split"] != "test", sha256(row["speech_id"].encode()).hexdigest()))
 
 
 def _different(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

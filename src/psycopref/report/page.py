@@ -7,10 +7,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from psycopref.report import cases, frames, judges, sections
-from psycopref.report.figures import matches
+from psycopref.report import cases, frames, judges, responders, sections, statistics
+from psycopref.report.figures import matches, numbers
 from psycopref.report.limits import limits
-from psycopref.tables import Dropped, Failure, Metric, Point, Preference, Rating, Response, Speech
+from psycopref.report.provenance import Origin, behind
+from psycopref.report.values import tabulated
+from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech
 from psycopref.toml_files import DATA
 
 
@@ -20,7 +22,10 @@ class ReportData:
 
     `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(), `figures` inline SVG by name (see
     report.figures.draw), `titles` what each win rate compares ({"winrate": "last policy against hazel"}), `judge` the language
-    model that judged ('' where a reward model did), `notes` what the head of the page says first.
+    model that judged ('' where a reward model did), `notes` what the head of the page says first. `read` are the speeches as they were
+    collected, before any was cleaned away, `sources` the labels of the recipe's sources, `listed` its topic list (coarse to fine),
+    `responders` organisation and size of the models of its pool, `lineage` where the figures come from, `numbers` what `report.figures.numbers`
+    gave (worked out where it is empty).
     """
 
     title: str
@@ -32,7 +37,7 @@ class ReportData:
     preferences: Sequence[Preference] = ()
     metrics: Sequence[Metric] = ()
     bins: Sequence[Any] = ()
-    curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    curves: Mapping[str, frames.Series] = field(default_factory=dict)
     steps: Sequence[Mapping[str, Any]] = ()
     calls: Sequence[Mapping[str, Any]] = ()
     recipe: str = ""
@@ -40,11 +45,18 @@ class ReportData:
     titles: Mapping[str, str] = field(default_factory=dict)
     judge: str = ""
     notes: Sequence[str] = ()
+    read: Sequence[Speech] = ()
+    sources: Sequence[str] = ()
+    listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    responders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lineage: Sequence[Origin] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def render(content: ReportData) -> str:
     """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as they are."""
     found = frames.by_slice(content.metrics)
+    shown = content.numbers or numbers(content)
     items, scores = frames.score_table(content.responses, content.ratings)
     accounts = sections.accounts(content, len(items))
     return (
@@ -54,7 +66,10 @@ def render(content: ReportData) -> str:
             title=content.title,
             tiles=sections.tiles(content, found),
             figures={name: Markup(svg) for name, svg in content.figures.items()},
-            topics=frames.topic_counts(content.speeches),
+            data=statistics_of(content, shown),
+            values=tabulated(shown),
+            lineage=content.lineage,
+            behind=lambda figure: behind(figure, content.lineage),
             items=items,
             scores=scores,
             scale=sections.scale(content.ratings),
@@ -78,6 +93,19 @@ def render(content: ReportData) -> str:
             css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
         )
     )
+
+
+def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of the section on data; `shown` are the numbers of the figures."""
+    made = {"speeches by source": statistics.lengths(content.speeches, "source"), "responses by model": shown.get("lengths", {}).get("responses", [])}
+    return {
+        "topics": statistics.topics(content.speeches, content.listed),
+        "splits": statistics.splits(content.speeches),
+        "sources": shown.get("sources", []),
+        "overlap": shown.get("overlap", {}),
+        "lengths": {name: rows for name, rows in made.items() if rows},
+        "said": responders.sentences(shown.get("chosen", []), content.responders),
+    }
 
 
 def _environment() -> Environment:

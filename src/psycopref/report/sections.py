@@ -45,8 +45,10 @@ def seconds(value: float) -> str:
 
 def scale(ratings: Sequence[Any]) -> tuple[float, float]:
     """The lowest and highest score on an instrument's items (1 to 5 where there are none)."""
-    scores = frames.judged(ratings)
-    return (float(scores["score"].min()), float(scores["score"].max())) if scores.height else (1.0, 5.0)  # type: ignore[arg-type]
+    if not frames.rated(ratings):
+        return 1.0, 5.0
+    low, high = frames.collected(frames.judged(ratings).select(low=pl.col("score").min(), high=pl.col("score").max())).row(0)
+    return float(low), float(high)
 
 
 def tiles(content: "ReportData", found: Found) -> list[dict[str, str]]:
@@ -55,7 +57,7 @@ def tiles(content: "ReportData", found: Found) -> list[dict[str, str]]:
     if len(content.speeches):
         made.append(_tile("Client speeches", f"{len(content.speeches):,}", f"{len(content.dropped):,} dropped, each with its reason"))
     if len(content.preferences):
-        under = f"over {len(content.responses):,} responses, {len(frames.judged(content.ratings)):,} ratings"
+        under = f"over {len(content.responses):,} responses, {frames.rated(content.ratings):,} ratings"
         made.append(_tile("Preference pairs", f"{len(content.preferences):,}", under))
     row = found.get(("reward.accuracy", "test_all")) or found.get(("reward.accuracy", "test"))
     if row:
@@ -178,10 +180,11 @@ def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     asked = {reason: count for reason, count in lost.items() if reason.endswith(": respond")}
     if len(content.responses):
         made.append(_account("Responses", None, ("answered", len(content.responses)), asked))
-    ratings, unread = frames.judged(content.ratings), _rating_failures(lost)
-    if ratings.height and len(content.responses):
+    rated, unread = frames.rated(content.ratings), _rating_failures(lost)
+    if rated and len(content.responses):
         asked_for = frames.by_slice(content.metrics).get(("ratings.asked", "all"))  # several judges or repeats rate an item more than once
-        kept = ratings.height if asked_for else int(ratings.select(pl.struct("subject_id", "item").n_unique()).item())
+        distinct = frames.judged(content.ratings).select("subject_id", "item").unique().select(pl.len())
+        kept = rated if asked_for else int(frames.collected(distinct).item())
         made.append(_account("Ratings", int(asked_for.value) if asked_for else len(content.responses) * items, ("scored", kept), unread))
     return made
 

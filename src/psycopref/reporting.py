@@ -1,0 +1,129 @@
+"""A run's step folders to what its report shows: tables are opened, not read; so a finished run can be reported again at any time."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from psycopref.recipes import PaperRecipe, Recipe
+from psycopref.report import family
+from psycopref.report.frames import Chained, lazy
+from psycopref.report.page import ReportData
+from psycopref.report.provenance import lineage
+from psycopref.stages.calibrate import Bin
+from psycopref.store import steps
+from psycopref.store.ledger import Ledger
+from psycopref.store.parquet import Table
+from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech
+
+Row = TypeVar("Row")
+
+
+class Opened(NamedTuple):
+    """The tables of a run's dataset."""
+
+    read: Sequence[Speech]
+    speeches: Sequence[Speech]
+    dropped: Sequence[Dropped]
+    responses: Sequence[Response]
+    ratings: Sequence[Rating]
+    preferences: Sequence[Preference]
+    failures: Sequence[Failure]
+
+
+class Run(NamedTuple):
+    """What a report is made of: where the run's steps are, the steps themselves, its recipe as settings and as text, and its figures."""
+
+    work: Path
+    name: str
+    taken: Sequence[Mapping[str, Any]]
+    recipe: Recipe
+    text: str
+    metrics: Sequence[Metric]
+    curves: Mapping[str, Any]
+
+
+def opened(run: Run) -> Opened:
+    """The dataset's tables: those of its stages, whichever these are. Later steps of `respond`, `rate` and `pair` are of training."""
+    built = run.recipe.dataset.respond is not None and run.recipe.dataset.rate is not None and run.recipe.dataset.pair is not None
+    names = _dataset(run, "pair" if built else "topics")
+    people = [_table(run, step, "speeches", Speech) for step in names if "speeches" in _outputs(run, step)]
+    dropped = Chained(*(_table(run, step, "dropped", Dropped) for step in names if "dropped" in _outputs(run, step)))
+    failures = Chained(*(_table(run, step, "failures", Failure) for step in names if "failures" in _outputs(run, step)))
+    stage = {name.rpartition("-")[0]: name for name in reversed(names)}
+    if not built:
+        found = stage["collect"]
+        pairs = _in_splits(_table(run, found, "preferences", Preference), people[-1])
+        responses, ratings = _table(run, found, "responses", Response), _table(run, found, "ratings", Rating)
+    else:
+        pairs = _table(run, stage["pair"], "preferences", Preference)
+        responses, ratings = _table(run, stage["respond"], "responses", Response), _table(run, stage["rate"], "ratings", Rating)
+    return Opened(people[0], people[-1], dropped, responses, ratings, pairs, failures)
+
+
+def _dataset(run: Run, last: str) -> list[str]:
+    """The steps of the dataset half, in order: up to the first step of its last stage."""
+    names = [str(entry["step"]) for entry in run.taken]
+    end = next(at for at, entry in enumerate(run.taken) if entry["stage"] == last)
+    return names[: end + 1]
+
+
+def _outputs(run: Run, step: str) -> Mapping[str, Any]:
+    return dict(steps.load_manifest(run.work / "steps" / step)["outputs"])
+
+
+def _table(run: Run, step: str, name: str, row_type: type[Row]) -> Sequence[Row]:
+    return steps.open_table(run.work / "steps" / step, name, row_type)
+
+
+def _in_splits(pairs: Sequence[Preference], speeches: Sequence[Speech]) -> Sequence[Preference]:
+    """A published dataset's own pairs whose speech was kept, in the split of their speech."""
+    if not len(pairs):
+        return pairs
+    order = list(lazy(pairs).collect_schema())
+    placed = lazy(pairs).drop("split").join(lazy(speeches).select("speech_id", "split"), on="speech_id").select(order)
+    return Table(Preference, placed.sort("preference_id").collect(engine="streaming"))
+
+
+def content(run: Run, ledger: Ledger) -> ReportData:
+    """Everything a report shows but its drawings."""
+    data = opened(run)
+    calibrated = [str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"]
+    training = run.recipe.training if isinstance(run.recipe, PaperRecipe) else None
+    judge = training.evaluate.judge if training else None
+    pool = run.recipe.dataset.respond.pool.models if run.recipe.dataset.respond else ()
+    return ReportData(
+        title=run.name,
+        **data._asdict(),
+        metrics=run.metrics,
+        bins=_table(run, calibrated[0], "bins", Bin) if calibrated else (),
+        curves=run.curves,
+        steps=run.taken,
+        calls=ledger.summary(),
+        lineage=lineage(run.work, [str(entry["step"]) for entry in run.taken if entry["stage"] != "report"], ledger),
+        recipe=run.text,
+        titles=_titles(run.recipe),
+        judge=judge.name if judge else "",
+        notes=notes(run.recipe),
+        sources=[source.called for source in run.recipe.dataset.collect.sources],
+        listed={group.name: [topic.name for topic in group.topics] for group in run.recipe.dataset.topics.topics.coarse},
+        responders={entry.name: (entry.organisation, entry.size) for entry in pool},
+    )
+
+
+def notes(recipe: Recipe) -> list[str]:
+    """What the report's head says of judges that rate their own kin."""
+    respond, rate = recipe.dataset.respond, recipe.dataset.rate
+    training = recipe.training if isinstance(recipe, PaperRecipe) else None
+    last = [training.evaluate.judge] if training and training.evaluate.judge else []
+    judges = {entry.name: entry.organisation for entry in (*(rate.everyone if rate else ()), *last)}
+    trained = [stage.base for stage in ((training.start, training.policy) if training else ()) if stage and stage.base]
+    return family.notes(judges, trained, {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())})
+
+
+def _titles(recipe: Recipe) -> dict[str, str]:
+    """What each win rate compares."""
+    if not isinstance(recipe, PaperRecipe):
+        return {}
+    if recipe.sizes:
+        return {f"winrate.{name}": f"online against offline preferences, {name}" for name in recipe.sizes}
+    return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}
