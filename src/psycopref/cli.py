@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="print the report of a finished run as Markdown, or write it anew to a file")
     report.add_argument("name", nargs="?", default="", metavar="RUN", help="the name of a run (default: the newest)")
     report.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
+    report.add_argument("--texts", action="store_true", help="show clients' words in case studies even where their source has no known licence")
     commands.add_parser("verify", help="check every step, weight and call against what was written")
     export = commands.add_parser("export", help="write preferences, the reward model or the policy of a run to a folder")
     export.add_argument("what", choices=["preferences", "reward", "policy"])
@@ -72,7 +73,7 @@ def _do(args: argparse.Namespace) -> int:
         case "report":
             from psycopref import publishing
 
-            publishing.write(publishing.reported(args.work, args.name), args.out)
+            publishing.write(publishing.reported(args.work, args.name, args.texts), args.out)
             return 0
         case "verify":
             return inspecting.verify(args.work)

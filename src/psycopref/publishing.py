@@ -17,8 +17,8 @@ from psycopref.store.ledger import Ledger
 from psycopref.tables import Metric
 
 
-def reported(work: Path, name: str = "") -> str:
-    """The page of a finished run (the newest where none is named), from its steps."""
+def reported(work: Path, name: str = "", texts: bool = False) -> str:
+    """The page of a finished run (the newest where none is named), from its steps; `texts` as in `reporting.content`."""
     place = runs.latest(work, name)
     short, recipe = load_recipe(str(place / "recipe.toml"))
     metrics = [Metric(**row) for row in runs.read_json(place / "metrics.json")]
@@ -28,7 +28,7 @@ def reported(work: Path, name: str = "") -> str:
     curves = load_numbers(drawn[-1]).get("curves", {}) if drawn else {}
     title = str(runs.read_json(place / runs.LAST).get("recipe", short))
     with closing(Ledger(work / "calls.sqlite")) as ledger:
-        content = reporting.content(reporting.Run(work, title, steps, recipe, (place / "recipe.toml").read_text("utf-8"), metrics, curves), ledger)
+        content = reporting.content(reporting.Run(work, title, steps, recipe, (place / "recipe.toml").read_text("utf-8"), metrics, curves), ledger, texts)
     shown = numbers(content)
     same = drawn and canonical(load_numbers(drawn[-1])) == canonical(shown)
     return render(dataclasses.replace(content, figures=load_figures(drawn[-1]) if same else draw(shown), numbers=shown))

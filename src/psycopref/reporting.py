@@ -7,13 +7,16 @@ from typing import Any, NamedTuple, TypeVar
 from psycopref.recipes import PaperRecipe, Recipe
 from psycopref.report import family
 from psycopref.report.frames import Chained, lazy
+from psycopref.report.games import Game
 from psycopref.report.page import ReportData
 from psycopref.report.provenance import lineage
+from psycopref.sources import licences
+from psycopref.sources.licences import UNKNOWN
 from psycopref.stages.calibrate import Bin
 from psycopref.store import steps
 from psycopref.store.ledger import Ledger
 from psycopref.store.parquet import Table
-from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech
+from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech, Verdict
 
 Row = TypeVar("Row")
 
@@ -84,8 +87,8 @@ def _in_splits(pairs: Sequence[Preference], speeches: Sequence[Speech]) -> Seque
     return Table(Preference, placed.sort("preference_id").collect(engine="streaming"))
 
 
-def content(run: Run, ledger: Ledger) -> ReportData:
-    """Everything a report shows but its drawings."""
+def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
+    """Everything a report shows but its drawings; with `texts` the case studies show clients' words whatever the licence of their source."""
     data = opened(run)
     calibrated = [str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"]
     training = run.recipe.training if isinstance(run.recipe, PaperRecipe) else None
@@ -102,12 +105,42 @@ def content(run: Run, ledger: Ledger) -> ReportData:
         lineage=lineage(run.work, [str(entry["step"]) for entry in run.taken if entry["stage"] != "report"], ledger),
         recipe=run.text,
         titles=_titles(run.recipe),
+        verdicts=games(run),
+        private=() if texts else unlicensed(run.recipe),
         judge=judge.name if judge else "",
         notes=notes(run.recipe),
         sources=[source.called for source in run.recipe.dataset.collect.sources],
         listed={group.name: [topic.name for topic in group.topics] for group in run.recipe.dataset.topics.topics.coarse},
         responders={entry.name: (entry.organisation, entry.size) for entry in pool},
     )
+
+
+def games(run: Run) -> list[Game]:
+    """The comparisons of a run under their first arm, with the answers that met: those tables of the run whose digests the step was given."""
+    manifests = {str(entry["step"]): steps.load_manifest(run.work / "steps" / str(entry["step"])) for entry in run.taken}
+    held = {out["digest"]: (step, name) for step, one in manifests.items() for name, out in one["outputs"].items() if out["row"] == "Response"}
+    found: dict[str, Game] = {}
+    for step, manifest in manifests.items():
+        answers = [held[digest] for digest in manifest["inputs"] if digest in held]
+        name, arm = str(manifest["settings"].get("name", "")), str(manifest["settings"].get("arm", ""))
+        if manifest["stage"] == "evaluate" and len(answers) >= 2 and name not in found and name != "checkpoint":
+            ours, theirs = (_table(run, *one, Response) for one in answers[:2])
+            found[name] = Game(name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs)
+    return list(found.values())
+
+
+def _names(recipe: Recipe, name: str) -> tuple[str, str]:
+    """What the two systems of a comparison are called."""
+    if isinstance(recipe, PaperRecipe) and recipe.sizes:
+        return "online preferences", "offline preferences"
+    rival = recipe.training.opponent.pool.name if isinstance(recipe, PaperRecipe) else "opponent"
+    return "last policy", {"winrate": rival, "winrate.start": "its start"}.get(name, "opponent")
+
+
+def unlicensed(recipe: Recipe) -> set[str]:
+    """The sources whose licence is neither known nor said in the recipe: their texts stay out of a report."""
+    settings = [source.model_dump() for source in recipe.dataset.collect.sources]
+    return {name for name, licence in licences(settings).items() if licence == UNKNOWN}
 
 
 def notes(recipe: Recipe) -> list[str]:

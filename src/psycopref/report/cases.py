@@ -1,5 +1,6 @@
 """Case studies: a few speeches with every response, its ratings and rationales, and which was chosen."""
 
+from collections.abc import Collection
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def pick(content: "ReportData") -> list[dict[str, Any]]:
     own = frames.among(content.responses, "speech_id", list(texts))
     scores = frames.among(content.ratings, "subject_id", own["response_id"].to_list()) if own.height and len(content.ratings) else pl.DataFrame()
     scores = scores.filter(pl.col("item") != REWARD) if scores.height else scores
-    return [_case({**texts[row["speech_id"]], **row}, own.filter(pl.col("speech_id") == row["speech_id"]), scores) for row in chosen]
+    return [_case({**texts[row["speech_id"]], **row}, own.filter(pl.col("speech_id") == row["speech_id"]), scores, content.private) for row in chosen]
 
 
 def _candidates(content: "ReportData") -> list[dict[str, Any]]:
@@ -48,15 +49,20 @@ def _different(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return chosen + [row for row in rows if row["speech_id"] not in ids][: MANY - len(chosen)]
 
 
-def _case(row: dict[str, Any], answers: pl.DataFrame, scores: pl.DataFrame) -> dict[str, Any]:
+def _case(row: dict[str, Any], answers: pl.DataFrame, scores: pl.DataFrame, private: Collection[str]) -> dict[str, Any]:
+    """A speech with its answers; of a private source the marks and scores alone, no text, no rationale (it may quote)."""
+    held = row["source"] in private
     rated = [_answer(one, row, scores) for one in answers.iter_rows(named=True)]
+    for one in rated if held else ():
+        one.update(text="", ratings=[{**rating, "rationale": ""} for rating in one["ratings"]])
     ordered = sorted(rated, key=lambda one: (not one["mark"], one["mark"] == "rejected", -(one["overall"] or 0), one["model"]))
     return {
+        "held": held,
         "topic": row["topic"],
         "coarse": coarse(row["topic"]),
         "split": row["split"],
-        "text": row["text"],
-        "history": row["history"] or [],
+        "text": "" if held else row["text"],
+        "history": [] if held else row["history"] or [],
         "gap": row["gap"],
         "answers": ordered[:ANSWERS],
         "more": max(0, len(ordered) - ANSWERS),
@@ -72,3 +78,35 @@ def _answer(one: dict[str, Any], row: dict[str, Any], scores: pl.DataFrame) -> d
     ratings = [by_item[item] for item in frames.item_order(list(by_item))]
     overall = sum(rating["score"] for rating in ratings) / len(ratings) if ratings else None
     return {"model": one["model"], "text": one["text"], "words": len(one["text"].split()), "mark": mark, "ratings": ratings, "overall": overall}
+
+
+def played(content: "ReportData") -> list[dict[str, Any]]:
+    """Of each comparison one speech that was won, one tied and one lost, the first by a hash of their ids, with both answers.
+
+    The rule knows nothing of the texts. Verdicts on the whole answer count, in every order that was judged.
+    """
+    made = []
+    for game in content.verdicts:
+        for outcome, speech, ours, theirs in game.picked():
+            people = frames.among(content.speeches, "speech_id", [speech])
+            sides = [frames.among(rows, "response_id", [one]) for rows, one in ((game.ours, ours), (game.theirs, theirs))]
+            if people.height and all(side.height for side in sides):
+                row = people.row(0, named=True)
+                held = row["source"] in content.private
+                texts = [
+                    {"model": name, "text": "" if held else side["text"][0], "words": len(side["text"][0].split())}
+                    for name, side in zip(game.names, sides, strict=True)
+                ]
+                turns = [] if held else row["history"] or []
+                made.append(
+                    {
+                        "history": turns,
+                        "name": game.name,
+                        "outcome": outcome,
+                        "held": held,
+                        "topic": row["topic"],
+                        "text": "" if held else row["text"],
+                        "answers": texts,
+                    }
+                )
+    return made

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import frames, judges, plots, plots_data, responders, statistics
+from psycopref.report import expert_figures, frames, judges, plots, plots_data, plots_experts, responders, statistics
 from psycopref.report.frames import Rows
 from psycopref.report.plots import Dots, Estimate
 
@@ -17,7 +17,7 @@ SERIES = {
     "policy.reward": "reward it was trained on",
     "policy.kl": "nats from the start (KL)",
     "policy.words": "words",
-    "policy.finished": "share that came to an end",
+    "policy.finished": "share finished",
 }
 
 
@@ -40,6 +40,8 @@ def numbers(content: "ReportData") -> dict[str, Any]:
         "rounds": rounds_of(content.metrics),
         "checkpoints": checkpoints_of(content.metrics),
         "judges": judges.estimates(content.metrics),
+        "principles": [row[:4] for row in expert_figures.choices(content.metrics)],
+        "absolute": expert_figures.scores(content.metrics),
         "matches": {name: estimates(content.metrics, name) for name in matches(content.metrics)},
     }
     return {name: value for name, value in found.items() if value}
@@ -58,6 +60,8 @@ DRAWN: dict[str, Callable[[Any], str]] = {
     "rounds": plots.rounds,
     "checkpoints": plots.checkpoints,
     "judges": plots.judges,
+    "principles": plots_experts.principles,
+    "absolute": plots_experts.absolute,
 }
 
 

@@ -140,3 +140,13 @@ def reasons(rows: Rows) -> dict[str, int]:
 def by_slice(metrics: Rows) -> Mapping[tuple[str, str], Any]:
     """Metric rows by name and slice."""
     return {(row.name, row.slice): row for row in metrics}
+
+
+def pivot(metrics: Rows, titles: Mapping[str, str], start: str = "") -> dict[str, Any]:
+    """Metric rows as a table: a line for each slice, a column for each name (by its title, or without `start`)."""
+    names = list(dict.fromkeys(row.name for row in metrics))
+    lines: dict[str, dict[str, Any]] = {}
+    for row in metrics:
+        lines.setdefault(row.slice, {})[row.name] = row
+    heads = [titles.get(name) or (name.removeprefix(start) or name).replace("_", " ").replace(".", " ") for name in names]
+    return {"heads": heads, "lines": [{"name": place, "cells": [cells.get(name) for name in names]} for place, cells in lines.items()]}

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from psycopref.report.sections import EXPERTS, Found
+from psycopref.report import expert_figures
+from psycopref.report.sections import Found
 
 if TYPE_CHECKING:
     from psycopref.report.page import ReportData
@@ -48,7 +49,7 @@ GUARDS = {
 def limits(content: "ReportData", found: Found) -> list[str]:
     """The limits that apply to this page."""
     said = [DRAFTS, TEXT]
-    if not any(row.name in EXPERTS for row in content.metrics):
+    if not expert_figures.checked(content.metrics):
         said.append(NO_EXPERTS)
     gold, judged = (any(name == wanted for name, _ in found) for wanted in ("policy.gold_reward", "winrate"))
     if gold:

@@ -1,14 +1,15 @@
 """One self-contained HTML page of a run: whatever data there is, escaped, with figures that were drawn before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from psycopref.report import cases, frames, judges, responders, sections, statistics
+from psycopref.report import cases, expert_figures, frames, health, judges, paper_tables, responders, sections, statistics
 from psycopref.report.figures import matches, numbers
+from psycopref.report.games import Game
 from psycopref.report.limits import limits
 from psycopref.report.provenance import Origin, behind
 from psycopref.report.values import tabulated
@@ -25,7 +26,8 @@ class ReportData:
     model that judged ('' where a reward model did), `notes` what the head of the page says first. `read` are the speeches as they were
     collected, before any was cleaned away, `sources` the labels of the recipe's sources, `listed` its topic list (coarse to fine),
     `responders` organisation and size of the models of its pool, `lineage` where the figures come from, `numbers` what `report.figures.numbers`
-    gave (worked out where it is empty).
+    gave (worked out where it is empty), `verdicts` the games of each comparison with what was said in them. Of the sources in `private` no
+    text is shown: a report is passed on more easily than a workspace.
     """
 
     title: str
@@ -51,6 +53,8 @@ class ReportData:
     responders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     lineage: Sequence[Origin] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    verdicts: Sequence[Game] = ()
+    private: Collection[str] = ()
 
 
 def render(content: ReportData) -> str:
@@ -58,12 +62,14 @@ def render(content: ReportData) -> str:
     found = frames.by_slice(content.metrics)
     shown = content.numbers or numbers(content)
     items, scores = frames.score_table(content.responses, content.ratings)
+    compared = matches(content.metrics)
     accounts = sections.accounts(content, len(items))
     return (
         _environment()
         .get_template("page.html")
         .render(
             title=content.title,
+            titles=content.titles,
             tiles=sections.tiles(content, found),
             figures={name: Markup(svg) for name, svg in content.figures.items()},
             data=statistics_of(content, shown),
@@ -74,17 +80,26 @@ def render(content: ReportData) -> str:
             scores=scores,
             scale=sections.scale(content.ratings),
             pairs=frames.chosen_topics(content.speeches, content.preferences),
-            reward=sections.reward_tables(found),
+            reward=paper_tables.table_one(found),
+            table_two=paper_tables.table_two(content, found),
+            views={name: paper_tables.views(found, name) for name in compared},
+            by_item={name: paper_tables.parts(found, name, "item", items) for name in compared},
+            by_topic={name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared},
+            health=health.tables(content.metrics),
+            further=sections.further(content.metrics, compared),
             verdict=sections.reward_sentence(found),
             rounds=sections.round_rows(found),
             judges=judges.tables(content.metrics),
             checkpoints=sections.checkpoint_rows(content.metrics),
-            matches=[sections.match(content, found, name) for name in matches(content.metrics)],
-            experts=sections.expert_rows(content.metrics),
+            matches=[sections.match(content, found, name) for name in compared],
+            experts=expert_figures.tables(content.metrics) if expert_figures.checked(content.metrics) else [],
+            choices=expert_figures.choices(content.metrics),
+            sheets=found.get(("expert.sheets", "all")),
             cases=cases.pick(content),
+            played=cases.played(content),
             accounts=accounts,
             lost=sections.lost_rows(found),
-            notes=content.notes,
+            notes=[*content.notes, *health.warnings(content.metrics)],
             others=sections.other_failures(content.failures),
             steps=content.steps,
             calls=content.calls,

@@ -27,6 +27,8 @@ MADE_BY: dict[str, tuple[str, ...]] = {
     "checkpoints": ("evaluate",),
     "judges": ("compare",),
     "experts": ("validate",),
+    "principles": ("validate",),
+    "absolute": ("validate",),
     "accounts": ("collect", "clean", "dedup", "topics", "respond", "rate", "pair"),
 }
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import frames
+from psycopref.report import frames, health
 from psycopref.report.figures import SERIES
 from psycopref.tables import Failure, Metric
 
@@ -13,19 +13,7 @@ if TYPE_CHECKING:
     from psycopref.report.page import ReportData
 
 Found = Mapping[tuple[str, str], Any]
-FIGURES = {"reward.accuracy": "Accuracy", "reward.auc": "AUC", "reward.ece": "ECE", "reward.brier": "Brier score", "reward.logloss": "Log-loss"}
-MODELS = {"": "Reward model", ":tfidf": "Word counts (TF-IDF Bradley-Terry)", ":longer": "Length alone"}
-SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
 ARM = ("wins", "ties", "losses", "flips", "failed", "unmatched", "words_ours", "words_theirs", "compliance", "length_correlation", "worst", "best")
-EXPERTS = {
-    "expert.agreement": "Expert agrees with the pair",
-    "experts.raw": "Experts say the same",
-    "experts.kappa": "Cohen's kappa",
-    "experts.fleiss": "Fleiss' kappa",
-    "experts.alpha": "Krippendorff's alpha",
-    "experts.ac1": "Gwet's AC1",
-    "experts.prevalence": "Share of 'chosen'",
-}
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -92,18 +80,6 @@ def _interval(row: Metric) -> str:
     return f"95\N{NO-BREAK SPACE}% interval {ends[0]} to {ends[1]}; "
 
 
-def reward_tables(found: Found) -> list[dict[str, Any]]:
-    """Per set of test pairs the figures of the reward model and of the baselines."""
-    tables = []
-    for place, title in SETS.items():
-        rows = [{"name": name, "cells": [found.get((field, place + model)) for field in FIGURES]} for model, name in MODELS.items()]
-        kept = [row for row in rows if any(row["cells"])]
-        if kept:
-            count = next(cell.count for cell in kept[0]["cells"] if cell)
-            tables.append({"title": title, "count": count, "heads": list(FIGURES.values()), "rows": kept, "longer": found.get(("pairs.longer_chosen", place))})
-    return tables
-
-
 def reward_sentence(found: Found) -> str:
     """What the paired comparison with word counts allows to be said, on the widest set of pairs."""
     row = found.get(("reward.accuracy_over", "test_all:tfidf")) or found.get(("reward.accuracy_over", "test:tfidf"))
@@ -165,11 +141,6 @@ def match(content: "ReportData", found: Found, name: str) -> dict[str, Any]:
     return {"name": name, "title": content.titles.get(name, name), "arms": arms}
 
 
-def expert_rows(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    """Agreement figures from annotations; none where there are none."""
-    return [{"name": EXPERTS[row.name], "slice": row.slice, "row": row} for row in metrics if row.name in EXPERTS]
-
-
 def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     """Every speech read, response asked for and rating asked for, once: kept, or left out with a reason."""
     read = frames.by_slice(content.metrics).get(("speeches.read", "all"))
@@ -183,7 +154,7 @@ def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     rated, unread = frames.rated(content.ratings), _rating_failures(lost)
     if rated and len(content.responses):
         asked_for = frames.by_slice(content.metrics).get(("ratings.asked", "all"))  # several judges or repeats rate an item more than once
-        distinct = frames.judged(content.ratings).select("subject_id", "item").unique().select(pl.len())
+        distinct = frames.judged(content.ratings).group_by("subject_id").agg(pl.col("item").n_unique()).select(pl.col("item").sum())
         kept = rated if asked_for else int(frames.collected(distinct).item())
         made.append(_account("Ratings", int(asked_for.value) if asked_for else len(content.responses) * items, ("scored", kept), unread))
     return made
@@ -233,3 +204,12 @@ def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
         return reason.partition(": ")[2].partition(" ")[0]
 
     return [(reason, count) for reason, count in frames.reasons(failures).items() if stage(reason) not in ("respond", "rate")]
+
+
+_CLAIMED = ("reward.", "policy.", "round.", "guard.", "compare.", "ablation.", "pairs", "expert.", "experts.", "judge.expert.", "respond.lost", "rate.lost")
+
+
+def further(metrics: Sequence[Metric], shown: Sequence[str]) -> list[Metric]:
+    """The figures that no section shows; `shown` are the names of comparisons, whose own figures stand there."""
+    starts = (*_CLAIMED, *(f"{name}." for name in shown))
+    return [row for row in metrics if not row.name.startswith(starts) and row.name not in shown and not health.claims(row)]
