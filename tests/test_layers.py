@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "recipes": {"stages", "toml_files", "models"},
     "flows": {"stages", "lab", "recipes", "store", "stats"},
     "missing": {"lab", "models", "store", "recipes", "runs"},
-    "reporting": {"recipes", "report", "sources", "stages", "store"},
+    "reporting": {"columns", "recipes", "report", "sources", "stages", "store"},
     "publishing": {"recipes", "report", "reporting", "runs", "stages", "store"},
     "runs": {"reporting", "flows", "lab", "recipes", "progress", "store", "report", "stages"},
     "export": {"runs", "sources", "store", "toml_files"},

@@ -31,6 +31,10 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("name", nargs="?", default="", metavar="RUN", help="the name of a run (default: the newest)")
     report.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
     report.add_argument("--texts", action="store_true", help="show clients' words in case studies even where their source has no known licence")
+    compare = commands.add_parser("compare", help="two finished runs side by side: settings, figures, paired differences")
+    compare.add_argument("first", metavar="RUN", help="a run's name, or the path of a run's folder in another workspace")
+    compare.add_argument("second", metavar="RUN")
+    compare.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
     commands.add_parser("verify", help="check every step, weight and call against what was written")
     export = commands.add_parser("export", help="write preferences, the reward model or the policy of a run to a folder")
     export.add_argument("what", choices=["preferences", "reward", "policy"])
@@ -74,6 +78,11 @@ def _do(args: argparse.Namespace) -> int:
             from psycopref import publishing
 
             publishing.write(publishing.reported(args.work, args.name, args.texts), args.out)
+            return 0
+        case "compare":
+            from psycopref import publishing
+
+            publishing.write(publishing.compared(args.work, args.first, args.second), args.out)
             return 0
         case "verify":
             return inspecting.verify(args.work)

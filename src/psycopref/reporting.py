@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import polars as pl
+
+from psycopref.columns import REWARD
 from psycopref.recipes import PaperRecipe, Recipe
 from psycopref.report import family
 from psycopref.report.frames import Chained, lazy
@@ -116,17 +119,38 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
 
 
 def games(run: Run) -> list[Game]:
-    """The comparisons of a run under their first arm, with the answers that met: those tables of the run whose digests the step was given."""
+    """The comparisons of a run, each arm once, with the answers that met: those tables of the run whose digests the step was given."""
     manifests = {str(entry["step"]): steps.load_manifest(run.work / "steps" / str(entry["step"])) for entry in run.taken}
     held = {out["digest"]: (step, name) for step, one in manifests.items() for name, out in one["outputs"].items() if out["row"] == "Response"}
-    found: dict[str, Game] = {}
+    found: dict[tuple[str, str], Game] = {}
     for step, manifest in manifests.items():
         answers = [held[digest] for digest in manifest["inputs"] if digest in held]
         name, arm = str(manifest["settings"].get("name", "")), str(manifest["settings"].get("arm", ""))
-        if manifest["stage"] == "evaluate" and len(answers) >= 2 and name not in found and name != "checkpoint":
+        if manifest["stage"] == "evaluate" and len(answers) >= 2 and (name, arm) not in found and name != "checkpoint":
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
-            found[name] = Game(name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs)
+            found[name, arm] = Game(name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs)
     return list(found.values())
+
+
+def margins(run: Run) -> dict[str, pl.DataFrame]:
+    """By set of test pairs (speech_id, chosen_id, rejected_id, margin), the reward of the chosen less that of the rejected; empty without a reward model."""
+    measured = next((str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"), "")
+    if not measured:
+        return {}
+    given = steps.load_manifest(run.work / "steps" / measured)["inputs"]
+    scores = next(str(e["step"]) for e in run.taken if e["stage"] == "score" and _outputs(run, str(e["step"]))["ratings"]["digest"] in given)
+    rewards = lazy(_table(run, scores, "ratings", Rating)).filter(pl.col("item") == REWARD).select("subject_id", "score")
+    tests = {"test": lazy(opened(run).preferences).filter(pl.col("split") == "test")}
+    pairs = next((str(entry["step"]) for entry in run.taken if entry["stage"] == "pair"), "")
+    if run.recipe.dataset.pair is not None and len(wide := _table(run, pairs, "measure", Preference)):
+        tests["test_all"] = lazy(wide)
+    return {name: _margins(rows, rewards) for name, rows in tests.items()}
+
+
+def _margins(pairs: pl.LazyFrame, rewards: pl.LazyFrame) -> pl.DataFrame:
+    sides = pairs.select("speech_id", "chosen_id", "rejected_id").join(rewards.rename({"score": "chosen"}), left_on="chosen_id", right_on="subject_id")
+    both = sides.join(rewards.rename({"score": "rejected"}), left_on="rejected_id", right_on="subject_id")
+    return both.select("speech_id", "chosen_id", "rejected_id", margin=pl.col("chosen") - pl.col("rejected")).collect(engine="streaming")
 
 
 def _names(recipe: Recipe, name: str) -> tuple[str, str]:

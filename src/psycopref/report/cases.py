@@ -86,7 +86,7 @@ def played(content: "ReportData") -> list[dict[str, Any]]:
     The rule knows nothing of the texts. Verdicts on the whole answer count, in every order that was judged.
     """
     made = []
-    for game in content.verdicts:
+    for game in {one.name: one for one in reversed(content.verdicts)}.values():  # the first arm of each comparison
         for outcome, speech, ours, theirs in game.picked():
             people = frames.among(content.speeches, "speech_id", [speech])
             sides = [frames.among(rows, "response_id", [one]) for rows, one in ((game.ours, ours), (game.theirs, theirs))]

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 VOID = {"meta", "link", "br", "img", "hr"}
 SKIPPED = {"head", "style", "nav", "footer"}
+_AFTER = {"name": ":", "value": ";", "item": ":", "pips": ";"}  # what follows a span of that class
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 _LEADING = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
 
@@ -39,6 +40,7 @@ class _Reader(HTMLParser):
         self._spans: dict[int, tuple[int, str]] = {}
         self._table = False
         self._caption = ""
+        self._ends: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -64,10 +66,17 @@ class _Reader(HTMLParser):
             self._pre = True
         elif tag in ("p", "h1", "h2", "h3", "li", "summary", "div", "section", "figcaption", "caption", "header", "article"):
             self._end("")
-        elif tag == "span" and self._text and not self._text[-1].endswith((" ", "(")):
-            self._text.append(" ")
+        elif tag == "span":
+            self._span((given.get("class") or "").split())
         if given.get("role") == "img" and given.get("aria-label") and tag != "svg":
             self._text.append(str(given["aria-label"]))
+
+    def _span(self, classes: list[str]) -> None:
+        """An interval goes into brackets, a tile's name and figure get a colon and a semicolon behind them; any other span stands apart by a space."""
+        if self._text and not self._text[-1].endswith((" ", "(")):
+            self._text.append(" ")
+        self._text.append("(" if "ci" in classes else "")
+        self._ends.append(")" if "ci" in classes else next((sign for name, sign in _AFTER.items() if name in classes), ""))
 
     def handle_data(self, data: str) -> None:
         if self._skip or (self._drawing and not self._in_title):
@@ -89,6 +98,8 @@ class _Reader(HTMLParser):
             self._drawing = tag != "svg"
             return
         match tag:
+            case "span":
+                self._text.append(self._ends.pop())
             case "h1" | "h2" | "h3":
                 self._end("#" * int(tag[1]) + " ")
             case "li":

@@ -65,7 +65,7 @@ def render(content: ReportData) -> str:
     compared = matches(content.metrics)
     accounts = sections.accounts(content, len(items))
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             title=content.title,
@@ -123,7 +123,8 @@ def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where templates are found, and what they may write figures with."""
     made = Environment(autoescape=True, loader=FileSystemLoader(DATA / "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["figure"] = sections.number
     made.filters["count"] = lambda value: f"{value:,.0f}"

@@ -56,14 +56,8 @@ def sentences(counts: Counts, entries: Entries) -> list[str]:
     sized = [row for row in by_size(counts, entries) if row[0] != UNSAID]
     if len(sized) > 2:
         found = _rank_correlation([billions(row[0]) for row in sized], [share(row) for row in sized])
-        way = (
-            "larger models are chosen more often"
-            if found > 0
-            else "larger models are chosen less often"
-            if found < 0
-            else "size and being chosen go no way together"
-        )
-        said.append(f"Over {len(sized)} sizes {way} (Spearman {found:.2f} of size and share chosen; other things differ between the models too).")
+        way = "more often the larger the model" if found > 0 else "less often the larger the model" if found < 0 else "no more often by larger models"
+        said.append(f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {found:.2f} of size and share; other things differ between models too).")
     made = by_organisation(counts, entries)
     if made:
         first, last = made[0], made[-1]
