@@ -109,12 +109,11 @@ def curves(runs: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]
 def _curve(axis: Any, name: str, series: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
     accuracy = series.get("dev_accuracy")
     axis.set_title(name + (f" · dev accuracy {accuracy[1][-1]:.2f}" if accuracy else ""), fontsize=8.5)
-    for field, colour, label in (("loss", FAINT, "train"), ("dev_loss", ACCENT, "dev")):
+    for field, colour, label in (("loss", MUTED, "train"), ("dev_loss", ACCENT, "dev")):
         if field in series:
             steps, values = series[field]
             marker = "o" if len(steps) == 1 else None
-            style = "-" if field == "dev_loss" else (0, (3, 1.5))
-            axis.plot(steps, values, color=colour, linewidth=1.6 if field == "dev_loss" else 1.1, linestyle=style, label=label, marker=marker, markersize=4)
+            axis.plot(steps, values, color=colour, linewidth=2.2 if field == "dev_loss" else 0.8, label=label, marker=marker, markersize=4)
     axis.set_xlabel("step", fontsize=8)
     axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
 
@@ -204,6 +203,7 @@ def checkpoints(sizes: Mapping[str, Mapping[str, Sequence[Estimate]]]) -> str:
                 axis.plot(x, y, "s--" if arm == "offline" else "o-", color=colour, markersize=4, linewidth=1.6, label=arm)
             axis.axhline(0.5, color=FAINT, linewidth=0.9, linestyle="--")
             axis.set_title(size, fontsize=8.5)
+            axis.set_xticks(sorted({int(one.name) for points in arms.values() for one in points}))
             axis.set_xlabel("checkpoint (0 is the start)", fontsize=8)
             axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
         said = [f"{size}, {arm}: {', '.join(f'{one.value:.2f}' for one in points)}" for size, arms in sizes.items() for arm, points in arms.items()]

@@ -57,7 +57,8 @@ def sentences(counts: Counts, entries: Entries) -> list[str]:
     if len(sized) > 2:
         found = _rank_correlation([billions(row[0]) for row in sized], [share(row) for row in sized])
         way = "more often the larger the model" if found > 0 else "less often the larger the model" if found < 0 else "no more often by larger models"
-        said.append(f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {found:.2f} of size and share; other things differ between models too).")
+        rank = f"{found:.2f}".replace("-", "\N{MINUS SIGN}")
+        said.append(f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {rank} of size and share; other things differ between models too).")
     made = by_organisation(counts, entries)
     if made:
         first, last = made[0], made[-1]
