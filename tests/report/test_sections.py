@@ -16,9 +16,14 @@ W = small_world()
 TOPIC = "Social Issues"
 REWARD = [
     metric("reward.accuracy", "test", 0.9, 0.8, 0.95, 50),
+    metric("reward.accuracy", "test:topic:Career", 0.7, 0.5, 0.9, 9),
     metric("reward.accuracy", "test:tfidf", 0.8, 0.7, 0.9, 50),
-    metric("reward.accuracy", "test:model:public-rm", 0.7, 0.6, 0.8, 50),
-    metric("reward.accuracy", "test:judge:gpt", 0.6, 0.5, 0.7, 50),
+    metric("reward.accuracy", "test:public-rm", 0.7, 0.6, 0.8, 50),
+    metric("reward.auc", "test:public-rm", 0.75, 0.65, 0.85, 50),
+    metric("reward.accuracy", "test:gpt", 0.6, 0.5, 0.7, 50),
+    metric("reward.flipped", "test:gpt", 0.2, 0.1, 0.3, 50),
+    metric("reward.accuracy", "test:gpt:gap:1 to 2", 0.5, 0.3, 0.7, 11),
+    metric("reward.accuracy", "elsewhere", 0.8, 0.7, 0.9, 30),
 ]
 MATCH = [
     metric("winrate", "overall:raw", 0.6, 0.5, 0.7, 40),
@@ -41,7 +46,7 @@ EXPERTS = [
 
 
 def test_table_one_groups_rankers_public_models_ours_and_baselines():
-    (part,) = paper_tables.table_one(by_slice(REWARD))
+    part, other = paper_tables.table_one(by_slice(REWARD))
     rows = [(row["group"], row["name"]) for row in part["rows"]]
     assert rows == [
         ("Generative judges as rankers", "gpt"),
@@ -49,7 +54,12 @@ def test_table_one_groups_rankers_public_models_ours_and_baselines():
         ("Ours", "Reward model"),
         ("Without any knowledge of counseling", "Word counts (TF-IDF Bradley-Terry)"),
     ]
-    assert part["count"] == 50 and paper_tables.table_one({}) == []
+    assert part["count"] == 50 and part["heads"] == ["Accuracy", "AUC", "flips with the order"] and part["shares"] == [True] * 3
+    assert other["title"] == "elsewhere" and len(other["rows"]) == 1 and paper_tables.table_one({}) == []
+    ours = part["parts"]["heads"].index("Reward model")
+    (first, cells), (second, rest) = part["parts"]["rows"]
+    assert (first, cells[ours].value, second, rest[0].value, rest[ours]) == ("topic:Career", 0.7, "gap:1 to 2", 0.5, None)
+    assert "Accuracy by topic, gap and length" in render(ReportData(title="", metrics=REWARD))
 
 
 def test_table_two_has_every_coarse_topic_of_the_list():
@@ -136,12 +146,19 @@ def test_models_are_drawn_by_size_on_the_page():
 def test_health_gathers_what_there_is_by_name():
     rows = [metric("position.effect", "1: gpt", 0.1, 0.0, 0.2, 40), metric("judges.kappa", "empathy: a & b", 0.6, 0.5, 0.7, 40)]
     assert [part["name"] for part in health.tables(rows)] == ["position", "judges"]
+    own = [metric("winrate.first_position", "overall:raw", 0.6, 0.5, 0.7, 40), metric("winrate.repeat_kappa", "overall:raw", 0.6, 0.5, 0.7, 40)]
+    assert [(part["name"], len(part["heads"])) for part in health.tables(own)] == [("verdicts", 2)]
     assert health.tables(EXPERTS) == [] and "How far the judge can be trusted" in render(ReportData(title="", metrics=rows))
 
 
 @pytest.mark.parametrize(("low", "said"), [(0.55, True), (0.45, False)])
 def test_an_empty_answer_that_beats_chance_stands_in_the_head(low: float, said: bool):
-    page = render(ReportData(title="", metrics=[metric("null.winrate", "constant", 0.6, low, 0.7, 40)]))
+    page = render(
+        ReportData(title="", metrics=[metric("null.constant", "overall:raw", 0.6, low, 0.7, 40), metric("null.constant.wins", "overall:raw", 24, count=40)])
+    )
+    assert "win rate" in page and not matches(
+        [metric("null.constant.wins", "overall:raw", 24, count=40), metric("null.constant", "overall:raw", 0.6, low, 0.7, 40)]
+    )
     assert ("won over without content" in page.split("<nav")[0]) is said and "Opponents that say nothing" in page
 
 
@@ -150,3 +167,14 @@ def test_a_figure_that_no_section_knows_is_shown_all_the_same():
     assert [row.name for row in sections.further(rows, matches(rows))] == ["novel.figure"]
     assert "novel.figure" in render(ReportData(title="", metrics=rows))
     assert set(ITEMS) > {"empathy"}
+
+
+def test_what_a_comparison_s_tables_do_not_show_stands_further_down():
+    rows = [*MATCH, metric("winrate.length_coefficient", "overall:raw", 0.3, 0.1, 0.5, 40), metric("winrate.consistent", "overall:raw", 0.9, 0.8, 1.0, 40)]
+    assert [row.name for row in sections.further(rows, matches(rows))] == ["winrate.length_coefficient"]
+
+
+def test_guards_that_tripped_are_said_beside_the_policy():
+    rows = [metric("guard.length", "round:2", 1, count=1), metric("guard.ties", "round:3", 0, count=1), metric("policy.words", "round:0", 90, 80, 100, 20)]
+    page = render(ReportData(title="", metrics=rows))
+    assert "Round 2: answers have grown or shrunk by half against the start." in page and "Round 3:" not in page

@@ -106,9 +106,9 @@ def checkpoints_of(metrics: Rows) -> dict[str, dict[str, list[Estimate]]]:
 
 
 def matches(metrics: Rows) -> list[str]:
-    """The names of the win rates there are: whatever has a `<name>.wins` beside it, in the order they were made."""
+    """The names of the win rates there are: whatever has a `<name>.wins` beside it, in the order they were made. Null opponents stand elsewhere."""
     names = {row.name for row in metrics}
-    return [name for name in dict.fromkeys(row.name for row in metrics) if f"{name}.wins" in names]
+    return [name for name in dict.fromkeys(row.name for row in metrics) if f"{name}.wins" in names and not name.startswith("null.")]
 
 
 def estimates(metrics: Rows, name: str) -> list[Estimate]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from psycopref.report import cases, expert_figures, frames, health, judges, paper_tables, responders, sections, statistics
 from psycopref.report.figures import matches, numbers
 from psycopref.report.games import Game
-from psycopref.report.limits import limits
+from psycopref.report.limits import guarded, limits
 from psycopref.report.provenance import Origin, behind
 from psycopref.report.values import tabulated
 from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech
@@ -88,6 +88,7 @@ def render(content: ReportData) -> str:
             health=health.tables(content.metrics),
             further=sections.further(content.metrics, compared),
             verdict=sections.reward_sentence(found),
+            guards=guarded(content.metrics),
             rounds=sections.round_rows(found),
             judges=judges.tables(content.metrics),
             checkpoints=sections.checkpoint_rows(content.metrics),
@@ -118,6 +119,7 @@ def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, An
         "splits": statistics.splits(content.speeches),
         "sources": shown.get("sources", []),
         "overlap": shown.get("overlap", {}),
+        "more": {"title": "Counts", **frames.pivot([row for row in content.metrics if row.name.startswith(sections.OF_DATA)], {})},
         "lengths": {name: rows for name, rows in made.items() if rows},
         "said": responders.sentences(shown.get("chosen", []), content.responders),
     }

@@ -1,6 +1,7 @@
 """Tables 1 and 2 of the paper from a run's figures: accuracy of reward models and rankers, win rates by coarse topic."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from psycopref.report.figures import matches
@@ -10,41 +11,77 @@ if TYPE_CHECKING:
     from psycopref.report.page import ReportData
 
 Found = Mapping[tuple[str, str], Metric]
-FIGURES = {"reward.accuracy": "Accuracy", "reward.auc": "AUC", "reward.ece": "ECE", "reward.brier": "Brier score", "reward.logloss": "Log-loss"}
+FIGURES = {
+    "reward.accuracy": "Accuracy",
+    "reward.auc": "AUC",
+    "reward.ece": "ECE",
+    "reward.ece_scaled": "ECE, scaled",
+    "reward.brier": "Brier score",
+    "reward.logloss": "Log-loss",
+    "reward.flipped": "flips with the order",
+    "reward.accuracy_over": "ours less it",
+}
+SHARES = ("reward.accuracy", "reward.auc", "reward.flipped", "reward.accuracy_over")
 SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
-GROUPS = {"judge:": "Generative judges as rankers", "model:": "Public reward models", "": "Ours", "-": "Without any knowledge of counseling"}
+GROUPS = ("Generative judges as rankers", "Public reward models", "Ours", "Without any knowledge of counseling")
 BASELINES = {"tfidf": "Word counts (TF-IDF Bradley-Terry)", "longer": "Length alone"}
+PARTS = ("topic", "gap", "length")
 ARMS = {"raw": "as they answer", "constrained": "length asked for"}
 
 
 def table_one(found: Found) -> list[dict[str, Any]]:
-    """Per set of test pairs every model that has an accuracy, in the paper's groups; the slices `<set>:judge:<name>` and `<set>:model:<name>` are others'."""
-    tables = []
-    for place, title in SETS.items():
-        rows = list(_models(found, place))
-        if rows:
-            count = next(cell.count for row in rows for cell in row["cells"] if cell)
-            tables.append({"title": title, "count": count, "heads": list(FIGURES.values()), "rows": rows, "longer": found.get(("pairs.longer_chosen", place))})
-    return tables
+    """Per set of test pairs every model that has an accuracy, in the paper's groups, and its accuracy on parts of the set.
+
+    Slices are `<set>` for the run's own model and `<set>:<name>` for others, with `:topic:...`, `:gap:...` or `:length:...` behind for a part.
+    A ranker has no reward and so no AUC.
+    """
+    places = [place for name, place in found if name == "reward.accuracy"]
+    sets = sorted({place.partition(":")[0] for place in places}, key=lambda one: (list(SETS).index(one) if one in SETS else len(SETS), one))
+    return [_set(found, one, [place for place in places if place == one or place.startswith(f"{one}:")]) for one in sets]
 
 
-def _models(found: Found, place: str) -> Iterator[dict[str, Any]]:
-    slices = [own for name, own in found if name == "reward.accuracy" and (own == place or own.startswith(f"{place}:"))]
-    order = list(GROUPS)
-    named = sorted(((order.index(_group(own[len(place) + 1 :])), own) for own in slices), key=lambda pair: (pair[0], slices.index(pair[1])))
-    last = ""
-    for at, own in named:
-        group = GROUPS[order[at]]
-        yield {"group": group if group != last else "", "name": _model(own[len(place) + 1 :]), "cells": [found.get((field, own)) for field in FIGURES]}
-        last = group
+def _set(found: Found, name: str, places: Sequence[str]) -> dict[str, Any]:
+    models = [place for place in places if not _part(place, name)]
+    heads = {field: title for field, title in FIGURES.items() if any((field, place) in found for place in models)}
+    order = sorted(models, key=lambda place: (GROUPS.index(_group(found, place, name)), models.index(place)))
+    rows: list[dict[str, Any]] = []
+    for place in order:
+        cells = [found.get((field, place)) for field in heads]
+        rows.append({"group": _group(found, place, name), "name": _model(place, name), "cells": cells})
+    for before, row in reversed(list(pairwise(rows))):
+        row["group"] = "" if row["group"] == before["group"] else row["group"]
+    parts: dict[str, dict[str, Metric]] = {}
+    for place in places:
+        if part := _part(place, name):
+            parts.setdefault(part, {})[place.removesuffix(f":{part}")] = found["reward.accuracy", place]
+    return {
+        "title": SETS.get(name, name),
+        "count": max(found["reward.accuracy", place].count for place in order) if order else 0,
+        "heads": list(heads.values()),
+        "shares": [field in SHARES for field in heads],
+        "rows": rows,
+        "longer": found.get(("pairs.longer_chosen", name)),
+        "parts": {"heads": [_model(place, name) for place in order], "rows": [(part, [own.get(place) for place in order]) for part, own in parts.items()]},
+    }
 
 
-def _group(rest: str) -> str:
-    return next((start for start in ("judge:", "model:") if rest.startswith(start)), "-" if rest in BASELINES else "")
+def _part(place: str, name: str) -> str:
+    """The part of a set that a slice is of ('topic:Career'); '' for the whole."""
+    pieces = place.split(":")
+    at = next((at for at, piece in enumerate(pieces[1:3], 1) if piece in PARTS and len(pieces) > at + 1), 0)
+    return ":".join(pieces[at:]) if at else ""
 
 
-def _model(rest: str) -> str:
-    return BASELINES.get(rest) or rest.removeprefix("judge:").removeprefix("model:") or "Reward model"
+def _group(found: Found, place: str, name: str) -> str:
+    rest = place[len(name) + 1 :]
+    if not rest:
+        return GROUPS[2]
+    return GROUPS[3] if rest in BASELINES else GROUPS[1] if ("reward.auc", place) in found or ("reward.brier", place) in found else GROUPS[0]
+
+
+def _model(place: str, name: str) -> str:
+    rest = place[len(name) + 1 :]
+    return BASELINES.get(rest) or rest or "Reward model"
 
 
 def table_two(content: "ReportData", found: Found) -> dict[str, Any]:
@@ -94,3 +131,9 @@ def parts(found: Found, name: str, kind: str, order: Sequence[str] = ()) -> list
             rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found[field, place], "also": also})
     ranked = {one: at for at, one in enumerate(order)}
     return sorted(rows, key=lambda row: ranked.get(row["name"], len(ranked)))
+
+
+# What a comparison's own tables show, by the last word of a figure's name; anything else of it stands with the judge's health or further down.
+_COUNTS = ("wins", "ties", "losses", "flips", "failed", "unmatched", "worst", "best")
+_LENGTHS = ("words_ours", "words_theirs", "compliance", "length_correlation", "length_controlled", "length_matched")
+SHOWN = frozenset((*_COUNTS, *_LENGTHS, "pooled", "holm_p"))

@@ -7,6 +7,7 @@ import polars as pl
 
 from psycopref.report import frames, health
 from psycopref.report.figures import SERIES
+from psycopref.report.paper_tables import SHOWN
 from psycopref.tables import Failure, Metric
 
 if TYPE_CHECKING:
@@ -206,10 +207,15 @@ def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
     return [(reason, count) for reason, count in frames.reasons(failures).items() if stage(reason) not in ("respond", "rate")]
 
 
+OF_DATA = ("collect.", "topics")
 _CLAIMED = ("reward.", "policy.", "round.", "guard.", "compare.", "ablation.", "pairs", "expert.", "experts.", "judge.expert.", "respond.lost", "rate.lost")
 
 
-def further(metrics: Sequence[Metric], shown: Sequence[str]) -> list[Metric]:
-    """The figures that no section shows; `shown` are the names of comparisons, whose own figures stand there."""
-    starts = (*_CLAIMED, *(f"{name}." for name in shown))
-    return [row for row in metrics if not row.name.startswith(starts) and row.name not in shown and not health.claims(row)]
+def further(metrics: Sequence[Metric], compared: Sequence[str]) -> list[Metric]:
+    """The figures that no section shows; `compared` are the names of comparisons, whose own tables show some of theirs."""
+    starts = (*_CLAIMED, *OF_DATA)
+    return [row for row in metrics if not row.name.startswith(starts) and not _of_a_match(row, compared) and not health.claims(row)]
+
+
+def _of_a_match(row: Metric, compared: Sequence[str]) -> bool:
+    return row.name in compared or any(row.name.startswith(f"{name}.") and row.name.removeprefix(f"{name}.") in SHOWN for name in compared)
