@@ -9,6 +9,7 @@ import polars as pl
 from psycopref.columns import REWARD
 from psycopref.recipes import PaperRecipe, Recipe
 from psycopref.report import family
+from psycopref.report.figures import matches
 from psycopref.report.frames import Chained, lazy
 from psycopref.report.games import Game
 from psycopref.report.page import ReportData
@@ -122,11 +123,12 @@ def games(run: Run) -> list[Game]:
     """The comparisons of a run, each arm once, with the answers that met: those tables of the run whose digests the step was given."""
     manifests = {str(entry["step"]): steps.load_manifest(run.work / "steps" / str(entry["step"])) for entry in run.taken}
     held = {out["digest"]: (step, name) for step, one in manifests.items() for name, out in one["outputs"].items() if out["row"] == "Response"}
+    named = matches(run.metrics)
     found: dict[tuple[str, str], Game] = {}
     for step, manifest in manifests.items():
         answers = [held[digest] for digest in manifest["inputs"] if digest in held]
         name, arm = str(manifest["settings"].get("name", "")), str(manifest["settings"].get("arm", ""))
-        if manifest["stage"] == "evaluate" and len(answers) >= 2 and (name, arm) not in found and name != "checkpoint":
+        if manifest["stage"] == "evaluate" and len(answers) >= 2 and (name, arm) not in found and name in named:
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
             found[name, arm] = Game(name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs)
     return list(found.values())

@@ -36,10 +36,10 @@ def test_a_private_source_shows_marks_and_scores_and_no_text():
 
 def test_a_recipe_without_a_licence_holds_texts_back_until_they_are_asked_for(tmp_path: Path, capsys):
     work = built(tmp_path)
-    assert "cannot sleep" not in (runs.latest(work) / "report.html").read_text(encoding="utf-8")
-    assert "cannot sleep" in publishing.reported(work, texts=True)
+    assert "was hard and I cannot sleep" not in (runs.latest(work) / "report.html").read_text(encoding="utf-8")
+    assert "was hard and I cannot sleep" in publishing.reported(work, texts=True)
     capsys.readouterr()
-    assert cli.main(["report", "--texts", "--work", str(work)]) == 0 and "cannot sleep" in capsys.readouterr().out
+    assert cli.main(["report", "--texts", "--work", str(work)]) == 0 and "was hard and I cannot sleep" in capsys.readouterr().out
 
 
 def test_every_step_is_in_the_page_and_leads_to_what_it_was_made_from(tmp_path: Path):

@@ -32,7 +32,7 @@ MATCH = [
     metric("winrate", "item:empathy:raw", 0.7, 0.6, 0.8, 40),
 ]
 EXPERTS = [
-    metric("expert.annotators", "all", 2, count=40),
+    metric("expert.annotators", "all", 2, 2, 2, 40),
     metric("expert.agreement", "overall", 0.7, 0.6, 0.8, 40),
     metric("expert.agreement", "safety", 0.6, 0.5, 0.7, 40),
     metric("expert.agreement", "empathy", 0.8, 0.7, 0.9, 40),
@@ -82,6 +82,9 @@ def test_views_stand_side_by_side_only_where_there_is_more_than_one():
         "where the length was kept",
     ]
     assert "One win rate, seen in several ways" in render(ReportData(title="", metrics=more))
+    bare = [*MATCH, metric("winrate.length_controlled.no_overlap", "overall:raw", 3, 3, 3, 40)]
+    page = render(ReportData(title="", metrics=bare))
+    assert "not given, too few prompts on one side of it" in page and "300.0" not in page
 
 
 def test_rates_by_item_and_pooled_topics_are_shown():
@@ -89,6 +92,7 @@ def test_rates_by_item_and_pooled_topics_are_shown():
     pooled = [*MATCH, metric("winrate.pooled", f"topic:{TOPIC}:raw", 0.5, 0.4, 0.6, 12), metric("winrate.holm_p", f"topic:{TOPIC}:raw", 0.04, count=12)]
     (row,) = paper_tables.parts(by_slice(pooled), "winrate", "topic")
     assert row["also"]["pooled"].value == 0.5 and row["also"]["p (Holm)"].value == 0.04
+    assert "p 0.031" in render(ReportData(title="", metrics=[*pooled, metric("winrate.interaction_p", "topics:raw", 0.031, count=40)]))
     assert "By coarse topic" in render(ReportData(title="", metrics=pooled)) and "By coarse topic" not in render(ReportData(title="", metrics=MATCH))
 
 
@@ -108,7 +112,7 @@ def test_figure_three_puts_judges_beside_the_experts_on_the_same_replies():
 def test_the_page_says_what_experts_said_or_that_nobody_checked():
     page = render(ReportData(title="", metrics=EXPERTS, figures=draw(numbers(ReportData(title="", metrics=EXPERTS)))))
     assert "What experts chose, by principle" in page and "Mean scores by principle" in page and "empathy:anna" in page and "No expert" not in page
-    nobody = [metric("expert.annotators", "all", 0), metric("expert.sheets", "all", 1, count=40)]
+    nobody = [metric("expert.annotators", "all", 0, 0, 0, 1), metric("expert.sheets", "all", 1, 1, 1, 40)]
     page = render(ReportData(title="", metrics=nobody))
     assert "No expert has checked this run" in page and "none was invented" in page
 

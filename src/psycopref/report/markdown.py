@@ -72,11 +72,12 @@ class _Reader(HTMLParser):
             self._text.append(str(given["aria-label"]))
 
     def _span(self, classes: list[str]) -> None:
-        """An interval goes into brackets, a tile's name and figure get a colon and a semicolon behind them; any other span stands apart by a space."""
+        """An interval, and what a caption adds, goes into brackets; a tile's name gets a colon, its figure a semicolon; other spans a space."""
         if self._text and not self._text[-1].endswith((" ", "(")):
             self._text.append(" ")
-        self._text.append("(" if "ci" in classes else "")
-        self._ends.append(")" if "ci" in classes else next((sign for name, sign in _AFTER.items() if name in classes), ""))
+        beside = "ci" in classes or ("small" in classes and self._table)
+        self._text.append("(" if beside else "")
+        self._ends.append(")" if beside else next((sign for name, sign in _AFTER.items() if name in classes), ""))
 
     def handle_data(self, data: str) -> None:
         if self._skip or (self._drawing and not self._in_title):

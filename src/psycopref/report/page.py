@@ -85,6 +85,7 @@ def render(content: ReportData) -> str:
             views={name: paper_tables.views(found, name) for name in compared},
             by_item={name: paper_tables.parts(found, name, "item", items) for name in compared},
             by_topic={name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared},
+            interaction={name: found.get((f"{name}.interaction_p", "topics:raw")) for name in compared},
             health=health.tables(content.metrics),
             further=sections.further(content.metrics, compared),
             verdict=sections.reward_sentence(found),

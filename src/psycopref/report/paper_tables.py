@@ -110,6 +110,7 @@ VIEWS = {
     ".length_matched": "on pairs of about one length",
     ".pooled": "pooled over topics",
 }
+NOT_GIVEN = {"no_overlap": "too few prompts on one side of it", "separated": "length alone tells wins from losses"}
 
 
 def views(found: Found, name: str) -> list[dict[str, Any]]:
@@ -117,8 +118,11 @@ def views(found: Found, name: str) -> list[dict[str, Any]]:
     rows = []
     for arm, how in ARMS.items():
         seen = [(title, found.get((name + field, f"overall:{arm}"))) for field, title in VIEWS.items()]
+        for why, said in NOT_GIVEN.items():
+            if (f"{name}.length_controlled.{why}", f"overall:{arm}") in found:
+                seen.append((f"at equal length: not given, {said}", found[f"{name}.length_controlled.{why}", f"overall:{arm}"]))
         seen.append(("where the length was kept", found.get((name, f"compliant:{arm}"))))
-        rows += [{"arm": how, "view": title, "row": row} for title, row in seen if row]
+        rows += [{"arm": how, "view": title, "row": row, "given": ": not given" not in title} for title, row in seen if row]
     return rows if any(row["view"] != VIEWS[""] for row in rows) else []
 
 
@@ -136,4 +140,4 @@ def parts(found: Found, name: str, kind: str, order: Sequence[str] = ()) -> list
 # What a comparison's own tables show, by the last word of a figure's name; anything else of it stands with the judge's health or further down.
 _COUNTS = ("wins", "ties", "losses", "flips", "failed", "unmatched", "worst", "best")
 _LENGTHS = ("words_ours", "words_theirs", "compliance", "length_correlation", "length_controlled", "length_matched")
-SHOWN = frozenset((*_COUNTS, *_LENGTHS, "pooled", "holm_p"))
+SHOWN = frozenset((*_COUNTS, *_LENGTHS, *(f"length_controlled.{why}" for why in NOT_GIVEN), "pooled", "holm_p", "interaction_p"))
