@@ -8,7 +8,7 @@ import pytest
 from small_dataset import built, write
 from tiny_paper import DATASET
 
-from psycopref import runs
+from psycopref import reporting, runs
 from psycopref.errors import RecipeError, StoreError
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
@@ -102,9 +102,9 @@ def test_a_dataset_without_a_pair_is_said_loudly(tmp_path: Path, capsys: pytest.
 def test_kin_of_the_judge_is_noted_from_the_recipe() -> None:
     _, recipe = load_recipe("open")
     assert isinstance(recipe, PaperRecipe)
-    (said,) = runs._notes(recipe)
+    (said,) = reporting.notes(recipe)
     assert said.startswith("2 of the 8 models that answered are of the judge's own family (Qwen/Qwen2.5-72B-Instruct, Alibaba)")
     policy = recipe.training.policy.model_copy(update={"base": "Qwen/Qwen2.5-3B-Instruct"})
     own = recipe.model_copy(update={"training": recipe.training.model_copy(update={"policy": policy})})
-    assert any("the model that was trained (Qwen/Qwen2.5-3B-Instruct) are of one family (Alibaba)" in line for line in runs._notes(own))
-    assert runs._notes(load_recipe("quickstart")[1]) == []
+    assert any("the model that was trained (Qwen/Qwen2.5-3B-Instruct) are of one family (Alibaba)" in line for line in reporting.notes(own))
+    assert reporting.notes(load_recipe("quickstart")[1]) == []

@@ -12,7 +12,7 @@ from psycopref.progress import Progress
 
 
 def parser() -> argparse.ArgumentParser:
-    """The six commands."""
+    """The commands."""
     top = argparse.ArgumentParser(
         prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold."
     )
@@ -27,6 +27,14 @@ def parser() -> argparse.ArgumentParser:
     calls = commands.add_parser("calls", help="the model calls made here: a summary, those still missing, or add a file of replies")
     calls.add_argument("action", nargs="?", choices=["missing", "add"], help="nothing: a summary")
     calls.add_argument("file", nargs="?", help="missing: the recipe; add: a .jsonl or ledger file with replies")
+    report = commands.add_parser("report", help="print the report of a finished run as Markdown, or write it anew to a file")
+    report.add_argument("name", nargs="?", default="", metavar="RUN", help="the name of a run (default: the newest)")
+    report.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
+    report.add_argument("--texts", action="store_true", help="show clients' words in case studies even where their source has no known licence")
+    compare = commands.add_parser("compare", help="two finished runs side by side: settings, figures, paired differences")
+    compare.add_argument("first", metavar="RUN", help="a run's name, or the path of a run's folder in another workspace")
+    compare.add_argument("second", metavar="RUN")
+    compare.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
     commands.add_parser("verify", help="check every step, weight and call against what was written")
     export = commands.add_parser("export", help="write preferences, the reward model or the policy of a run to a folder")
     export.add_argument("what", choices=["preferences", "reward", "policy"])
@@ -88,6 +96,16 @@ def _do(args: argparse.Namespace) -> int:
             return 0
         case "calls":
             return inspecting.calls(args.work, args.action, args.file)
+        case "report":
+            from psycopref import publishing
+
+            publishing.write(publishing.reported(args.work, args.name, args.texts), args.out)
+            return 0
+        case "compare":
+            from psycopref import publishing
+
+            publishing.write(publishing.compared(args.work, args.first, args.second), args.out)
+            return 0
         case "verify":
             return inspecting.verify(args.work)
         case "plan":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from psycopref import __version__
+from psycopref import __version__, reporting
 from psycopref.errors import RecipeError, StoreError
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.matches import Match, matched
@@ -18,9 +18,11 @@ from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, load_recipe, resolved
-from psycopref.report import family
-from psycopref.report.page import ReportData, render
-from psycopref.stages.report import Report, curve_points, load_figures
+from psycopref.report import frames
+from psycopref.report.figures import numbers
+from psycopref.report.markdown import twin
+from psycopref.report.page import render
+from psycopref.stages.report import Report, load_figures
 from psycopref.stages.validate import Validated
 from psycopref.store.steps import write_synced
 from psycopref.tables import Annotation, Metric, metric
@@ -46,16 +48,20 @@ def run(name: str, work: Path, progress: Progress) -> Path:
             return work
         _no_pairs(built, progress)
         expert = _validated(recipe, lab, built, trained)
-        figures = lab.do(Report(), *_drawn(built, trained)).page
         text = resolved(recipe)
-        stage_metrics = [*built.metrics, *(trained.metrics if trained else [])]
-        metrics = [*stage_metrics, *(expert.metrics if expert else []), *_run_metrics(lab, built, trained, time.monotonic() - began)]
-        page = render(_content(short, text, recipe, lab, built, trained, metrics, load_figures(figures)))
+        curves = {name: frames.series(points) for name, points in trained.curves.items()} if trained else {}
+        stage_metrics = [*built.metrics, *(trained.metrics if trained else []), *(expert.metrics if expert else [])]
+        content = reporting.content(reporting.Run(work, short, list(lab.taken), recipe, text, stage_metrics, curves), lab.ledger)
+        shown = numbers(content)
+        figures = load_figures(lab.do(Report(), shown).page)
+        metrics = [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        page = render(dataclasses.replace(content, figures=figures, numbers=shown, metrics=metrics, steps=lab.taken))
         place = new_run(work, short)
         if expert and recipe.validate_:
             write_all(expert.sheet, recipe.validate_.items, recipe.validate_.instrument, recipe.validate_.layouts, place)
         write_synced(place / "recipe.toml", text)
         write_synced(place / "report.html", page)
+        write_synced(place / "report.md", twin(page))
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
         write_synced(place / "metrics.json", json.dumps([dataclasses.asdict(row) for row in metrics], indent=1))
         write_synced(place / LAST, json.dumps(steps, indent=1))
@@ -163,61 +169,3 @@ def read_json(path: Path) -> Any:
 def taken(run_folder: Path) -> list[dict[str, Any]]:
     """The steps of a run in order, as lab.taken had them."""
     return list(read_json(run_folder / LAST)["steps"])
-
-
-def _drawn(built: Built, trained: Trained | None) -> tuple[Any, ...]:
-    """What the figures are made of: tables and stage metrics, no times."""
-    metrics = [*built.metrics, *(trained.metrics if trained else [])]
-    points = curve_points(trained.curves if trained else {})
-    return built.speeches, built.responses, built.preferences, metrics, trained.calibrated.bins if trained else (), points
-
-
-def _content(
-    name: str,
-    text: str,
-    recipe: Recipe,
-    lab: Lab,
-    built: Built,
-    trained: Trained | None,
-    metrics: Sequence[Metric],
-    figures: dict[str, str],
-) -> ReportData:
-    judge = recipe.training.evaluate.judge if isinstance(recipe, PaperRecipe) else None
-    return ReportData(
-        title=name,
-        speeches=built.speeches,
-        dropped=built.dropped,
-        responses=built.responses,
-        ratings=built.ratings,
-        failures=built.failures,
-        preferences=built.preferences,
-        metrics=metrics,
-        bins=trained.calibrated.bins if trained else (),
-        curves=trained.curves if trained else {},
-        steps=lab.taken,
-        calls=lab.ledger.summary(),
-        recipe=text,
-        figures=figures,
-        titles=_titles(recipe),
-        judge=judge.name if judge else "",
-        notes=_notes(recipe),
-    )
-
-
-def _notes(recipe: Recipe) -> list[str]:
-    """What the report's head says of judges that rate their own kin."""
-    respond, rate = recipe.dataset.respond, recipe.dataset.rate
-    training = recipe.training if isinstance(recipe, PaperRecipe) else None
-    last = [training.evaluate.judge] if training and training.evaluate.judge else []
-    judges = {entry.name: entry.organisation for entry in (*(rate.everyone if rate else ()), *last)}
-    trained = [stage.base for stage in ((training.start, training.policy) if training else ()) if stage and stage.base]
-    return family.notes(judges, trained, {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())})
-
-
-def _titles(recipe: Recipe) -> dict[str, str]:
-    """What each win rate compares."""
-    if not isinstance(recipe, PaperRecipe):
-        return {}
-    if recipe.sizes:
-        return {f"winrate.{name}": f"online against offline preferences, {name}" for name in recipe.sizes}
-    return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}

@@ -32,7 +32,7 @@ def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
     assert rows["compare.responses", "all"]["value"] == 10 and ("compare.kappa", "item:empathy") in rows and ("compare.bias", "overall") in rows
     assert {key: row["value"] for key, row in rows.items() if key[0] == "pairs"} == {key: row["value"] for key, row in old.items() if key[0] == "pairs"}
     page = (place / "report.html").read_text(encoding="utf-8")
-    assert "Another judge" in page and "Two judges." in page
+    assert "Another judge" in page and "Two judges on the same responses" in page
 
 
 def test_a_judge_is_not_compared_with_itself(tmp_path: Path) -> None:

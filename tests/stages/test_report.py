@@ -5,13 +5,15 @@ from small_world import small_world
 
 from psycopref.errors import StoreError
 from psycopref.lab import Lab
+from psycopref.report.figures import numbers
+from psycopref.report.page import ReportData
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.evaluate import Evaluate
-from psycopref.stages.report import Report, curve_points, load_figures
-from psycopref.tables import Point, metric
+from psycopref.stages.report import Report, load_figures, load_numbers
+from psycopref.tables import metric
 
 W = small_world()
-CURVES = {"reward": [Point(f"point-{step}", "loss", step, 1 / step) for step in range(1, 6)] + [Point("point-d", "dev_accuracy", 5, 0.9)]}
+CURVES = {"reward": {"loss": ([1, 2, 3, 4, 5], [1.0, 0.5, 0.4, 0.3, 0.2]), "dev_accuracy": ([5], [0.9])}}
 
 
 def reported(lab: Lab):
@@ -20,12 +22,13 @@ def reported(lab: Lab):
     judged = lab.do(Evaluate(draws=200), W.speeches, *sides, W.rewards)
     rounds = [metric("policy.reward", f"round:{n}", n, n - 0.1, n + 0.1, 16) for n in range(3)]
     metrics = [*calibrated.metrics, *judged.metrics, *rounds]
-    return lab.do(Report(), W.speeches, W.responses, W.preferences, metrics, calibrated.bins, curve_points(CURVES))
+    tables = {"speeches": W.speeches, "responses": W.responses, "preferences": W.preferences, "metrics": metrics, "bins": calibrated.bins}
+    return lab.do(Report(), numbers(ReportData(title="", **tables, curves=CURVES)))
 
 
 def test_every_figure_is_drawn_and_the_second_time_found(lab: Lab):
     figures = load_figures(reported(lab).page)
-    assert set(figures) == {"topics", "chosen", "reliability", "curves", "rounds", "winrate"}
+    assert set(figures) == {"topics", "sources", "lengths", "chosen", "reliability", "curves", "rounds", "winrate"}
     again = load_figures(reported(lab).page)
     assert lab.taken[-1]["found"] and again == figures
 
@@ -36,7 +39,11 @@ def test_figures_are_the_same_in_another_workspace(lab: Lab, tmp_path):
 
 
 def test_nothing_to_draw(lab: Lab):
-    assert load_figures(lab.do(Report(), [], [], [], [], [], []).page) == {}
+    assert load_figures(lab.do(Report(), numbers(ReportData(title=""))).page) == {}
+
+
+def test_what_was_drawn_is_kept_beside_the_figures(lab: Lab):
+    assert load_numbers(reported(lab).page)["curves"]["reward"]["dev_accuracy"] == [[5], [0.9]]
 
 
 def test_damaged_figures_are_named(lab: Lab):

@@ -1,57 +1,81 @@
 """Which figures a run can show, and their drawing."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import frames, judges, plots
+from psycopref.report import expert_figures, frames, judges, plots, plots_data, plots_experts, responders, statistics
 from psycopref.report.frames import Rows
 from psycopref.report.plots import Dots, Estimate
+
+if TYPE_CHECKING:
+    from psycopref.report.page import ReportData
 
 SERIES = {
     "policy.gold_reward": "gold reward",
     "policy.reward": "reward it was trained on",
     "policy.kl": "nats from the start (KL)",
     "policy.words": "words",
-    "policy.finished": "share that came to an end",
+    "policy.finished": "share finished",
 }
 
 
-def draw(speeches: Rows, responses: Rows, preferences: Rows, metrics: Rows, bins: Rows, curves: Mapping[str, Rows]) -> dict[str, str]:
-    """Every figure that the tables allow, by name: topics, chosen, reliability, curves, rounds, checkpoints, judges, and one for each match of `matches`."""
-    found: dict[str, str] = {}
-    groups = frames.topic_counts(speeches)
-    if groups:
-        found["topics"] = plots.topics(groups)
-    counts = frames.chosen_counts(responses, preferences)
-    if counts:
-        found["chosen"] = plots.chosen(*(list(column) for column in zip(*counts, strict=True)))
-    diagrams = reliability_of(bins)
-    if diagrams:
-        found["reliability"] = plots.reliability(diagrams)
-    runs = {name: series for name, points in curves.items() if "loss" in (series := frames.series(points))}
-    if runs:
-        found["curves"] = plots.curves(runs)
-    by_round = rounds_of(metrics)
-    if by_round:
-        found["rounds"] = plots.rounds(by_round)
-    sizes = checkpoints_of(metrics)
-    if sizes:
-        found["checkpoints"] = plots.checkpoints(sizes)
-    compared = judges.estimates(metrics)
-    if compared:
-        found["judges"] = plots.judges(compared)
-    for name in matches(metrics):
-        found[name] = plots.winrates(estimates(metrics, name), name)
-    return found
+def numbers(content: "ReportData") -> dict[str, Any]:
+    """What the figures of a run show, by figure: small tables, from which alone they are drawn. A figure without data is not there."""
+    counts = frames.chosen_counts(content.responses, content.preferences)
+    overlapping = statistics.overlap(content)
+    entries = content.responders
+    bins = statistics.histogram(content.speeches)
+    found: dict[str, Any] = {
+        "topics": frames.topic_counts(content.speeches),
+        "sources": statistics.sources(content),
+        "lengths": {"bins": bins, "responses": statistics.lengths(content.responses, "model")} if bins else {},
+        "overlap": overlapping if len(overlapping.get("names", ())) > 1 else {},
+        "chosen": counts,
+        "sizes": responders.by_size(counts, entries),
+        "organisations": responders.by_organisation(counts, entries),
+        "reliability": reliability_of(content.bins),
+        "curves": {name: series for name, series in content.curves.items() if "loss" in series},
+        "rounds": rounds_of(content.metrics),
+        "checkpoints": checkpoints_of(content.metrics),
+        "judges": judges.estimates(content.metrics),
+        "principles": [row[:4] for row in expert_figures.choices(content.metrics)],
+        "absolute": expert_figures.scores(content.metrics),
+        "matches": {name: estimates(content.metrics, name) for name in matches(content.metrics)},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+DRAWN: dict[str, Callable[[Any], str]] = {
+    "topics": plots.topics,
+    "sources": plots_data.sources,
+    "lengths": lambda found: plots_data.lengths(found["bins"], [row for row in found["responses"] if row["name"] != "all"], "model"),
+    "overlap": plots_data.overlap,
+    "chosen": plots.chosen,
+    "sizes": lambda found: plots.chosen(found, "sizes", "Chosen and rejected by size of the model"),
+    "organisations": lambda found: plots.chosen(found, "organisations", "Chosen and rejected by organisation"),
+    "reliability": plots.reliability,
+    "curves": plots.curves,
+    "rounds": plots.rounds,
+    "checkpoints": plots.checkpoints,
+    "judges": plots.judges,
+    "principles": plots_experts.principles,
+    "absolute": plots_experts.absolute,
+}
+
+
+def draw(found: Mapping[str, Any]) -> dict[str, str]:
+    """Every figure of `numbers` as inline SVG by name; one for each match of 'matches', by the match's name."""
+    drawn = {name: DRAWN[name](value) for name, value in found.items() if name != "matches"}
+    return drawn | {name: plots.winrates(rows, name) for name, rows in found.get("matches", {}).items()}
 
 
 def reliability_of(bins: Rows) -> dict[str, Sequence[Dots]]:
     """The diagrams of the reward model and the TF-IDF baseline on the widest set of test pairs there is."""
-    rows = frames.frame(bins)
-    if not rows.height:
+    if not len(bins):
         return {}
+    rows = frames.collected(frames.lazy(bins))
     widest = "test_all" if (rows["slice"] == "test_all").any() else "test"
     names = {widest: "reward model", f"{widest}:tfidf": "word counts (TF-IDF)"}
     return {title: dots for place, title in names.items() if (dots := _dots(rows.filter(pl.col("slice") == place)))}
@@ -82,9 +106,9 @@ def checkpoints_of(metrics: Rows) -> dict[str, dict[str, list[Estimate]]]:
 
 
 def matches(metrics: Rows) -> list[str]:
-    """The names of the win rates there are: whatever has a `<name>.wins` beside it, in the order they were made."""
+    """The names of the win rates there are: whatever has a `<name>.wins` beside it, in the order they were made. Null opponents stand elsewhere."""
     names = {row.name for row in metrics}
-    return [name for name in dict.fromkeys(row.name for row in metrics) if f"{name}.wins" in names]
+    return [name for name in dict.fromkeys(row.name for row in metrics) if f"{name}.wins" in names and not name.startswith("null.")]
 
 
 def estimates(metrics: Rows, name: str) -> list[Estimate]:

@@ -1,29 +1,63 @@
-"""What the report counts: tables in, small summaries out; columnar, so that a large dataset costs little."""
+"""What the report counts: tables in, small summaries out; as queries that read only the columns they need, so that a large dataset costs little."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from psycopref.columns import REWARD, coarse
+from psycopref.columns import REWARD, coarse, coarse_column
 from psycopref.instruments import load_instrument
-from psycopref.store.parquet import table
+from psycopref.store.parquet import Table, table
 from psycopref.toml_files import shipped
 
 Rows = Sequence[Any]
+Series = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # curve name to steps and values
 
 
-def frame(rows: Rows) -> pl.DataFrame:
-    """The columns of a table; an empty frame without columns where there are no rows."""
-    return table(type(rows[0]), rows).frame if len(rows) else pl.DataFrame()
+class Chained(Sequence[Any]):
+    """Tables of one row type one after another, none of them held."""
+
+    def __init__(self, *parts: Rows) -> None:
+        self.parts = [part for part in parts if len(part)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in self.parts:
+            yield from part
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+
+def lazy(rows: Rows) -> pl.LazyFrame:
+    """A table as a query; an empty query without columns where there are no rows."""
+    if isinstance(rows, Chained):
+        return pl.concat([lazy(part) for part in rows.parts]) if rows.parts else pl.LazyFrame()
+    return _typed(rows).lazy() if len(rows) else pl.LazyFrame()
+
+
+def _typed(rows: Rows) -> Table[Any]:
+    return rows if isinstance(rows, Table) else table(type(rows[0]), rows)
+
+
+def collected(query: pl.LazyFrame) -> pl.DataFrame:
+    """The result of a query, without ever holding the tables it reads."""
+    return query.collect(engine="streaming")
+
+
+def among(rows: Rows, column: str, values: Sequence[str]) -> pl.DataFrame:
+    """The rows of a table whose column holds one of some values; the rest is not kept."""
+    return collected(lazy(rows).filter(pl.col(column).is_in(list(values))))
 
 
 def topic_counts(speeches: Rows) -> dict[str, dict[str, int]]:
     """Speeches by coarse and fine topic; those without a topic are left out."""
     groups: dict[str, dict[str, int]] = {}
-    people = frame(speeches)
-    if people.height:
-        for topic, count in sorted(people.filter(pl.col("topic") != "").group_by("topic").len().iter_rows()):
+    if len(speeches):
+        counts = collected(lazy(speeches).filter(pl.col("topic") != "").group_by("topic").len())
+        for topic, count in sorted(counts.iter_rows()):
             groups.setdefault(coarse(topic), {})[topic] = count
     return groups
 
@@ -37,21 +71,26 @@ def item_order(names: Sequence[str]) -> list[str]:
     return sorted(names)
 
 
-def judged(ratings: Rows) -> pl.DataFrame:
+def judged(ratings: Rows) -> pl.LazyFrame:
     """Ratings by a judge on an instrument's items; reward models' scores are left out."""
-    scores = frame(ratings)
-    return scores.filter(pl.col("item") != REWARD) if scores.height else scores
+    return lazy(ratings).filter(pl.col("item") != REWARD) if len(ratings) else pl.LazyFrame()
+
+
+def rated(ratings: Rows) -> int:
+    """How many ratings by judges there are."""
+    return int(collected(judged(ratings).select(pl.len())).item()) if len(ratings) else 0
 
 
 def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[str, Any]]]:
     """Items in order, and per model its mean score on each, the mean over items and its responses; best model first."""
-    scores, answers = judged(ratings), frame(responses)
-    if not scores.height or not answers.height:
+    if not rated(ratings) or not len(responses):
         return [], []
-    both = scores.join(answers.select("response_id", "model"), left_on="subject_id", right_on="response_id")
-    items = item_order(both["item"].unique().to_list())
-    means = both.group_by("model", "item").agg(pl.col("score").mean()).pivot("item", index="model", values="score")
-    counts = dict(both.group_by("model").agg(pl.col("subject_id").n_unique()).iter_rows())
+    models = lazy(responses).select("response_id", "model")
+    both = judged(ratings).select("subject_id", "item", "score").join(models, left_on="subject_id", right_on="response_id")
+    long = collected(both.group_by("model", "item").agg(pl.col("score").mean()))
+    counts = dict(collected(both.group_by("model").agg(pl.col("subject_id").n_unique())).iter_rows())
+    items = item_order(long["item"].unique().to_list())
+    means = long.pivot("item", index="model", values="score")
     rows = [{"model": row["model"], "n": counts[row["model"]], "scores": [row[item] for item in items]} for row in means.iter_rows(named=True)]
     for row in rows:
         known = [score for score in row["scores"] if score is not None]
@@ -61,11 +100,13 @@ def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[st
 
 def chosen_counts(responses: Rows, preferences: Rows) -> list[tuple[str, int, int]]:
     """Per model how often a response of it was chosen and rejected, by the share that was chosen."""
-    pairs, answers = frame(preferences), frame(responses)
-    if not pairs.height or not answers.height:
+    if not len(preferences) or not len(responses):
         return []
-    model = answers.select("response_id", "model")
-    sides = [pairs.join(model, left_on=f"{side}_id", right_on="response_id").group_by("model").len(side) for side in ("chosen", "rejected")]
+    pairs, model = lazy(preferences), lazy(responses).select("response_id", "model")
+    sides = [
+        collected(pairs.select(f"{side}_id").join(model, left_on=f"{side}_id", right_on="response_id").group_by("model").agg(pl.len().alias(side)))
+        for side in ("chosen", "rejected")
+    ]
     both = sides[0].join(sides[1], on="model", how="full", coalesce=True).fill_null(0)
     both = both.with_columns(share=pl.col("chosen") / (pl.col("chosen") + pl.col("rejected"))).sort(["share", "model"], descending=[True, False])
     return list(both.select("model", "chosen", "rejected").iter_rows())
@@ -73,36 +114,39 @@ def chosen_counts(responses: Rows, preferences: Rows) -> list[tuple[str, int, in
 
 def chosen_topics(speeches: Rows, preferences: Rows) -> list[dict[str, Any]]:
     """Per coarse topic its speeches with pairs, pairs and mean gap."""
-    pairs, people = frame(preferences), frame(speeches)
-    if not pairs.height or not people.height:
+    if not len(preferences) or not len(speeches):
         return []
-    both = pairs.join(people.filter(pl.col("topic") != "").select("speech_id", "topic"), on="speech_id")
-    groups = {topic: coarse(topic) for topic in both["topic"].unique()}
-    found = (
-        both.with_columns(pl.col("topic").replace(groups))
-        .group_by("topic")
-        .agg(speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean())
-    )
+    labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse_column())
+    both = lazy(preferences).select("speech_id", "gap").join(labelled, on="speech_id")
+    found = collected(both.group_by("topic").agg(speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean()))
     return list(found.sort(["pairs", "topic"], descending=[True, False]).iter_rows(named=True))
 
 
 def series(points: Rows) -> dict[str, tuple[list[int], list[float]]]:
     """The curves of one training run: name to steps and values."""
-    found = frame(points)
-    if not found.height:
+    if not len(points):
         return {}
-    parts = found.sort("step").partition_by("name", as_dict=True)
+    parts = collected(lazy(points)).sort("step").partition_by("name", as_dict=True)
     return {str(name): (part["step"].to_list(), part["value"].to_list()) for (name,), part in parts.items()}
 
 
 def reasons(rows: Rows) -> dict[str, int]:
     """How many rows there are of each reason, most first."""
-    found = frame(rows)
-    if not found.height:
+    if not len(rows):
         return {}
-    return dict(found.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).iter_rows())
+    return dict(collected(lazy(rows).group_by("reason").len()).sort(["len", "reason"], descending=[True, False]).iter_rows())
 
 
 def by_slice(metrics: Rows) -> Mapping[tuple[str, str], Any]:
     """Metric rows by name and slice."""
     return {(row.name, row.slice): row for row in metrics}
+
+
+def pivot(metrics: Rows, titles: Mapping[str, str], start: str = "") -> dict[str, Any]:
+    """Metric rows as a table: a line for each slice, a column for each name (by its title, or without `start`)."""
+    names = list(dict.fromkeys(row.name for row in metrics))
+    lines: dict[str, dict[str, Any]] = {}
+    for row in metrics:
+        lines.setdefault(row.slice, {})[row.name] = row
+    heads = [titles.get(name) or (name.removeprefix(start) or name).replace("_", " ").replace(".", " ") for name in names]
+    return {"heads": heads, "lines": [{"name": place, "cells": [cells.get(name) for name in names]} for place, cells in lines.items()]}

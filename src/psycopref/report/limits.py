@@ -1,8 +1,11 @@
 """What the figures do not show, in plain words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from psycopref.report.sections import EXPERTS, Found
+from psycopref.report import expert_figures
+from psycopref.report.sections import Found
+from psycopref.tables import Metric
 
 if TYPE_CHECKING:
     from psycopref.report.page import ReportData
@@ -42,13 +45,22 @@ GUARDS = {
     "unfinished": "over a fifth of the answers did not come to an end, and have no reward",
     "ties": "over half of the speeches gave no pair",
     "diversity": "samples are less than half as varied as in the first round",
+    "kl": "its answers have moved further from the start than the limit",
 }
+
+
+def guarded(metrics: Sequence[Metric]) -> list[str]:
+    """What the guards of flows/rounds.py found wrong with a round, in words."""
+    tripped = [
+        (row, GUARDS.get(row.name.removeprefix("guard."), row.name)) for row in metrics if row.name.startswith("guard.") and row.slice.startswith("round:")
+    ]
+    return [f"Round {row.slice.removeprefix('round:')}: {why}." for row, why in tripped if row.value]
 
 
 def limits(content: "ReportData", found: Found) -> list[str]:
     """The limits that apply to this page."""
     said = [DRAFTS, TEXT]
-    if not any(row.name in EXPERTS for row in content.metrics):
+    if not expert_figures.checked(content.metrics):
         said.append(NO_EXPERTS)
     gold, judged = (any(name == wanted for name, _ in found) for wanted in ("policy.gold_reward", "winrate"))
     if gold:

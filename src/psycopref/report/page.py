@@ -1,16 +1,19 @@
 """One self-contained HTML page of a run: whatever data there is, escaped, with figures that were drawn before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from psycopref.report import cases, frames, judges, sections
-from psycopref.report.figures import matches
-from psycopref.report.limits import limits
-from psycopref.tables import Dropped, Failure, Metric, Point, Preference, Rating, Response, Speech
+from psycopref.report import cases, expert_figures, frames, health, judges, paper_tables, responders, sections, statistics
+from psycopref.report.figures import matches, numbers
+from psycopref.report.games import Game
+from psycopref.report.limits import guarded, limits
+from psycopref.report.provenance import Origin, behind
+from psycopref.report.values import tabulated
+from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech
 from psycopref.toml_files import DATA
 
 
@@ -20,7 +23,11 @@ class ReportData:
 
     `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(), `figures` inline SVG by name (see
     report.figures.draw), `titles` what each win rate compares ({"winrate": "last policy against hazel"}), `judge` the language
-    model that judged ('' where a reward model did), `notes` what the head of the page says first.
+    model that judged ('' where a reward model did), `notes` what the head of the page says first. `read` are the speeches as they were
+    collected, before any was cleaned away, `sources` the labels of the recipe's sources, `listed` its topic list (coarse to fine),
+    `responders` organisation and size of the models of its pool, `lineage` where the figures come from, `numbers` what `report.figures.numbers`
+    gave (worked out where it is empty), `verdicts` the games of each comparison with what was said in them. Of the sources in `private` no
+    text is shown: a report is passed on more easily than a workspace.
     """
 
     title: str
@@ -32,7 +39,7 @@ class ReportData:
     preferences: Sequence[Preference] = ()
     metrics: Sequence[Metric] = ()
     bins: Sequence[Any] = ()
-    curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    curves: Mapping[str, frames.Series] = field(default_factory=dict)
     steps: Sequence[Mapping[str, Any]] = ()
     calls: Sequence[Mapping[str, Any]] = ()
     recipe: str = ""
@@ -40,36 +47,61 @@ class ReportData:
     titles: Mapping[str, str] = field(default_factory=dict)
     judge: str = ""
     notes: Sequence[str] = ()
+    read: Sequence[Speech] = ()
+    sources: Sequence[str] = ()
+    listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    responders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lineage: Sequence[Origin] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    verdicts: Sequence[Game] = ()
+    private: Collection[str] = ()
 
 
 def render(content: ReportData) -> str:
     """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as they are."""
     found = frames.by_slice(content.metrics)
+    shown = content.numbers or numbers(content)
     items, scores = frames.score_table(content.responses, content.ratings)
+    compared = matches(content.metrics)
     accounts = sections.accounts(content, len(items))
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             title=content.title,
+            titles=content.titles,
             tiles=sections.tiles(content, found),
             figures={name: Markup(svg) for name, svg in content.figures.items()},
-            topics=frames.topic_counts(content.speeches),
+            data=statistics_of(content, shown),
+            values=tabulated(shown),
+            lineage=content.lineage,
+            behind=lambda figure: behind(figure, content.lineage),
             items=items,
             scores=scores,
             scale=sections.scale(content.ratings),
             pairs=frames.chosen_topics(content.speeches, content.preferences),
-            reward=sections.reward_tables(found),
+            reward=paper_tables.table_one(found),
+            table_two=paper_tables.table_two(content, found),
+            views={name: paper_tables.views(found, name) for name in compared},
+            by_item={name: paper_tables.parts(found, name, "item", items) for name in compared},
+            by_topic={name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared},
+            interaction={name: found.get((f"{name}.interaction_p", "topics:raw")) for name in compared},
+            health=health.tables(content.metrics),
+            further=sections.further(content.metrics, compared),
             verdict=sections.reward_sentence(found),
+            guards=guarded(content.metrics),
             rounds=sections.round_rows(found),
             judges=judges.tables(content.metrics),
             checkpoints=sections.checkpoint_rows(content.metrics),
-            matches=[sections.match(content, found, name) for name in matches(content.metrics)],
-            experts=sections.expert_rows(content.metrics),
+            matches=[sections.match(content, found, name) for name in compared],
+            experts=expert_figures.tables(content.metrics) if expert_figures.checked(content.metrics) else [],
+            choices=expert_figures.choices(content.metrics),
+            sheets=found.get(("expert.sheets", "all")),
             cases=cases.pick(content),
+            played=cases.played(content),
             accounts=accounts,
             lost=sections.lost_rows(found),
-            notes=content.notes,
+            notes=[*content.notes, *health.warnings(content.metrics)],
             others=sections.other_failures(content.failures),
             steps=content.steps,
             calls=content.calls,
@@ -80,7 +112,22 @@ def render(content: ReportData) -> str:
     )
 
 
-def _environment() -> Environment:
+def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of the section on data; `shown` are the numbers of the figures."""
+    made = {"speeches by source": statistics.lengths(content.speeches, "source"), "responses by model": shown.get("lengths", {}).get("responses", [])}
+    return {
+        "topics": statistics.topics(content.speeches, content.listed),
+        "splits": statistics.splits(content.speeches),
+        "sources": shown.get("sources", []),
+        "overlap": shown.get("overlap", {}),
+        "more": {"title": "Counts", **frames.pivot([row for row in content.metrics if row.name.startswith(sections.OF_DATA)], {})},
+        "lengths": {name: rows for name, rows in made.items() if rows},
+        "said": responders.sentences(shown.get("chosen", []), content.responders),
+    }
+
+
+def environment() -> Environment:
+    """Where templates are found, and what they may write figures with."""
     made = Environment(autoescape=True, loader=FileSystemLoader(DATA / "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["figure"] = sections.number
     made.filters["count"] = lambda value: f"{value:,.0f}"

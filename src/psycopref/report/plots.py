@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from psycopref.report.svg import ACCENT, CARD, FAINT, GRID, INK, MUTED, WARM, canvas, inline, listed
+from psycopref.report.svg import ACCENT, CARD, FAINT, GRID, HATCH, INK, MUTED, WARM, canvas, inline, listed
 
 FEW = 30
 
@@ -40,7 +40,7 @@ def topics(groups: Mapping[str, Mapping[str, int]]) -> str:
         for axis, half in zip(axes[0], columns, strict=True):
             _topic_column(axis, half, groups, tall, most)
         totals = [sum(groups[name].values()) for name in order]
-        return inline(figure, "topics", f"Speeches by topic: {listed(order, totals, '{:.0f}')}")
+        return inline(figure, "topics", "Speeches by topic", listed(order, totals, "{:.0f}"))
 
 
 def _halves(order: Sequence[str], groups: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
@@ -70,14 +70,15 @@ def _topic_column(axis: Any, names: Sequence[str], groups: Mapping[str, Mapping[
     axis.axis("off")
 
 
-def chosen(models: Sequence[str], chosen_counts: Sequence[int], rejected_counts: Sequence[int]) -> str:
-    """How often each model's responses were chosen (to the right) and rejected (to the left)."""
+def chosen(counts: Sequence[tuple[str, int, int]], name: str = "chosen", title: str = "Chosen and rejected by model") -> str:
+    """How often the responses of each model, or group of models, were chosen (to the right) and rejected (to the left)."""
+    models, chosen_counts, rejected_counts = (list(column) for column in zip(*counts, strict=True))
     y = np.arange(len(models))
     most = max([*chosen_counts, *rejected_counts, 1])
     with canvas(7.2, 0.3 * len(models) + 0.7) as (figure, axes):
         axis = axes[0, 0]
         axis.barh(y, chosen_counts, color=ACCENT, height=0.66)
-        axis.barh(y, [-count for count in rejected_counts], color=WARM, height=0.66)
+        axis.barh(y, [-count for count in rejected_counts], color=WARM, height=0.66, hatch=HATCH)
         for at, (up, down) in enumerate(zip(chosen_counts, rejected_counts, strict=True)):
             axis.text(up + 0.02 * most, at, f"{up:,}", va="center", color=MUTED, fontsize=8)
             axis.text(-down - 0.02 * most, at, f"{down:,}", va="center", ha="right", color=MUTED, fontsize=8)
@@ -88,7 +89,8 @@ def chosen(models: Sequence[str], chosen_counts: Sequence[int], rejected_counts:
         axis.invert_yaxis()
         axis.grid(False)
         axis.spines[:].set_visible(False)
-        return inline(figure, "chosen", f"Chosen by model: {listed(models, chosen_counts, '{:.0f}')}. Rejected: {listed(models, rejected_counts, '{:.0f}')}")
+        said = f"Chosen: {listed(models, chosen_counts, '{:.0f}')}. Rejected: {listed(models, rejected_counts, '{:.0f}')}"
+        return inline(figure, name, title, said)
 
 
 def curves(runs: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]]) -> str:
@@ -101,17 +103,17 @@ def curves(runs: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]
         for axis, (name, series) in zip(axes.flat, runs.items(), strict=False):
             _curve(axis, name, series)
         ends = [(name, series["loss"][1][-1]) for name, series in runs.items() if "loss" in series]
-        return inline(figure, "curves", f"Training curves; last train loss: {listed([one for one, _ in ends], [value for _, value in ends])}")
+        return inline(figure, "curves", "Training curves", f"Last train loss: {listed([one for one, _ in ends], [value for _, value in ends])}")
 
 
 def _curve(axis: Any, name: str, series: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
     accuracy = series.get("dev_accuracy")
     axis.set_title(name + (f" · dev accuracy {accuracy[1][-1]:.2f}" if accuracy else ""), fontsize=8.5)
-    for field, colour, label in (("loss", FAINT, "train"), ("dev_loss", ACCENT, "dev")):
+    for field, colour, label in (("loss", MUTED, "train"), ("dev_loss", ACCENT, "dev")):
         if field in series:
             steps, values = series[field]
             marker = "o" if len(steps) == 1 else None
-            axis.plot(steps, values, color=colour, linewidth=1.6 if field == "dev_loss" else 1.1, label=label, marker=marker, markersize=4)
+            axis.plot(steps, values, color=colour, linewidth=2.2 if field == "dev_loss" else 0.8, label=label, marker=marker, markersize=4)
     axis.set_xlabel("step", fontsize=8)
     axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
 
@@ -127,7 +129,7 @@ def reliability(models: Mapping[str, Sequence[Dots]]) -> str:
         axes[0, 0].set_ylabel("share that was right")
         axes[1, 0].set_ylabel("pairs")
         words = "; ".join(f"{name}: {', '.join(f'stated {d.confidence:.2f} right {d.right:.2f} of {d.n}' for d in dots)}" for name, dots in models.items())
-        return inline(figure, "reliability", f"Reliability diagram. {words}")
+        return inline(figure, "reliability", "Reliability diagram", words)
 
 
 def _reliability(upper: Any, lower: Any, name: str, dots: Sequence[Dots]) -> None:
@@ -166,7 +168,7 @@ def rounds(series: Mapping[str, Sequence[Estimate]]) -> str:
             axis.set_xlabel("round")
             axis.margins(0.12, 0.22)
         words = "; ".join(f"{name}: {', '.join(f'round {one.name} {one.value:.2f}' for one in points)}" for name, points in series.items())
-        return inline(figure, "rounds", f"By round. {words}")
+        return inline(figure, "rounds", "The policy by round", words)
 
 
 def judges(panels: Mapping[str, Sequence[Estimate]]) -> str:
@@ -184,7 +186,7 @@ def judges(panels: Mapping[str, Sequence[Estimate]]) -> str:
             axis.invert_yaxis()
             axis.set_title(title, fontsize=8.5)
         said = "; ".join(f"{title}: {listed([one.name for one in rows], [one.value for one in rows])}" for title, rows in panels.items())
-        return inline(figure, "judges", f"Two judges. {said}")
+        return inline(figure, "judges", "Two judges on the same responses", said)
 
 
 def checkpoints(sizes: Mapping[str, Mapping[str, Sequence[Estimate]]]) -> str:
@@ -198,13 +200,14 @@ def checkpoints(sizes: Mapping[str, Mapping[str, Sequence[Estimate]]]) -> str:
                 ends = [(at, one.low, one.high) for at, one in zip(x, points, strict=True) if one.low is not None and one.high is not None]
                 if len(ends) > 1:
                     axis.fill_between(*np.transpose(np.array(ends, dtype=float)), color=colour, alpha=0.14, linewidth=0)
-                axis.plot(x, y, "o-", color=colour, markersize=4, linewidth=1.6, label=arm)
+                axis.plot(x, y, "s--" if arm == "offline" else "o-", color=colour, markersize=4, linewidth=1.6, label=arm)
             axis.axhline(0.5, color=FAINT, linewidth=0.9, linestyle="--")
             axis.set_title(size, fontsize=8.5)
+            axis.set_xticks(sorted({int(one.name) for points in arms.values() for one in points}))
             axis.set_xlabel("checkpoint (0 is the start)", fontsize=8)
             axis.legend(fontsize=7.5, labelcolor=MUTED, loc="best", handlelength=1.2)
         said = [f"{size}, {arm}: {', '.join(f'{one.value:.2f}' for one in points)}" for size, arms in sizes.items() for arm, points in arms.items()]
-        return inline(figure, "checkpoints", f"Win rate by checkpoint. {'; '.join(said)}")
+        return inline(figure, "checkpoints", "Win rate by checkpoint", "; ".join(said))
 
 
 def winrates(rows: Sequence[Estimate], name: str) -> str:
@@ -227,4 +230,4 @@ def winrates(rows: Sequence[Estimate], name: str) -> str:
         axis.grid(axis="y", visible=False)
         axis.spines["left"].set_visible(False)
         axis.spines["bottom"].set_color(GRID)
-        return inline(figure, name, f"Win rate: {listed([f'{one.name} ({one.n})' for one in rows], [one.value for one in rows])}")
+        return inline(figure, name, "Win rates with 95 % intervals", listed([f"{one.name} (n {one.n})" for one in rows], [one.value for one in rows]))

@@ -5,27 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import frames
+from psycopref.report import frames, health
 from psycopref.report.figures import SERIES
+from psycopref.report.paper_tables import SHOWN
 from psycopref.tables import Failure, Metric
 
 if TYPE_CHECKING:
     from psycopref.report.page import ReportData
 
 Found = Mapping[tuple[str, str], Any]
-FIGURES = {"reward.accuracy": "Accuracy", "reward.auc": "AUC", "reward.ece": "ECE", "reward.brier": "Brier score", "reward.logloss": "Log-loss"}
-MODELS = {"": "Reward model", ":tfidf": "Word counts (TF-IDF Bradley-Terry)", ":longer": "Length alone"}
-SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
 ARM = ("wins", "ties", "losses", "flips", "failed", "unmatched", "words_ours", "words_theirs", "compliance", "length_correlation", "worst", "best")
-EXPERTS = {
-    "expert.agreement": "Expert agrees with the pair",
-    "experts.raw": "Experts say the same",
-    "experts.kappa": "Cohen's kappa",
-    "experts.fleiss": "Fleiss' kappa",
-    "experts.alpha": "Krippendorff's alpha",
-    "experts.ac1": "Gwet's AC1",
-    "experts.prevalence": "Share of 'chosen'",
-}
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -45,8 +34,10 @@ def seconds(value: float) -> str:
 
 def scale(ratings: Sequence[Any]) -> tuple[float, float]:
     """The lowest and highest score on an instrument's items (1 to 5 where there are none)."""
-    scores = frames.judged(ratings)
-    return (float(scores["score"].min()), float(scores["score"].max())) if scores.height else (1.0, 5.0)  # type: ignore[arg-type]
+    if not frames.rated(ratings):
+        return 1.0, 5.0
+    low, high = frames.collected(frames.judged(ratings).select(low=pl.col("score").min(), high=pl.col("score").max())).row(0)
+    return float(low), float(high)
 
 
 def tiles(content: "ReportData", found: Found) -> list[dict[str, str]]:
@@ -55,7 +46,7 @@ def tiles(content: "ReportData", found: Found) -> list[dict[str, str]]:
     if len(content.speeches):
         made.append(_tile("Client speeches", f"{len(content.speeches):,}", f"{len(content.dropped):,} dropped, each with its reason"))
     if len(content.preferences):
-        under = f"over {len(content.responses):,} responses, {len(frames.judged(content.ratings)):,} ratings"
+        under = f"over {len(content.responses):,} responses, {frames.rated(content.ratings):,} ratings"
         made.append(_tile("Preference pairs", f"{len(content.preferences):,}", under))
     row = found.get(("reward.accuracy", "test_all")) or found.get(("reward.accuracy", "test"))
     if row:
@@ -88,18 +79,6 @@ def _interval(row: Metric) -> str:
     shares = row.name in ("reward.accuracy", "reward.auc") or row.name.startswith("winrate")
     ends = [f"{100 * end:.1f}" if shares else number(end, 2) for end in (row.low, row.high)]
     return f"95\N{NO-BREAK SPACE}% interval {ends[0]} to {ends[1]}; "
-
-
-def reward_tables(found: Found) -> list[dict[str, Any]]:
-    """Per set of test pairs the figures of the reward model and of the baselines."""
-    tables = []
-    for place, title in SETS.items():
-        rows = [{"name": name, "cells": [found.get((field, place + model)) for field in FIGURES]} for model, name in MODELS.items()]
-        kept = [row for row in rows if any(row["cells"])]
-        if kept:
-            count = next(cell.count for cell in kept[0]["cells"] if cell)
-            tables.append({"title": title, "count": count, "heads": list(FIGURES.values()), "rows": kept, "longer": found.get(("pairs.longer_chosen", place))})
-    return tables
 
 
 def reward_sentence(found: Found) -> str:
@@ -163,11 +142,6 @@ def match(content: "ReportData", found: Found, name: str) -> dict[str, Any]:
     return {"name": name, "title": content.titles.get(name, name), "arms": arms}
 
 
-def expert_rows(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    """Agreement figures from annotations; none where there are none."""
-    return [{"name": EXPERTS[row.name], "slice": row.slice, "row": row} for row in metrics if row.name in EXPERTS]
-
-
 def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     """Every speech read, response asked for and rating asked for, once: kept, or left out with a reason."""
     read = frames.by_slice(content.metrics).get(("speeches.read", "all"))
@@ -178,10 +152,11 @@ def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     asked = {reason: count for reason, count in lost.items() if reason.endswith(": respond")}
     if len(content.responses):
         made.append(_account("Responses", None, ("answered", len(content.responses)), asked))
-    ratings, unread = frames.judged(content.ratings), _rating_failures(lost)
-    if ratings.height and len(content.responses):
+    rated, unread = frames.rated(content.ratings), _rating_failures(lost)
+    if rated and len(content.responses):
         asked_for = frames.by_slice(content.metrics).get(("ratings.asked", "all"))  # several judges or repeats rate an item more than once
-        kept = ratings.height if asked_for else int(ratings.select(pl.struct("subject_id", "item").n_unique()).item())
+        distinct = frames.judged(content.ratings).group_by("subject_id").agg(pl.col("item").n_unique()).select(pl.col("item").sum())
+        kept = rated if asked_for else int(frames.collected(distinct).item())
         made.append(_account("Ratings", int(asked_for.value) if asked_for else len(content.responses) * items, ("scored", kept), unread))
     return made
 
@@ -230,3 +205,17 @@ def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
         return reason.partition(": ")[2].partition(" ")[0]
 
     return [(reason, count) for reason, count in frames.reasons(failures).items() if stage(reason) not in ("respond", "rate")]
+
+
+OF_DATA = ("collect.", "topics")
+_CLAIMED = ("reward.", "policy.", "round.", "guard.", "compare.", "ablation.", "pairs", "expert.", "experts.", "judge.expert.", "respond.lost", "rate.lost")
+
+
+def further(metrics: Sequence[Metric], compared: Sequence[str]) -> list[Metric]:
+    """The figures that no section shows; `compared` are the names of comparisons, whose own tables show some of theirs."""
+    starts = (*_CLAIMED, *OF_DATA)
+    return [row for row in metrics if not row.name.startswith(starts) and not _of_a_match(row, compared) and not health.claims(row)]
+
+
+def _of_a_match(row: Metric, compared: Sequence[str]) -> bool:
+    return row.name in compared or any(row.name.startswith(f"{name}.") and row.name.removeprefix(f"{name}.") in SHOWN for name in compared)

@@ -10,8 +10,9 @@ from typing import Any
 
 # Colours that stand for CSS variables of the page: matplotlib draws with the left, the page paints with the right.
 INK, MUTED, GRID, CARD = "#010101", "#020202", "#030303", "#040404"
-ACCENT, WARM, FAINT = "#050505", "#060606", "#070707"
-_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", CARD: "card", ACCENT: "accent", WARM: "warm", FAINT: "faint"}
+ACCENT, WARM, FAINT, THIRD = "#050505", "#060606", "#070707", "#080808"
+HATCH = "////"  # told apart from a plain bar without colour, and in print
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", CARD: "card", ACCENT: "one", WARM: "two", FAINT: "faint", THIRD: "three"}
 _RC = {
     "svg.fonttype": "none",
     "font.size": 9.0,
@@ -36,6 +37,8 @@ _RC = {
     "ytick.major.size": 0,
     "legend.frameon": False,
     "text.parse_math": False,
+    "hatch.color": CARD,
+    "hatch.linewidth": 1.1,
 }
 
 
@@ -55,8 +58,8 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **more:
             pyplot.close(figure)
 
 
-def inline(figure: Any, name: str, label: str) -> str:
-    """The figure as an <svg> element: `label` for screen readers, ids made unique by `name`, colours left to the page."""
+def inline(figure: Any, name: str, title: str, words: str) -> str:
+    """The figure as an <svg> element: its title and its values in words for screen readers, ids made unique by `name`, colours left to the page."""
     import matplotlib
 
     name = re.sub(r"\W+", "-", name)
@@ -73,11 +76,12 @@ def inline(figure: Any, name: str, label: str) -> str:
     text = re.sub(r"font: ((?:\w+ )*)([\d.]+)px [^;\"]+", r"font: \1\2px var(--sans)", text)
     box = re.search(r'viewBox="([^"]+)"', text)
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    head = f'<svg {spaces} viewBox="{box[1] if box else ""}" role="img" aria-label="{escape(label)}">'
+    head = f'<svg {spaces} viewBox="{box[1] if box else ""}" role="img" aria-labelledby="{name}-title {name}-desc">'
+    told = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(words)}</desc>'
     body = text[text.index(">") + 1 :]
-    return re.sub(r"\n\s*", "\n", f"{head}<title>{escape(label)}</title>{body}")
+    return re.sub(r"\n\s*", "\n", f"{head}{told}{body}")
 
 
 def listed(names: Sequence[str], values: Sequence[float], form: str = "{:.2f}") -> str:
-    """`a 0.12, b 0.34`: a figure's values in words, for its label."""
+    """`a 0.12, b 0.34`: a figure's values in words, for its description."""
     return ", ".join(f"{name} {form.format(value)}" for name, value in zip(names, values, strict=True))

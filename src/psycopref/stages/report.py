@@ -1,8 +1,7 @@
 """The figures of a run, drawn once: what the page embeds."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,32 +9,17 @@ from psycopref.errors import StoreError
 from psycopref.lab import Lab
 from psycopref.report.figures import draw
 from psycopref.settings import Stage
+from psycopref.store.keys import canonical
 from psycopref.store.steps import write_synced
-from psycopref.tables import Metric, Point, Preference, Response, Speech, content_id
 
 FILE = "figures.json"
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """A Point with the training run that it belongs to."""
-
-    curve_id: str
-    run: str
-    name: str
-    step: int
-    value: float
+NUMBERS = "numbers.json"
 
 
 class Reported(NamedTuple):
-    """A folder with figures.json: figure name to inline SVG."""
+    """A folder with figures.json, figure name to inline SVG, and numbers.json, what was drawn."""
 
     page: Path
-
-
-def curve_points(curves: Mapping[str, Sequence[Point]]) -> list[CurvePoint]:
-    """The curves of several training runs as one table, in order."""
-    return [CurvePoint(content_id("curve", run, p.name, p.step), run, p.name, p.step, p.value) for run, points in curves.items() for p in points]
 
 
 class Report(Stage):
@@ -43,32 +27,30 @@ class Report(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """3: a panel for how far the policy has moved."""
-        return 3
+        """4: drawn from the numbers alone; sources, lengths, overlap, sizes and organisations; titles and descriptions."""
+        return 4
 
-    def run(
-        self,
-        lab: Lab,
-        speeches: Sequence[Speech],
-        responses: Sequence[Response],
-        preferences: Sequence[Preference],
-        metrics: Sequence[Metric],
-        bins: Sequence[Any],
-        points: Sequence[CurvePoint],
-    ) -> Reported:
-        """Tables to figures; `bins` are those of `calibrate`. Give stage metrics only, not times: they would make every run a new step."""
-        curves: dict[str, list[Point]] = {}
-        for row in points:
-            curves.setdefault(row.run, []).append(Point(row.curve_id, row.name, row.step, row.value))
+    def run(self, lab: Lab, numbers: Mapping[str, Any]) -> Reported:
+        """What `report.figures.numbers` gives to figures. Numbers of stages only, no times: they would make every run a new step."""
         place = lab.place / "page"
         place.mkdir(exist_ok=True)
-        write_synced(place / FILE, json.dumps(draw(speeches, responses, preferences, metrics, bins, curves), indent=1, sort_keys=True))
+        write_synced(place / NUMBERS, canonical(numbers))
+        write_synced(place / FILE, json.dumps(draw(numbers), indent=1, sort_keys=True))
         return Reported(place)
 
 
 def load_figures(page: Path) -> dict[str, str]:
     """The figures of a finished report step; StoreError where they are damaged."""
+    return {str(name): str(svg) for name, svg in _loaded(page / FILE).items()}
+
+
+def load_numbers(page: Path) -> dict[str, Any]:
+    """What they were drawn from; StoreError where it is damaged."""
+    return _loaded(page / NUMBERS)
+
+
+def _loaded(path: Path) -> dict[str, Any]:
     try:
-        return {str(name): str(svg) for name, svg in json.loads((page / FILE).read_text(encoding="utf-8")).items()}
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{page / FILE}: missing or not JSON; delete the folder {page.parent} and run again to draw the figures anew") from error
+        raise StoreError(f"{path}: missing or not JSON; delete the folder {path.parent.parent} and run again to draw the figures anew") from error

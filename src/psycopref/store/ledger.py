@@ -121,6 +121,17 @@ class Ledger:
         with self._sound():
             return float(self._db.execute("SELECT TOTAL(dollars) FROM calls").fetchone()[0])
 
+    def cost_of(self, call_ids: Sequence[str]) -> tuple[int, float | None]:
+        """How many of some calls are in here, and the dollars they cost (None where no price was known)."""
+        calls, dollars = 0, None
+        with self._sound():
+            for start in range(0, len(call_ids), 500):
+                part = list(call_ids[start : start + 500])
+                found = self._db.execute(f"SELECT COUNT(*), SUM(dollars) FROM calls WHERE call_id IN ({','.join('?' * len(part))})", part).fetchone()
+                calls += int(found[0])
+                dollars = dollars if found[1] is None else (dollars or 0.0) + float(found[1])
+        return calls, dollars
+
     def _grouped(self, **columns: str) -> list[dict[str, Any]]:
         chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         sums = "COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out, SUM(dollars) AS dollars"

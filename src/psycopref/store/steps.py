@@ -145,6 +145,14 @@ def load(folder: Path, out: type) -> tuple[Any, dict[str, Any]]:
     return out(**values), manifest
 
 
+def open_table(folder: Path, name: str, row_type: type) -> Table[Any]:
+    """One table of a finished step, a large one without its rows; StoreError where it is not there or not as it was written."""
+    entry = load_manifest(folder)["outputs"].get(name)
+    if entry is None or entry["row"] != row_type.__name__:
+        raise StoreError(f"{folder}: holds no table {name!r} of {row_type.__name__}; delete the folder and run again")
+    return _open_table(folder, row_type, entry)
+
+
 def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[Any]:
     path = folder / entry["file"]
     tab: Table[Any] = parquet.read(row_type, path)

@@ -1,0 +1,143 @@
+"""Tables 1 and 2 of the paper from a run's figures: accuracy of reward models and rankers, win rates by coarse topic."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from psycopref.report.figures import matches
+from psycopref.tables import Metric
+
+if TYPE_CHECKING:
+    from psycopref.report.page import ReportData
+
+Found = Mapping[tuple[str, str], Metric]
+FIGURES = {
+    "reward.accuracy": "Accuracy",
+    "reward.auc": "AUC",
+    "reward.ece": "ECE",
+    "reward.ece_scaled": "ECE, scaled",
+    "reward.brier": "Brier score",
+    "reward.logloss": "Log-loss",
+    "reward.flipped": "flips with the order",
+    "reward.accuracy_over": "ours less it",
+}
+SHARES = ("reward.accuracy", "reward.auc", "reward.flipped", "reward.accuracy_over")
+SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
+GROUPS = ("Generative judges as rankers", "Public reward models", "Ours", "Without any knowledge of counseling")
+BASELINES = {"tfidf": "Word counts (TF-IDF Bradley-Terry)", "longer": "Length alone"}
+PARTS = ("topic", "gap", "length")
+ARMS = {"raw": "as they answer", "constrained": "length asked for"}
+
+
+def table_one(found: Found) -> list[dict[str, Any]]:
+    """Per set of test pairs every model that has an accuracy, in the paper's groups, and its accuracy on parts of the set.
+
+    Slices are `<set>` for the run's own model and `<set>:<name>` for others, with `:topic:...`, `:gap:...` or `:length:...` behind for a part.
+    A ranker has no reward and so no AUC.
+    """
+    places = [place for name, place in found if name == "reward.accuracy"]
+    sets = sorted({place.partition(":")[0] for place in places}, key=lambda one: (list(SETS).index(one) if one in SETS else len(SETS), one))
+    return [_set(found, one, [place for place in places if place == one or place.startswith(f"{one}:")]) for one in sets]
+
+
+def _set(found: Found, name: str, places: Sequence[str]) -> dict[str, Any]:
+    models = [place for place in places if not _part(place, name)]
+    heads = {field: title for field, title in FIGURES.items() if any((field, place) in found for place in models)}
+    order = sorted(models, key=lambda place: (GROUPS.index(_group(found, place, name)), models.index(place)))
+    rows: list[dict[str, Any]] = []
+    for place in order:
+        cells = [found.get((field, place)) for field in heads]
+        rows.append({"group": _group(found, place, name), "name": _model(place, name), "cells": cells})
+    for before, row in reversed(list(pairwise(rows))):
+        row["group"] = "" if row["group"] == before["group"] else row["group"]
+    parts: dict[str, dict[str, Metric]] = {}
+    for place in places:
+        if part := _part(place, name):
+            parts.setdefault(part, {})[place.removesuffix(f":{part}")] = found["reward.accuracy", place]
+    return {
+        "title": SETS.get(name, name),
+        "count": max(found["reward.accuracy", place].count for place in order) if order else 0,
+        "heads": list(heads.values()),
+        "shares": [field in SHARES for field in heads],
+        "rows": rows,
+        "longer": found.get(("pairs.longer_chosen", name)),
+        "parts": {"heads": [_model(place, name) for place in order], "rows": [(part, [own.get(place) for place in order]) for part, own in parts.items()]},
+    }
+
+
+def _part(place: str, name: str) -> str:
+    """The part of a set that a slice is of ('topic:Career'); '' for the whole."""
+    pieces = place.split(":")
+    at = next((at for at, piece in enumerate(pieces[1:3], 1) if piece in PARTS and len(pieces) > at + 1), 0)
+    return ":".join(pieces[at:]) if at else ""
+
+
+def _group(found: Found, place: str, name: str) -> str:
+    rest = place[len(name) + 1 :]
+    if not rest:
+        return GROUPS[2]
+    return GROUPS[3] if rest in BASELINES else GROUPS[1] if ("reward.auc", place) in found or ("reward.brier", place) in found else GROUPS[0]
+
+
+def _model(place: str, name: str) -> str:
+    rest = place[len(name) + 1 :]
+    return BASELINES.get(rest) or rest or "Reward model"
+
+
+def table_two(content: "ReportData", found: Found) -> dict[str, Any]:
+    """Win rates by coarse topic and overall, a row for each comparison and arm; empty where nothing was compared."""
+    topics: dict[str, None] = dict.fromkeys(content.listed)
+    rows: list[dict[str, Any]] = []
+    for name in matches(content.metrics):
+        for arm, how in ARMS.items():
+            cells = {own.removeprefix("topic:").removesuffix(f":{arm}"): row for (field, own), row in found.items() if field == name and _of_topic(own, arm)}
+            overall = found.get((name, f"overall:{arm}"))
+            if overall or cells:
+                topics |= dict.fromkeys(cells)
+                rows.append({"title": content.titles.get(name, name), "arm": how, "cells": cells, "overall": overall})
+    for row in rows:
+        row["by_topic"] = [row["cells"].get(topic) for topic in topics]
+    return {"topics": list(topics), "rows": rows} if any(row["cells"] for row in rows) else {}
+
+
+def _of_topic(place: str, arm: str) -> bool:
+    return place.startswith("topic:") and place.endswith(f":{arm}")
+
+
+VIEWS = {
+    "": "as judged",
+    ".length_controlled": "at equal length (model of length)",
+    ".length_matched": "on pairs of about one length",
+    ".pooled": "pooled over topics",
+}
+NOT_GIVEN = {"no_overlap": "too few prompts on one side of it", "separated": "length alone tells wins from losses"}
+
+
+def views(found: Found, name: str) -> list[dict[str, Any]]:
+    """One win rate seen in several ways, side by side: as judged, at equal length, over those that kept the length."""
+    rows = []
+    for arm, how in ARMS.items():
+        seen = [(title, found.get((name + field, f"overall:{arm}"))) for field, title in VIEWS.items()]
+        for why, said in NOT_GIVEN.items():
+            if (f"{name}.length_controlled.{why}", f"overall:{arm}") in found:
+                seen.append((f"at equal length: not given, {said}", found[f"{name}.length_controlled.{why}", f"overall:{arm}"]))
+        seen.append(("where the length was kept", found.get((name, f"compliant:{arm}"))))
+        rows += [{"arm": how, "view": title, "row": row, "given": ": not given" not in title} for title, row in seen if row]
+    return rows if any(row["view"] != VIEWS[""] for row in rows) else []
+
+
+def parts(found: Found, name: str, kind: str, order: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A comparison's rates by topic or by item (`kind`), with what else there is of each: the pooled rate, the adjusted p-value."""
+    rows = []
+    for field, place in found:
+        if field == name and place.startswith(f"{kind}:") and place.endswith(":raw"):
+            also = {title: found.get((f"{name}.{what}", place)) for what, title in (("pooled", "pooled"), ("holm_p", "p (Holm)"))}
+            rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found[field, place], "also": also})
+    ranked = {one: at for at, one in enumerate(order)}
+    return sorted(rows, key=lambda row: ranked.get(row["name"], len(ranked)))
+
+
+# What a comparison's own tables show, by the last word of a figure's name; anything else of it stands with the judge's health or further down.
+_COUNTS = ("wins", "ties", "losses", "flips", "failed", "unmatched", "worst", "best")
+_LENGTHS = ("words_ours", "words_theirs", "compliance", "length_correlation", "length_controlled", "length_matched")
+SHOWN = frozenset((*_COUNTS, *_LENGTHS, *(f"length_controlled.{why}" for why in NOT_GIVEN), "pooled", "holm_p", "interaction_p"))

@@ -1,0 +1,184 @@
+"""The paper's tables and figures from metric rows: Tables 1 and 2, Figures 2, 3, 5 and 6, the judge's health, and what no section shows."""
+
+import dataclasses
+
+import pytest
+from small_world import ITEMS, small_world
+
+from psycopref.models.pool import load_pool
+from psycopref.report import expert_figures, health, paper_tables, responders, sections
+from psycopref.report.figures import draw, matches, numbers
+from psycopref.report.frames import by_slice
+from psycopref.report.page import ReportData, render
+from psycopref.tables import metric
+
+W = small_world()
+TOPIC = "Social Issues"
+REWARD = [
+    metric("reward.accuracy", "test", 0.9, 0.8, 0.95, 50),
+    metric("reward.accuracy", "test:topic:Career", 0.7, 0.5, 0.9, 9),
+    metric("reward.accuracy", "test:tfidf", 0.8, 0.7, 0.9, 50),
+    metric("reward.accuracy", "test:public-rm", 0.7, 0.6, 0.8, 50),
+    metric("reward.auc", "test:public-rm", 0.75, 0.65, 0.85, 50),
+    metric("reward.accuracy", "test:gpt", 0.6, 0.5, 0.7, 50),
+    metric("reward.flipped", "test:gpt", 0.2, 0.1, 0.3, 50),
+    metric("reward.accuracy", "test:gpt:gap:1 to 2", 0.5, 0.3, 0.7, 11),
+    metric("reward.accuracy", "elsewhere", 0.8, 0.7, 0.9, 30),
+]
+MATCH = [
+    metric("winrate", "overall:raw", 0.6, 0.5, 0.7, 40),
+    *[metric(f"winrate.{name}", "overall:raw", value, count=40) for name, value in (("wins", 24), ("ties", 0), ("losses", 16), ("flips", 0), ("failed", 0))],
+    metric("winrate", f"topic:{TOPIC}:raw", 0.4, 0.2, 0.6, 12),
+    metric("winrate", "item:empathy:raw", 0.7, 0.6, 0.8, 40),
+]
+EXPERTS = [
+    metric("expert.annotators", "all", 2, 2, 2, 40),
+    metric("expert.agreement", "overall", 0.7, 0.6, 0.8, 40),
+    metric("expert.agreement", "safety", 0.6, 0.5, 0.7, 40),
+    metric("expert.agreement", "empathy", 0.8, 0.7, 0.9, 40),
+    metric("expert.agreement", "empathy:anna", 0.9, 0.8, 1.0, 20),
+    metric("expert.ties", "empathy", 0.1, 0.05, 0.2, 40),
+    metric("expert.score", "empathy", 3.5, 3.2, 3.8, 40),
+    metric("expert.score", "empathy:model:fir", 4.5, 4.2, 4.8, 10),
+    metric("judge.expert.bias", "empathy:gpt", 0.5, 0.3, 0.7, 40),
+    metric("judge.expert.bias", "empathy:gpt:anna", 0.6, 0.3, 0.9, 20),
+]
+
+
+def test_table_one_groups_rankers_public_models_ours_and_baselines():
+    part, other = paper_tables.table_one(by_slice(REWARD))
+    rows = [(row["group"], row["name"]) for row in part["rows"]]
+    assert rows == [
+        ("Generative judges as rankers", "gpt"),
+        ("Public reward models", "public-rm"),
+        ("Ours", "Reward model"),
+        ("Without any knowledge of counseling", "Word counts (TF-IDF Bradley-Terry)"),
+    ]
+    assert part["count"] == 50 and part["heads"] == ["Accuracy", "AUC", "flips with the order"] and part["shares"] == [True] * 3
+    assert other["title"] == "elsewhere" and len(other["rows"]) == 1 and paper_tables.table_one({}) == []
+    ours = part["parts"]["heads"].index("Reward model")
+    (first, cells), (second, rest) = part["parts"]["rows"]
+    assert (first, cells[ours].value, second, rest[0].value, rest[ours]) == ("topic:Career", 0.7, "gap:1 to 2", 0.5, None)
+    assert "Accuracy by topic, gap and length" in render(ReportData(title="", metrics=REWARD))
+
+
+def test_table_two_has_every_coarse_topic_of_the_list():
+    data = ReportData(title="", metrics=MATCH, listed={TOPIC: ["Culture"], "Career": ["Work"]}, titles={"winrate": "ours against gpt"})
+    found = paper_tables.table_two(data, by_slice(MATCH))
+    assert found["topics"] == [TOPIC, "Career"] and len(found["rows"]) == 1
+    (row,) = found["rows"]
+    assert row["by_topic"][0].value == 0.4 and row["by_topic"][1] is None and row["overall"].value == 0.6
+    page = render(data)
+    assert "the layout of the paper&#39;s Table 2" in page or "the layout of the paper's Table 2" in page
+    assert paper_tables.table_two(ReportData(title="", metrics=MATCH[:6]), by_slice(MATCH[:6])) == {}
+
+
+def test_views_stand_side_by_side_only_where_there_is_more_than_one():
+    assert paper_tables.views(by_slice(MATCH), "winrate") == []
+    more = [*MATCH, metric("winrate.length_controlled", "overall:raw", 0.5, 0.4, 0.6, 40), metric("winrate", "compliant:constrained", 0.55, 0.4, 0.7, 20)]
+    assert [row["view"] for row in paper_tables.views(by_slice(more), "winrate")] == [
+        "as judged",
+        "at equal length (model of length)",
+        "where the length was kept",
+    ]
+    assert "One win rate, seen in several ways" in render(ReportData(title="", metrics=more))
+    bare = [*MATCH, metric("winrate.length_controlled.no_overlap", "overall:raw", 3, 3, 3, 40)]
+    page = render(ReportData(title="", metrics=bare))
+    assert "not given, too few prompts on one side of it" in page and "300.0" not in page
+
+
+def test_rates_by_item_and_pooled_topics_are_shown():
+    assert [row["name"] for row in paper_tables.parts(by_slice(MATCH), "winrate", "item")] == ["empathy"]
+    pooled = [*MATCH, metric("winrate.pooled", f"topic:{TOPIC}:raw", 0.5, 0.4, 0.6, 12), metric("winrate.holm_p", f"topic:{TOPIC}:raw", 0.04, count=12)]
+    (row,) = paper_tables.parts(by_slice(pooled), "winrate", "topic")
+    assert row["also"]["pooled"].value == 0.5 and row["also"]["p (Holm)"].value == 0.04
+    assert "p 0.031" in render(ReportData(title="", metrics=[*pooled, metric("winrate.interaction_p", "topics:raw", 0.031, count=40)]))
+    assert "By coarse topic" in render(ReportData(title="", metrics=pooled)) and "By coarse topic" not in render(ReportData(title="", metrics=MATCH))
+
+
+def test_figure_two_shares_of_choices_add_up_and_stand_in_the_instrument_s_order():
+    found = expert_figures.choices(EXPERTS)
+    assert [row[0] for row in found] == ["empathy", "safety", "overall"]
+    assert found[0][1:4] == pytest.approx((0.75, 0.1, 0.15)) and all(sum(row[1:4]) == pytest.approx(1) for row in found)
+
+
+def test_figure_three_puts_judges_beside_the_experts_on_the_same_replies():
+    found = expert_figures.scores(EXPERTS)
+    assert [(who, rows[0].name, rows[0].value) for who, rows in found.items()] == [("experts", "empathy", 3.5), ("gpt", "empathy", 4.0)]
+    assert (found["gpt"][0].low, found["gpt"][0].high) == pytest.approx((3.8, 4.2))
+    assert expert_figures.scores([]) == {}
+
+
+def test_the_page_says_what_experts_said_or_that_nobody_checked():
+    page = render(ReportData(title="", metrics=EXPERTS, figures=draw(numbers(ReportData(title="", metrics=EXPERTS)))))
+    assert "What experts chose, by principle" in page and "Mean scores by principle" in page and "empathy:anna" in page and "No expert" not in page
+    nobody = [metric("expert.annotators", "all", 0, 0, 0, 1), metric("expert.sheets", "all", 1, 1, 1, 40)]
+    page = render(ReportData(title="", metrics=nobody))
+    assert "No expert has checked this run" in page and "none was invented" in page
+
+
+def test_sizes_are_read_as_pools_write_them():
+    assert [responders.billions(size) for size in ("8B", "3.8B", "8x7B", "500M")] == [8, 3.8, 56, 0.5]
+    assert all(responders.billions(size) != responders.billions(size) for size in ("", "large", "8"))
+
+
+def test_figures_five_and_six_count_every_pair_once():
+    entries = {entry.name: (entry.organisation, entry.size) for entry in load_pool("paper").models}
+    counts = [(name, at + 1, 20 - at) for at, name in enumerate(entries)]
+    for found in (responders.by_size(counts, entries), responders.by_organisation(counts, entries)):
+        assert [sum(row[at] for row in found) for at in (1, 2)] == [sum(row[at] for row in counts) for at in (1, 2)]
+    sizes = [row[0] for row in responders.by_size(counts, entries)]
+    assert sizes[:2] == ["3B", "3.8B"] and sizes[-2:] == ["70B", responders.UNSAID] and sizes.index("34B") < sizes.index("8x7B")
+    shares = [responders.share(row) for row in responders.by_organisation(counts, entries)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_size_and_organisation_are_said_only_where_they_are_known():
+    counts = [("a", 9, 1), ("b", 5, 5), ("c", 1, 9)]
+    said = responders.sentences(counts, {"a": ("X", "8B"), "b": ("X", "3B"), "c": ("Y", "1B")})
+    assert "more often the larger the model (Spearman 1.00" in said[0] and "10 % (Y) to 70 % (X)" in said[1]
+    assert responders.by_size(counts, {}) == [] and responders.by_organisation(counts, {}) == [] and responders.sentences(counts, {}) == []
+
+
+def test_models_are_drawn_by_size_on_the_page():
+    entries = {"fir": ("X", "8B"), "hazel": ("Y", "3B"), "elm": ("Y", ""), "ginkgo": ("X", "1B")}
+    data = ReportData(title="", responses=W.responses, preferences=W.preferences, responders=entries)
+    page = render(dataclasses.replace(data, figures=draw(numbers(data))))
+    assert "Chosen and rejected by size of the model" in page and "Chosen and rejected by organisation" in page and responders.UNSAID in page
+
+
+def test_health_gathers_what_there_is_by_name():
+    rows = [metric("position.effect", "1: gpt", 0.1, 0.0, 0.2, 40), metric("judges.kappa", "empathy: a & b", 0.6, 0.5, 0.7, 40)]
+    assert [part["name"] for part in health.tables(rows)] == ["position", "judges"]
+    own = [metric("winrate.first_position", "overall:raw", 0.6, 0.5, 0.7, 40), metric("winrate.repeat_kappa", "overall:raw", 0.6, 0.5, 0.7, 40)]
+    assert [(part["name"], len(part["heads"])) for part in health.tables(own)] == [("verdicts", 2)]
+    assert health.tables(EXPERTS) == [] and "How far the judge can be trusted" in render(ReportData(title="", metrics=rows))
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.55, True), (0.45, False)])
+def test_an_empty_answer_that_beats_chance_stands_in_the_head(low: float, said: bool):
+    page = render(
+        ReportData(title="", metrics=[metric("null.constant", "overall:raw", 0.6, low, 0.7, 40), metric("null.constant.wins", "overall:raw", 24, count=40)])
+    )
+    assert "win rate" in page and not matches(
+        [metric("null.constant.wins", "overall:raw", 24, count=40), metric("null.constant", "overall:raw", 0.6, low, 0.7, 40)]
+    )
+    assert ("won over without content" in page.split("<nav")[0]) is said and "Opponents that say nothing" in page
+
+
+def test_a_figure_that_no_section_knows_is_shown_all_the_same():
+    rows = [*MATCH, *EXPERTS, metric("novel.figure", "all", 0.25, 0.2, 0.3, 7)]
+    assert [row.name for row in sections.further(rows, matches(rows))] == ["novel.figure"]
+    assert "novel.figure" in render(ReportData(title="", metrics=rows))
+    assert set(ITEMS) > {"empathy"}
+
+
+def test_what_a_comparison_s_tables_do_not_show_stands_further_down():
+    rows = [*MATCH, metric("winrate.length_coefficient", "overall:raw", 0.3, 0.1, 0.5, 40), metric("winrate.consistent", "overall:raw", 0.9, 0.8, 1.0, 40)]
+    assert [row.name for row in sections.further(rows, matches(rows))] == ["winrate.length_coefficient"]
+
+
+def test_guards_that_tripped_are_said_beside_the_policy():
+    rows = [metric("guard.length", "round:2", 1, count=1), metric("guard.ties", "round:3", 0, count=1), metric("policy.words", "round:0", 90, 80, 100, 20)]
+    page = render(ReportData(title="", metrics=rows))
+    assert "Round 2: answers have grown or shrunk by half against the start." in page and "Round 3:" not in page
