@@ -72,6 +72,6 @@ def test_the_flow_judges_each_state_where_it_is_asked_to(tmp_path: Path) -> None
         place = runs.run(str(recipe), tmp_path / "work", Progress())
     rows = {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
     judged = {where for name, where in rows if name == "systems.winrate"}
-    assert judged == {"start", "dpo", "round 1"}
-    assert rows["systems.winrate", "round 1"]["value"] == rows["winrate", "overall:raw"]["value"], "the last state is the one of the main comparison"
-    assert {where for name, where in rows if name == "systems.difference.holm_p"} == {"dpo - start", "round 1 - start", "round 1 - dpo"}
+    assert judged == {"start", "dpo", "round 2"}
+    assert rows["systems.winrate", "round 2"]["value"] == rows["winrate", "overall:raw"]["value"], "the last state is the one of the main comparison"
+    assert {where for name, where in rows if name == "systems.difference.holm_p"} == {"dpo - start", "round 2 - start", "round 2 - dpo"}

@@ -163,7 +163,23 @@ def test_an_empty_answer_that_beats_chance_stands_in_the_head(low: float, said: 
     assert "win rate" in page and not matches(
         [metric("null.constant.wins", "overall:raw", 24, count=40), metric("null.constant", "overall:raw", 0.6, low, 0.7, 40)]
     )
-    assert ("won over without content" in page.split("<nav")[0]) is said and "Opponents that say nothing" in page
+    head = page.split("<nav")[0]
+    assert ("won over without content" in head) is said and ("It is not shown that one warm reply to everyone loses" in head) is not said
+    assert "Answers that no one should prefer" in page and "one warm reply to everyone" in page
+
+
+def test_an_answer_of_the_dataset_may_win_by_merit_and_an_empty_one_that_loses_needs_no_word():
+    rows = [metric("null.longest", "overall:raw", 0.45, 0.3, 0.6, 40), metric("null.echo", "overall:raw", 0.1, 0.0, 0.2, 40)]
+    assert health.warnings(rows) == []
+    assert "length" in health.warnings([metric("null.longest", "overall:raw", 0.65, 0.55, 0.75, 40)])[0]
+
+
+def test_states_of_the_policy_and_their_differences_are_two_tables():
+    rows = [metric("systems.winrate", "dpo", 0.6, 0.5, 0.7, 40), metric("systems.rank", "dpo", 1, 1, 2, 40)]
+    rows += [metric("systems.difference", "dpo - start", 0.1, 0.0, 0.2, 40), metric("systems.difference.sign_p", "dpo - start", 0.04, count=40)]
+    rows += [metric("systems.difference.holm_p", "dpo - start", 0.08, count=40)]
+    made = {part["name"]: part["heads"] for part in health.tables(rows)}
+    assert made == {"systems": ["win rate", "rank, best to worst"], "differences": ["difference in win rate", "p (Holm)"]}
 
 
 def test_a_figure_that_no_section_knows_is_shown_all_the_same():

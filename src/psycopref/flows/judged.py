@@ -96,7 +96,7 @@ def _systems(
     earlier = {name: states[at] for at, name in enumerate(first) if at < len(states) - 1}
     made = {name: compared(recipe, lab, test, state.answers, rival, judges, "system") for name, state in earlier.items()}
     orders = 1 if recipe.evaluate.judge is None else 2
-    name = f"round {len(states) - len(first)}" if len(states) > len(first) else first[-1]
+    name = f"round {len(states) - 1}" if len(states) > len(first) else first[-1]
     against = [Faced(one, "opponent", own.verdicts, earlier[one].answers, orders) for one, own in made.items()]
     against.append(Faced(name, "opponent", last.verdicts, states[-1].answers, orders))
     more = [Faced(name, first[0], ends.verdicts, states[-1].answers, orders)]

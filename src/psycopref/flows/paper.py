@@ -110,4 +110,4 @@ def _policies(recipe: Training, lab: Lab, built: Built, start: Optimised | None,
 def _curves(states: Sequence[Round], started: bool) -> dict[str, Sequence[Point]]:
     """The training curve of each state but the start."""
     trained = states[1:] if started else states
-    return {"dpo" if not number else f"round {number}": one.curve for number, one in enumerate(trained)}
+    return {"dpo" if not number else f"round {number + started}": one.curve for number, one in enumerate(trained)}
