@@ -18,7 +18,9 @@ _STREET = f"{_ABBREVIATED}|{_FULL}"
 _SAFE = (
     "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|ct|terrace|circle|highway|hwy|parkway|pkwy|crescent|cres|close|mews|grove|st|nagar|tce|pde"
 )
-_LOOSE = f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
+_LOOSE = (
+    f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
+)
 _STOP = (
     r"(?!(?:I|I'm|And|But|My|He|She|We|It|It's|The|They|This|That|So|When|Then|You|Your|His|Her|Our|If|In|At|On|Mr|Mrs|Ms|Dr|Mum|Mom|Mam|Dad|Since|Because"
     r"|Please|Not|No|Now|After|Before|Every|What|Who|Why|How|Is|Was|Do|Can|Could|Would|Will|There|There's|Here|Yes|As|For|From|With|To|Just|Even|Never|Nobody"
@@ -26,7 +28,7 @@ _STOP = (
 )
 _PART = r"(?:[A-Z][A-Za-z'’.-]{0,30}|\d{1,3}(?:st|nd|rd|th)|of|the|de|la)"
 _UNIT = "Apt|Apartment|Unit|Suite|Ste|Flat|Room|Rm|Lot|Trailer|Block|Blk|Bldg|Building|Tower|Floor|Plot|House|Hse|Door|Villa|Space|Spc|Shop|Site|No"
-_FLAT = rf"(?:(?:{_UNIT}|#)\b\.? ?(?:[Nn]o\.? ?)?#?(?:\d\w{{0,5}}|[A-Z]\d{{0,4}}\b)|#\d\w{{0,5}}(?:-\d{{1,5}})?)"
+_FLAT = rf"(?:(?:{_UNIT}|#)\b\.? ?(?:[Nn]o\.? ?)?#?(?:\d\w{{0,5}}|[A-Z]\d{{0,4}}\b)|#\d\w{{0,5}}(?:-\d{{1,5}})?|\d{{1,2}}(?:st|nd|rd|th) [Ff]loor)"
 _UK = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2}"
 _EIRCODE = r"[AC-FHKNPRTV-Y]\d[\dW] ?[\dAC-FHKNPRTV-Y]{4}"
 _CANADA = r"[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d"
@@ -36,14 +38,16 @@ _REST = rf"(?:,? {_FLAT})?(?:{_CITY})?(?:,? [A-Z]{{2,3}}\b)?(?:(?:,| ?[-–])? {
 _NUMBER = r"\d{1,5}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _KIND = rf"(?:(?:{_FULL})\b|(?:{_ABBREVIATED})\b\.?)"
 STREET = re.compile(
-    rf"(?<![\w$€£.,-])(?=[\dAUSFRLTBPHDVN#])(?:{_FLAT},? )?(?:{_NUMBER}|{_FLAT}),? (?:(?:[NSEW]|North|South|East|West|NE|NW|SE|SW)\.? )?"
+    rf"(?<![\w$€£.,-])(?=[\dAUSFRLTBPHDVN#aflu])(?:(?:unit|flat|apt|lot) (?=\d)(?:\d{{1,5}}[A-Za-z]?,? (?=\d))?|{_FLAT},? )?(?:{_NUMBER}"
+    rf"|{_FLAT}),? (?:(?:[NSEW]|North|South|East|West|NE|NW|SE|SW)\.? )?"
     rf"(?:{_PART} ){{1,4}}{_KIND}(?: (?:NE|NW|SE|SW|[NSEW])\b)?(?: \d{{1,4}}(?=,|\.(?!\d)|$))?{_REST}"
     rf"|(?<![\w$€£.,-])\d{{1,5}}[A-Za-z]? (?:Broadway|Strand|Esplanade)\b{_REST}"
     rf"|\b[A-Z][a-z]{{2,25}}(?:straat|laan|strasse|straße|gasse|weg|plein) \d{{1,4}}[a-zA-Z]?\b{_REST}"
     rf"|\b\d{{1,4}},? (?:[Rr]ue|[Cc]alle|[Vv]ia|[Rr]ua|Jalan|Jln)(?: (?:de|la|du|des|del|da|do))* [A-Z][\w'’-]{{1,25}}{_REST}"
 )
 _NO_NAME = (
-    r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?|hours?|hrs|bedrooms?|times|years?|months?|weeks?|days?|cars?"
+    r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?|hours?|hrs|bedrooms?|times|years?|months?|weeks?|days?"
+    r"|cars?"
     r"|houses?|people|kids|more|other|different|long|lane|way|feet|yards|metres|meters|doors|streets|near|past|left|along|another|nights?|friends?|steps?|into"
     r"|out|when|which|who|was|were|are|been|has|had|she|they|you|not|but|one|two|all|walks?|guys?|girls?|boys?|men|women|pills?|hundred|thousand|mile|minute"
     r"|beers?|shots?|drinks?|seconds?|secs|bucks|dollars|quid|pounds|euros|percent|stone|saw|got|went|after|before|across|above|below|over|under|about|around"
@@ -55,23 +59,29 @@ _SMALL_REST = (
     rf"(?:(?:,? [a-z]{{3,20}}){{0,2}}(?:,? [a-z]{{2}})?,? (?:\d{{5}}|{_UK}|{_CANADA})\b)?"
 )
 _SMALL_START = rf"(?<![\w$€£.,-])(?=[\daufrl#])(?:{_SMALL_UNIT},? )?{_NUMBER},? (?:(?:[nsew]|north|south|east|west)\.? )?"
-SMALL_STREET = re.compile(rf"{_SMALL_START}(?:{_NO_NAME}(?:[a-z'’]{{3,20}}|st) ){{1,3}}(?:{_SAFE})\b(?!')(?:(?<=st|rd|ln|ct)\.|(?<=ave)\.|(?<=blvd)\.)?{_SMALL_REST}", re.IGNORECASE)
+SMALL_STREET = re.compile(
+    rf"{_SMALL_START}(?:{_NO_NAME}(?:[a-z'’]{{3,20}}|st) ){{1,3}}(?:{_SAFE})\b(?!')(?:(?<=st|rd|ln|ct)\.|(?<=ave)\.|(?<=blvd)\.)?{_SMALL_REST}", re.IGNORECASE
+)
 LOOSE_STREET = re.compile(rf"{_SMALL_START}(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:{_LOOSE})\b(?!'){_SMALL_REST}", re.IGNORECASE)
 SMALL_HOUSE = re.compile(
-    rf"\b(?:flat|apt|apartment|unit|room) ?\d{{1,4}}[a-z]?,? (?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:house|court|lodge|heights|towers?|mansions|hall|point|building)\b"
+    rf"\b(?:flat|apt|apartment|unit|room) ?\d{{1,4}}[a-z]?,? (?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:house|court|lodge|heights|towers?|mansions|hall|point"
+    rf"|building)\b"
     rf"(?:, (?:\d{{1,4}}[a-z]? )?(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:{_SAFE})\b)?",
     re.IGNORECASE,
 )
 # Before a house number, these say that somebody lives there.
 _HOME = re.compile(
-    r"\b(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|address|addy|house|flat|home|place|moved|send|sent|write|post|come|came|over|round|based|renting?|rented|number|bought"
+    r"\b(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|address|addy|house|flat|home|place|moved|send|sent|write|post|come|came|over|round|based|renting?|rented"
+    r"|number|bought"
     r"|sold|move)\b[^.!?\n\d]{0,25}$",
     re.IGNORECASE,
 )
 LIVES_ON = re.compile(
-    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew up|[Rr]enting|[Bb]edsit|[Ss]treet|[Rr]oad)\b"
+    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew up|[Rr]enting"
+    r"|[Bb]edsit|[Ss]treet|[Rr]oad)\b"
     r"(?: is| was)? (?:at |on |in |to |into |over on |down |up on |off )?"
-    rf"(?P<what>(?:{_STOP}(?:[A-Z][a-z'’]+|St\.?) ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court|Drive|Grove|Mews|Gardens|Row"
+    rf"(?P<what>(?:{_STOP}(?:[A-Z][a-z'’]+|St\.?) ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court|Drive|Grove"
+    rf"|Mews|Gardens|Row"
     r"|Ridge|Walk|Parade|Quay|Trail|Rise|Nagar|Marg|Loop|Villas|Circle)\b(?:[,.] (?:[Nn]umber|[Nn]o\.?) \d{1,4}[a-z]?\b)?)"
 )
 SMALL_LIVES_ON = re.compile(
@@ -81,10 +91,12 @@ SMALL_LIVES_ON = re.compile(
 _BUILDING = "House|Cottage|Farm|Forge|Barn|Lodge|Manor|Villa|Mill|Rectory|Vicarage|Farmhouse|Bungalow|Chambers|Mansions|Court|Towers?|Hall|Apartments"
 NAMED_HOUSE = re.compile(
     rf"\b(?:[A-Z][a-z'’]{{1,20}} ){{1,2}}(?:{_BUILDING}), (?:\d{{1,4}}[A-Za-z]? )?(?:[A-Z][a-z'’]{{1,20}} ){{1,3}}"
-    rf"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Close|Drive|Crescent|Terrace|Grove|Mews|Hill|Row|Walk|Square|Way|Green|Gardens)\b(?:,(?:{_CITY}))?(?:,? {_CODE}\b)?"
+    rf"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Close|Drive|Crescent|Terrace|Grove|Mews|Hill|Row|Walk|Square|Way|Green"
+    rf"|Gardens)\b(?:,(?:{_CITY}))?(?:,? {_CODE}\b)?"
 )
 BOX = re.compile(
-    rf"\b(?:(?:[Gg]\.?)?[Pp]\.? ?[Oo]\.?,? ?(?:[Bb]ox|BOX)|(?:Private|Locked|Mail) [Bb]ag|General Delivery,? (?:Box)|Postbus|RR ?\d,? Box|[Pp]ost(?:al)? ?(?:[Oo]ffice )?[Bb]ox)"
+    rf"\b(?:(?:[Gg]\.?)?[Pp]\.? ?[Oo]\.?,? ?(?:[Bb]ox|BOX)|(?:Private|Locked|Mail) [Bb]ag|General Delivery,? (?:Box)|Postbus|RR ?\d,? Box"
+    rf"|[Pp]ost(?:al)? ?(?:[Oo]ffice )?[Bb]ox)"
     rf"(?: [Nn]o\.?| [Nn]umber)? ?#?[A-Z]{{0,2}} ?\d{{1,6}}\b(?:{_CITY})?(?:,? [A-Z]{{2,3}}\b)?(?:,? {_CODE}\b)?"
 )
 POSTCODE = re.compile(
@@ -92,7 +104,8 @@ POSTCODE = re.compile(
     r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b\d{5}-\d{4}\b|\b(?:NSW|VIC|QLD|TAS|ACT) \d{4}\b|, [A-Z][a-z]{3,20} ?[-–] ?\d{6}\b"
 )
 NAMED_CODE = re.compile(
-    r"\b(?:zip|postal|post|pin)[ -]?(?:code)?(?: is|:| =|'s)? (?P<what>[A-Za-z]{0,2}\d[A-Za-z\d]{0,6}(?: ?\d[A-Za-z]{2}| \d[A-Za-z]\d| \d{3})?)\b", re.IGNORECASE
+    r"\b(?:zip|postal|post|pin)[ -]?(?:code)?(?: is|:| =|'s)? (?P<what>[A-Za-z]{0,2}\d[A-Za-z\d]{0,6}(?: ?\d[A-Za-z]{2}| \d[A-Za-z]\d| \d{3})?)\b",
+    re.IGNORECASE,
 )
 _HEAD = (
     r"(?:(?:(?:Flat|Apartment|Apt|Unit|Suite|Room|Rm|Lot|Block|Blk|Bldg|Building|Plot|House|Hse|Door|Tower|Villa|Shop|Floor|Quarters|Purok|Barangay|Brgy|Sector"
@@ -100,10 +113,14 @@ _HEAD = (
     r"|#\d{1,5}(?:[-/]\w{1,5}){0,3}|[A-Z]-?\d{1,4}[A-Z]?(?:/\d{1,4})?)(?!\w))"
 )
 UNITS = re.compile(
-    rf"(?<![\w.-]){_HEAD}(?:, (?=[A-Z\d#])(?:\d{{1,5}}[A-Za-z]? )?(?:(?:No\.|St\.|{_STOP}[A-Z][\w'’-]{{0,25}}|\d{{1,6}}(?:st|nd|rd|th)?|#[\d-]{{1,8}}|of)(?: |(?=[,.!?;:)\n]|$))){{1,5}}){{1,6}}"
+    rf"(?<![\w.-]){_HEAD}(?:, (?=[A-Z\d#])(?:\d{{1,5}}[A-Za-z]? )?(?:(?:No\.|St\.|{_STOP}[A-Z][\w'’-]{{0,25}}|\d{{1,6}}(?:st|nd|rd|th)?|#[\d-]{{1,8}}"
+    rf"|of)(?: |(?=[,.!?;:)\n]|$))){{1,5}}){{1,6}}"
 )
-_STRONG = re.compile(r"Flat|Apartment|Apt|Plot|House|Hse|H\b|Door|Blk|Block|Purok|Barangay|Brgy|No|#|D\b")
-_PLACE = re.compile(rf"\b(?:{_STREET}|Hall|House|Lodge|Hostel|Society|Complex|Village|Camp|Quarters|Subdivision|Homes)\b")
+_STRONG = re.compile(r"Flat|Apartment|Apt|Plot|House|Hse|H\b|Door|Purok|Barangay|Brgy|D\b")
+_PLACE = re.compile(
+    rf"\b(?!(?:Bay|Point|Main|Common|Gate|Bank|Pass|Run|Way|Mount|Link|Trace|Bend|Phase)\b)(?:{_STREET}|Hall|House|Lodge|Hostel|Society|Complex|Village|Camp"
+    rf"|Quarters|Subdivision|Homes)\b"
+)
 # A flat by itself, where somebody lives in it or where a letter follows its number.
 ALONE = re.compile(
     r"\b[Aa]pt\.? ?#?\d{1,4}[A-Za-z]?\b|\b(?:[Ff]lat|[Aa]partment|[Uu]nit) (?:#?\d{1,4}[A-Z]|[A-Z]\d{1,3})\b"
@@ -114,13 +131,16 @@ DOOR = re.compile(
     r"\bat (?:number|no\.?) (?P<what>\d{1,4}[a-z]?)\b(?=[.,;!?)\n]| (?:and|but|who|with|has|is|was|across|since|said|says|i|they|he|she)\b|$)", re.IGNORECASE
 )
 _SOMEBODY = re.compile(
-    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door|he's|she's|they're|i'm|im|are|is)(?: over| up| down)? $", re.IGNORECASE
+    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door|he's|she's|they're|i'm|im|are|is)(?: over| up| down)? $",
+    re.IGNORECASE,
 )
 # Streets of films, books and governments.
 _KNOWN = re.compile(
-    r"(?:10|11) downing|221 ?b baker|1600 pennsylvania|4 privet|12 grimmauld|742 evergreen|21 jump|10 cloverfield|62 west wallaby|84 charing|32 windsor gardens",
+    r"(?:10|11) downing|221 ?b baker|1600 pennsylvania|4 privet|12 grimmauld|742 evergreen|21 jump|10 cloverfield|8 mile|62 west wallaby|84 charing"
+    r"|32 windsor gardens",
     re.IGNORECASE,
 )
+_TEAM = re.compile(r"^\d+ [^,]*\b(?:Park|Bay|Creek|Point|Hill|Green) [A-Z][a-z]+s\b")
 _ROADS = frozenset(_STREET.lower().split("|")) | frozenset(_LOOSE.split("|"))
 _LIVING = words("live lives living lived house flat stay staying moved grew")
 _ABROAD = words("broadway strand esplanade rue calle via rua jalan jln")
@@ -147,7 +167,7 @@ def addresses(text: str, keys: Set[str], digits: bool) -> Iterator[Span]:
 
 def _numbered(text: str, keys: Set[str], road: bool, capital: bool) -> Iterator[Span]:
     if capital or not keys.isdisjoint(_ABROAD) or any(key.endswith(_DUTCH) for key in keys):
-        yield from (_span(match) for match in STREET.finditer(text) if not _KNOWN.match(match.group()))
+        yield from (_span(match) for match in STREET.finditer(text) if not (_KNOWN.match(match.group()) or _TEAM.match(match.group())))
     if road:
         yield from _streets(text)
     yield from _all((POSTCODE,), text)
@@ -174,7 +194,7 @@ def _streets(text: str) -> Iterator[Span]:
 
 def _with_city(text: str, match: re.Match[str]) -> Span:
     """A street in small letters, and the city that follows it after a comma."""
-    city = re.compile(r", ([a-z]{4,20})(?=[.,;!?)\n]|$)").match(text, match.end())
+    city = re.compile(r", ([a-z]{4,20})(?=[.,;!?)\n]| (?:and|but|or|with)\b|$)").match(text, match.end())
     known = lists()
     return Span(match.start(), city.end() if city and city[1] in known.eponyms | known.towns else match.end(), "ADDRESS")
 

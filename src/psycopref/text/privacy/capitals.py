@@ -22,7 +22,8 @@ _TRUSTS = words(
 )
 # After "isn't" or "is", what a virtue or a month does not do.
 _DOES = words(
-    "eating sleeping talking speaking answering crying drinking pregnant asleep dating cheating texting screaming yelling shouting vomiting cutting married divorced engaged"
+    "eating sleeping talking speaking answering crying drinking pregnant asleep dating cheating texting screaming yelling shouting vomiting cutting"
+    " married divorced engaged"
 )
 _JOINS = frozenset(("and", "&", "n", "or"))
 _ALONG = frozenset(("me", "i", "myself", "him", "her"))

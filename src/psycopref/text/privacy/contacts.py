@@ -18,23 +18,35 @@ EMAIL = re.compile(
 )
 # Endings that are no word of English, so that a full stop without a space after it ("it.then") is no host.
 _ENDINGS = (
-    "com|org|net|edu|gov|mil|info|biz|blog|xyz|online|website|dev|ie|ng|ph|nl|de|fr|eu|nz|au|uk|ca|za|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za|co\\.nz|com\\.ng"
+    "com|org|net|edu|gov|mil|info|biz|blog|xyz|online|website|dev|ie|ng|ph|nl|de|fr|eu|nz|au|uk|ca|za|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za"
+    "|co\\.nz|com\\.ng"
     "|com\\.ph|com\\.br|io|tv|fm|gg|ee|ly|gl|gd|cc|ws|bio|wiki|club"
 )
-_SHORT_HOSTS = "t\\.me|t\\.co|wa\\.me|fb\\.me|m\\.me|youtu\\.be|amzn\\.to|spoti\\.fi|cash\\.app|gofund\\.me|ngl\\.link|paypal\\.me|about\\.me|ask\\.fm|is\\.gd|redd\\.it|g\\.co|s\\.id"
+_SHORT_HOSTS = (
+    "t\\.me|t\\.co|wa\\.me|fb\\.me|m\\.me|youtu\\.be|amzn\\.to|spoti\\.fi|cash\\.app|gofund\\.me|ngl\\.link|paypal\\.me|about\\.me|ask\\.fm|is\\.gd"
+    "|redd\\.it|g\\.co|s\\.id"
+)
 URL = re.compile(
-    r"\bhttps?://[^\s<>]+|\bwww\.[^\s<>]+|(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu|gov|co\.uk|org\.uk|com\.au|co\.in|blog|xyz|ie|nl|com\.ng|com\.ph)"
+    r"\bhttps?://[^\s<>]+|\bwww\.[^\s<>]+|(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu|gov|co\.uk|org\.uk|com\.au|co\.in|blog|xyz|ie|nl|com\.ng"
+    r"|com\.ph)"
     r"\b(?!\.\w)(?:/[^\s<>]*)?"
     rf"|(?<![@\w.-])(?:[a-z0-9-]{{2,63}}\.){{1,4}}(?:{_TLD}|{_ENDINGS})/[^\s<>]+|(?<![@\w.-])(?:{_SHORT_HOSTS})/[^\s<>]+"
     rf"|(?<![@\w.-])[a-z0-9-]{{3,63}}\.(?:[a-z0-9-]{{3,63}}\.){{1,3}}(?:{_TLD}|{_ENDINGS})\b",
     re.IGNORECASE,
 )
-HANDLE = re.compile(r"(?<![\w.@/])@[A-Za-z_\d](?:[\w.-]{0,30}\w)?(?<!@\d)|(?<![\w/])/?u/[\w-]{3,20}\b|\b\w{2,32}#\d{4}\b|(?<![\w.])[\w.-]{2,40}@(?:ok\w{2,8}|upi|paytm|ybl|ibl|axl|apl)\b")
+HANDLE = re.compile(
+    r"(?<![\w.@/])@[A-Za-z_\d](?:[\w.-]{0,30}\w)?(?<!@\d)|(?<![\w/])/?u/[\w-]{3,20}\b|\b\w{2,32}#\d{4}\b|(?<![\w.])[\w.-]{2,40}@(?:ok\w{2,8}|upi|paytm|ybl"
+    r"|ibl|axl|apl)\b"
+)
 _SERVICES = (
-    "instagram|insta|ig|finsta|snapchat|snap|sc|twitter|tiktok|tik tok|tt|discord|disc|telegram|tg|kik|skype|whatsapp|tumblr|twitch|steam|psn|gamertag|xbox|reddit"
-    "|youtube|yt|soundcloud|strava|threads|bluesky|bsky|mastodon|linkedin|venmo|cashapp|cash app|paypal|zelle|gcash|wattpad|ao3|roblox|minecraft|fortnite|valorant"
-    "|vrchat|facebook|fb|messenger|onlyfans|patreon|substack|pinterest|linktree|bereal|fetlife|grindr|hinge|tinder|bumble|okcupid|feeld|quora|wechat|viber|viber id"
-    "|deviantart|fanfiction|tellonym|ngl|goodreads|letterboxd|spotify|github|myspace|omegle|yubo|wizz|littlespace|epic games|epic|riot|battlenet|chess\\.com|duolingo"
+    "instagram|insta|ig|finsta|snapchat|snap|sc|twitter|tiktok|tik tok|tt|discord|disc|telegram|tg|kik|skype|whatsapp|tumblr|twitch|steam|psn|gamertag"
+    "|xbox|reddit"
+    "|youtube|yt|soundcloud|strava|threads|bluesky|bsky|mastodon|linkedin|venmo|cashapp|cash app|paypal|zelle|gcash|wattpad|ao3|roblox|minecraft|fortnite"
+    "|valorant"
+    "|vrchat|facebook|fb|messenger|onlyfans|patreon|substack|pinterest|linktree|bereal|fetlife|grindr|hinge|tinder|bumble|okcupid|feeld|quora|wechat|viber"
+    "|viber id"
+    "|deviantart|fanfiction|tellonym|ngl|goodreads|letterboxd|spotify|github|myspace|omegle|yubo|wizz|littlespace|epic games|epic|riot|battlenet"
+    "|chess\\.com|duolingo"
 )
 _NAMES = "name|handle|id|account|acc|acct|tag|user|page|profile|username|user name|blog|@"
 # A word with a digit, an underscore, a full stop or a capital inside.
@@ -48,9 +60,12 @@ NAMED_HANDLE = re.compile(
     re.IGNORECASE,
 )
 PLAIN_HANDLE = re.compile(
-    rf"\b(?:my|his|her|their|our) (?:\w{{2,12}} )?(?:{_SERVICES}|user ?name|handle|screen ?name|gamer ?tag)(?: (?:{_NAMES})){{0,2}}(?: on (?:here|there|it|\w{{2,12}}))?"
+    rf"\b(?:my|his|her|their|our) (?:\w{{2,12}} )?(?:{_SERVICES}|user ?name|handle|screen ?name|gamer ?tag)(?: (?:{_NAMES})){{0,2}}(?: on (?:here|there|it"
+    rf"|\w{{2,12}}))?"
     r"(?: is|'s|:|=) ?(?P<what>@?[a-z][a-z\d-]{5,29})(?=[.,;!?)\n]| (?:and|if|on|add|but|or|n|so|dont|don't|in case|lol|btw)\b|$)"
-    rf"|\bon (?:my |the )?(?:{_SERVICES}) (?:as|under|called|by|named) (?P<under>[a-z][a-z\d-]{{4,29}})(?=[.,;!?)\n]| (?:and|if|but|or|so|where|because)\b|$)",
+    rf"|\bon (?:my |the )?(?:{_SERVICES}) (?:under|called|by|named) (?P<under>[a-z][a-z\d-]{{4,29}})(?=[.,;!?)\n]| (?:and|if|but|or|so|where|because)\b|$)"
+    r"|\b(?:user ?name|screen ?name|gamer ?tag|handle|insta|ig|snap|snapchat|discord|kik|tiktok|telegram|tumblr|psn): ?(?P<colon>[a-z][a-z\d]{4,29})"
+    r"(?=[.,;!?)\n]| (?:and|if|on|add|but|or)\b|$)",
     re.IGNORECASE,
 )
 # In brackets or after a colon: only where `_SERVICE_ENDS` stands before.
@@ -104,9 +119,12 @@ _BARE = words("google.com amazon.com facebook.com instagram.com youtube.com twit
 _PLACES = words("@home @work @school @night @all @me @gmail @yahoo @hotmail @outlook @aol @icloud @the @my @least @first")
 _NO_HANDLE = words(
     "private blocked deleted public hacked disabled gone active account locked better really always everything nothing something secret"
-    " usual always never someone somebody anyone people person friends another whatever obviously again literally apparently honestly myself himself herself pressure"
-    " normal wellbeing himself themselves instead because another though actually yesterday today tonight videos photos pictures messages everyone nobody empty full"
-    " filled about there where their would could should sometimes single married busy happy different terrible horrible awful great amazing beautiful ridiculous"
+    " usual always never someone somebody anyone people person friends another whatever obviously again literally apparently honestly myself himself"
+    " herself pressure"
+    " normal wellbeing himself themselves instead because another though actually yesterday today tonight videos photos pictures messages everyone nobody"
+    " empty full"
+    " filled about there where their would could should sometimes single married busy happy different terrible horrible awful great amazing beautiful"
+    " ridiculous"
     " insane crazy toxic addictive evidence proof addiction worse worst perfect depressing boring therapy gaming dating having getting seeing"
 )
 
@@ -136,7 +154,7 @@ def _odd(text: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[Span]:
 def _plain_ones(text: str) -> Iterator[Span]:
     """Names that look like words, where the words around say that they are names of an account."""
     yield from (Span(*match.span("what"), "HANDLE") for match in GAMER.finditer(text))
-    for pattern, groups in ((PLAIN_HANDLE, ("what", "under")), (BEFORE_SERVICE, ("under",)), (CLOSED_HANDLE, ("brackets", "colon"))):
+    for pattern, groups in ((PLAIN_HANDLE, ("what", "under", "colon")), (BEFORE_SERVICE, ("under",)), (CLOSED_HANDLE, ("brackets", "colon"))):
         for match in pattern.finditer(text):
             if pattern is CLOSED_HANDLE and not _SERVICE_ENDS.search(text, max(0, match.start() - 30), match.start()):
                 continue

@@ -33,8 +33,10 @@ _PART_DATE = re.compile(
 _BIRTH_WORDS = words("born birth birthday birthdate bday dob b-day d")
 _OWNERS = (
     "member|membership|policy|case|claim|account|acct|student|patient|client|employee|staff|worker|passport|licen[cs]e|driver'?s licen[cs]e|driving licen[cs]e"
-    "|insurance|medical record|medical|medicaid|medicare|health|health ?card|mrn|ssn|sin|nhs|ni|nino|national insurance|social security|social|badge|file|docket"
-    "|reference|ref|booking|inmate|prisoner|offender|detainee|service|military|dod|va|tax|tax file|tfn|aadhaar|aadhar|adhar|pan|nin|bvn|nric|fin|ppsn|pps|bsn|tin"
+    "|insurance|medical record|medical|medicaid|medicare|health|health ?card|mrn|ssn|sin|nhs|ni|nino|national insurance|social security|social|badge|file"
+    "|docket"
+    "|reference|ref|booking|inmate|prisoner|offender|detainee|service|military|dod|va|tax|tax file|tfn|aadhaar|aadhar|adhar|pan|nin|bvn|nric|fin|ppsn|pps"
+    "|bsn|tin"
     "|green card|visa|alien|a|id|i\\.d|uni|school|college|library|card|hospital|chart|group|subscriber|beneficiary|enrol?lment|roll|registration|reg|plate"
     "|licen[cs]e plate|number plate|vin|customer|ticket|tracking|confirmation|appointment|referral|court|warrant|incident|report|crime|crn|urn|upn|uci|pnr|hkid"
     "|curp|cpf|dni|nie|nif|umid|sss|philhealth|philsys|ihi|centrelink|usi|utr|ohip|phn|chi|ehic|sevis|uscis|receipt|order|complaint|fir|matric|matriculation"
@@ -45,7 +47,8 @@ _TO_VALUE = r"\.?(?: ?#)?(?: ?(?:is|was|'s|ends in|being|=))?[ .:#,(-]{0,4}$"
 _OWNER = re.compile(rf"\b(?:{_OWNERS})\b(?P<kind>(?:[ .#]*{_KINDS}\b)*){_TO_VALUE}", re.IGNORECASE)
 # "my parcel number is", "locker no:": any noun before a word for numbers, but those that are no person's.
 _ANY_OWNER = re.compile(
-    r"\b(?!(?:the|that|this|any|my|your|his|her|our|a|phone|cell|mobile|contact|home|work|telephone|fax|whatsapp|house|flat|room|street|lucky|zip|pin|post|postal|area"
+    r"\b(?!(?:the|that|this|any|my|your|his|her|our|a|phone|cell|mobile|contact|home|work|telephone|fax|whatsapp|house|flat|room|street|lucky|zip|pin|post"
+    r"|postal|area"
     r"|dial|lottery|winning|total|same|wrong|right|new|old|big|large|small|first|emergency|hotline|helpline|model|part|version|error|dress|line|page|bus|train"
     rf"|flight|channel|dialling|phones?|about)\b)[a-z]{{2,15}}(?P<kind> (?:number|no|nr|id|ref|reference)\b){_TO_VALUE}",
     re.IGNORECASE,
@@ -54,10 +57,13 @@ _ID = re.compile(r"(?<![\w.,$€£/-])(?=[A-Z/_.-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/_
 _SPACED_ID = re.compile(r"(?<![\w.,$€£/-])(?:[A-Z]{1,4}[ -/]?)?\d{1,6}(?:[ -/]?(?:\d{1,6}|[A-Z]{1,3}\b)){0,5}(?![\w%])")
 _PLATE = re.compile(r"(?<![\w-])(?:[A-Z]{1,3}\d{1,4}[A-Z]{0,3}|\d{1,4}[A-Z]{1,3}|[A-Z]{2,3})[ -]?(?:[A-Z]{1,3}|\d{1,4})(?:[ -]?\d{1,4})?(?![\w-])")
 _CODED = re.compile(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{5,10}(?![\w-])")
-_STRONG = words("nhs aadhaar aadhar adhar pps ppsn tfn ni nino ssn social sin uci plate plates medicare bsn ref reference mrn urn crn pnr uscis hkid booking confirmation")
-_CODES = words("booking confirmation reference ref pnr code referral ticket order appointment")
+_STRONG = words(
+    "nhs aadhaar aadhar adhar pps ppsn tfn ni nino ssn social sin uci plate plates medicare bsn ref reference mrn urn crn pnr uscis hkid booking confirmation"
+)
+_CODES = words("plate plates reg registration rego booking confirmation reference ref pnr code referral ticket order appointment")
 LAST_FOUR = re.compile(
-    r"\b(?:last (?:4|four)(?: digits?| numbers?)?(?: (?:of|on|from|for) (?:my |his |her |the |our )?\w{2,12}(?: \w{2,12})?)?|(?:card|account|acct|ssn|social|visa|mastercard|debit|number)"
+    r"\b(?:last (?:4|four)(?: digits?| numbers?)?(?: (?:of|on|from|for) (?:my |his |her |the |our )?\w{2,12}(?: \w{2,12})?)?|(?:card|account|acct|ssn"
+    r"|social|visa|mastercard|debit|number)"
     r"(?: number| card)? (?:that )?(?:ending|ends|ended)(?: in| with)?)(?: is| are| was|:|,)? (?P<what>\d{4}|x{1,5}-?\d{4})(?![\w-])",
     re.IGNORECASE,
 )
@@ -74,7 +80,8 @@ LONG_ID = re.compile(
 _TELEPHONE = re.compile(r"(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}\b|1?-?8(?:00|33|44|55|66|77|88)-")
 _PARTS = re.compile(r"(?<![\w/-])(?=[A-Z\d]{1,12}[-/])[A-Z\d]{1,12}(?:[-/][A-Z\d]{1,12}){1,4}(?![\w/-])")
 _FOUR = re.compile(
-    r"\b(?:last (?:4|four)(?: digits?| numbers?)?(?: (?:of|on|from|for) (?:my |his |her |the |our )?\w{2,12}(?: \w{2,12})?)?|(?:card|account|acct|ssn|social|visa|mastercard|debit|number)"
+    r"\b(?:last (?:4|four)(?: digits?| numbers?)?(?: (?:of|on|from|for) (?:my |his |her |the |our )?\w{2,12}(?: \w{2,12})?)?|(?:card|account|acct|ssn"
+    r"|social|visa|mastercard|debit|number)"
     r"(?: number| card)? (?:that )?(?:ending|ends|ended)(?: in| with)?)(?: is| are| was|:|,)? (?P<what>\d{4}|x{1,5}-?\d{4})(?![\w-])",
     re.IGNORECASE,
 )
@@ -105,8 +112,10 @@ def _finders(text: str, keys: Set[str]) -> Iterator[Callable[[str], Iterator[Spa
     if digits and not keys.isdisjoint(_BIRTH_WORDS):
         yield _birthdays
     yield lambda text: addresses(text, keys, digits)
+    if digits and not keys.isdisjoint(_CODES):
+        yield _codes
     if digits and _FOUR.search(text):
-        yield from (_ids, lambda text: _codes(text, keys), phones, _dates, _long_ids)
+        yield from (_ids, phones, _dates, _long_ids)
 
 
 def _birthdays(text: str) -> Iterator[Span]:
@@ -124,22 +133,25 @@ def _ids(text: str) -> Iterator[Span]:
         digits = sum(map(str.isdigit, what))
         if digits >= 3 and not _NO_ID.fullmatch(what):
             owner = _owner(text, match.start())
-        if owner and (digits >= 4 and len(what) > 4 or owner["kind"] and (digits >= 5 or not what.isdigit())):
+        if owner and (digits >= 4 and len(what) > 4 or owner["kind"] and (digits >= 4 or not what.isdigit())):
             yield Span(*match.span(), "ID")
+    yield from _in_parts(text)
     for match in _SPACED_ID.finditer(text):
         owner = _owner(text, match.start()) if sum(map(str.isdigit, match.group())) >= 6 else None
         if owner and (owner["kind"] or not _STRONG.isdisjoint(owner.group().lower().split())):
             yield Span(*match.span(), "ID")
 
 
-def _codes(text: str, keys: Set[str]) -> Iterator[Span]:
-    """Booking codes and number plates, and codes in parts with letters and five digits."""
-    if not keys.isdisjoint(_CODES):
-        yield from (Span(*match.span(), "ID") for match in _CODED.finditer(text) if _owner(text, match.start()))
-    if not keys.isdisjoint(("plate", "plates", "reg", "registration", "rego")):
-        for match in _PLATE.finditer(text):
-            if any(map(str.isdigit, match.group())) and _NEAR_PLATE.search(text, max(0, match.start() - _LOOK_BACK), match.start()):
-                yield Span(*match.span(), "ID")
+def _codes(text: str) -> Iterator[Span]:
+    """Booking codes and number plates, which may have few digits."""
+    yield from (Span(*match.span(), "ID") for match in _CODED.finditer(text) if _owner(text, match.start()))
+    for match in _PLATE.finditer(text):
+        if any(map(str.isdigit, match.group())) and _NEAR_PLATE.search(text, max(0, match.start() - _LOOK_BACK), match.start()):
+            yield Span(*match.span(), "ID")
+
+
+def _in_parts(text: str) -> Iterator[Span]:
+    """Codes in parts with letters and five digits."""
     for match in _PARTS.finditer(text):
         what = match.group()
         if sum(map(str.isdigit, what)) >= 5 and any(map(str.isalpha, what)) and not _TELEPHONE.match(what):
