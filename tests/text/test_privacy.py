@@ -65,6 +65,22 @@ from psycopref.text.privacy.lists import folded, lists
         ("NHS number 943 476 5919, case #24-1187", "NHS number <ID>, case #<ID>"),
         ("sarah[dot]k[at]gmail[dot]com", "<EMAIL>"),
         ("kik: lonelyboi17, add u/lostgirl44", "kik: <HANDLE>, add <HANDLE>"),
+        ("i live at 14b elm grove, leeds and 22 ash court", "i live at <ADDRESS> and <ADDRESS>"),
+        ("Flat 3, 27 Harbour Mews, Portsmouth PO1 2QR. My tenancy", "<ADDRESS>. My tenancy"),
+        ("Plot 7, Unity Estate, Ajah. No. 12, 4th Cross, Jayanagar 3rd Block, Bengaluru 560011", "<ADDRESS>. <ADDRESS>"),
+        ("unit 3/41 Ocean Pde, Manly NSW 2095, or PO Box 88, Ballarat VIC 3350", "<ADDRESS>, or <ADDRESS>"),
+        ("im in flat 12 cedar house, mill lane; her lot is 4421 county road 12", "im in <ADDRESS>; her lot is <ADDRESS> 12"),
+        ("My street is Elm Grove, number 14. The Old Forge, Quay Lane, Wivenhoe", "My street is <ADDRESS>. <ADDRESS>"),
+        ("the lady at number 14 who knits in apt 4C", "the lady at number <ADDRESS> who knits in <ADDRESS>"),
+        ("last four 6127, card ending 4419", "last four <ID>, card ending <ID>"),
+        ("case ref SW/2231/09B, NI number QQ 12 34 56 C", "case ref <ID>, NI number <ID>"),
+        ("booking reference ZK4PQ9, the plate was 7KRD 209", "booking reference <ID>, the plate was <ID>"),
+        ("my locker number is 48213, badge no 4471", "my locker number is <ID>, badge no <ID>"),
+        ("discord (voidling.exe), snap: maddie-luvs-u", "discord (<HANDLE>), snap: <HANDLE>"),
+        ("lilith_asks on Tumblr, DrSadClown on Twitter", "<HANDLE> on Tumblr, <HANDLE> on Twitter"),
+        ("on onlyfans under honeymoonvelvet and xbox gamertag Grimtooth 4482", "on onlyfans under <HANDLE> and xbox gamertag <HANDLE>"),
+        ("linktr.ee/jo.heals, youtu.be/dQx8Lk2 and annika.carrd.co", "<URL>, <URL> and <URL>"),
+        ("my real name is zoriana. my girl rain and me. My Hope isn't eating", "my real name is <NAME>. my girl <NAME> and me. My <NAME> isn't eating"),
     ],
 )
 def test_masked(before: str, after: str) -> None:
@@ -96,6 +112,13 @@ def test_masked(before: str, after: str) -> None:
         "Prozac 60 mg since 2014, PHQ-9 of 17, 1450 on my SAT, $12,500 on Visa, 10/31 at 9:30.",
         "Child Protective Services and Girl Scouts. John 3:16. St. Mary's hospital. Parkinson's.",
         "I'm tired of being called names; what you do is called denial.",
+        "I toured 10 Downing Street, watched 21 Jump Street, and cheered for 3 Queens Park Rangers fans.",
+        "My apartment is 3 floors up, 5 minutes each way, 12 blocks to the park and 2 miles down the hill. Flat out.",
+        "Room 12, Ward 3, Bay 4. Step 4, Making amends. Season 2, Episode 5. unit 5 of the workbook. No. 5, Chanel.",
+        "We met on Tinder as strangers; my instagram is private, my facebook is depressing, and on reddit as usual.",
+        "#depression, #edrecovery; minecraft 1.20, an F-150, L4/L5, 100/50, DSM-5 300.02, COVID-19 in 2020/2021.",
+        "The last four years were bad, ending in 2020. We are at number 1 in the charts. The crisis number is 800-273-8255.",
+        "She said i'm better off.then she left.so I cried. my wife will and can.",
     ],
 )
 def test_hard_negatives_stay(text: str) -> None:
@@ -137,7 +160,7 @@ def test_recall_and_false_masks_on_the_tuning_set() -> None:
         if not marks:
             false += len(find(text))
             words += len(text.split())
-    assert marked == 162 and left / marked <= 0.05
+    assert marked == 283 and left / marked <= 0.05
     assert words > 1500 and 1000 * false / words <= 2
 
 
@@ -274,6 +297,18 @@ HOSTILE = (
     "a-",
     "O'",
     "id 1",
+    "Flat 1, A ",
+    "No. 1, ",
+    "A1-",
+    "my parcel number is ",
+    "my insta is a_",
+    "flat 1 oak ",
+    "lives on Oak ",
+    "a.b.",
+    "x_ on ",
+    "AB/1/",
+    "Rose House, ",
+    "last four of my card ",
 )
 
 

@@ -125,9 +125,9 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """3: repair takes off slips of pasting and telephones' signatures; entries with a text over 100,000 characters are dropped as 'long'; a
-        speech that a later source has placed is placed; names are found by lists too, and what was masked is counted."""
-        return 3
+        """4: more forms of addresses, ids, handles and links are masked. 3: slips of pasting and telephones' signatures are taken off; texts over
+        100,000 characters are dropped as 'long'; a speech that a later source has placed is placed; what was masked is counted."""
+        return 4
 
     @model_validator(mode="after")
     def _labels(self) -> "Collect":

@@ -20,6 +20,11 @@ _LOOSE = words("don dean miss lady lord elder chief sir tia tio don dona master 
 _TRUSTS = words(
     "confide confided confiding believe believed believing trust trusted disappointed interested confidence faith interest see saw love fell falling"
 )
+# After "isn't" or "is", what a virtue or a month does not do.
+_DOES = words(
+    "eating sleeping talking speaking answering crying drinking pregnant asleep dating cheating texting screaming yelling shouting vomiting cutting"
+    " married divorced engaged"
+)
 _JOINS = frozenset(("and", "&", "n", "or"))
 _ALONG = frozenset(("me", "i", "myself", "him", "her"))
 
@@ -125,7 +130,7 @@ def _shared(reading: Reading, at: int, known: Lists) -> bool:
         return True
     if (town or wordy) and (after in known.weak_verbs or (key in known.with_being and after in known.being)):
         return True
-    if _said_who(reading, at, known):
+    if _said_who(reading, at, known) or (after in known.being and reading.key(at + 2) in _DOES):
         return True
     if key in known.clear:
         return False

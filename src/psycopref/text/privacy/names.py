@@ -33,9 +33,9 @@ def names(reading: Reading, words: Set[str]) -> Iterator[Span]:
 
 def _candidates(reading: Reading) -> Iterator[int]:
     """The places of words with a capital, of names in small letters, and of words after one that asks for a name."""
-    hot, before = typed_small(), ""
+    hot, before, known = typed_small(), "", lists()
     for at, (word, key) in enumerate(zip(reading.words, reading.keys, strict=True)):
-        if word[0].isupper() or key in hot or before in ASKING:
+        if word[0].isupper() or key in hot or before in ASKING or (before in known.relations and (key in known.clear or key in known.wordy)):
             yield at
         before = key
 
