@@ -322,3 +322,11 @@ def test_time_is_linear(part: str) -> None:
 
     seconds(1000)
     assert seconds(1_000_000) < 60 * (seconds(50_000) + 0.02)
+
+
+@pytest.mark.parametrize("text", [("1234567890" * 6 + " ") * 400, ("1" * 30 + "a ") * 800, "(12) " * 5000, "12 34 " * 4000, ("9" * 400 + " ") * 60])
+def test_tables_of_digits_take_no_longer_than_words(text: str) -> None:
+    """Twenty-five thousand characters of digits: a pattern that splits runs of digits takes minutes over them."""
+    began = time.process_time()
+    mask(text)
+    assert time.process_time() - began < 5

@@ -54,7 +54,7 @@ _ANY_OWNER = re.compile(
     re.IGNORECASE,
 )
 _ID = re.compile(r"(?<![\w.,$€£/-])(?=[A-Z/_.-]{0,8}\d)[A-Z\d](?:[A-Z\d]|[-/_.](?=[A-Z\d])){3,24}(?![\w%])", re.IGNORECASE)
-_SPACED_ID = re.compile(r"(?<![\w.,$€£/-])(?:[A-Z]{1,4}[ -/]?)?\d{1,6}(?:[ -/]?(?:\d{1,6}|[A-Z]{1,3}\b)){0,5}(?![\w%])")
+_SPACED_ID = re.compile(r"(?<![\w.,$€£/-])(?:[A-Z]{1,4}[ /-]?)?\d{1,6}+(?:[ /-]\d{1,6}+|[ /-]?[A-Z]{1,3}\b){0,5}(?![\w%])")
 _PLATE = re.compile(r"(?<![\w-])(?:[A-Z]{1,3}\d{1,4}[A-Z]{0,3}|\d{1,4}[A-Z]{1,3}|[A-Z]{2,3})[ -]?(?:[A-Z]{1,3}|\d{1,4})(?:[ -]?\d{1,4})?(?![\w-])")
 _CODED = re.compile(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{5,10}(?![\w-])")
 _STRONG = words(
@@ -79,21 +79,6 @@ LONG_ID = re.compile(
 # Letters and digits in parts: nothing that people say in prose.
 _TELEPHONE = re.compile(r"(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}\b|1?-?8(?:00|33|44|55|66|77|88)-")
 _PARTS = re.compile(r"(?<![\w/-])(?=[A-Z\d]{1,12}[-/])[A-Z\d]{1,12}(?:[-/][A-Z\d]{1,12}){1,4}(?![\w/-])")
-_FOUR = re.compile(
-    r"\b(?:last (?:4|four)(?: digits?| numbers?)?(?: (?:of|on|from|for) (?:my |his |her |the |our )?\w{2,12}(?: \w{2,12})?)?|(?:card|account|acct|ssn"
-    r"|social|visa|mastercard|debit|number)"
-    r"(?: number| card)? (?:that )?(?:ending|ends|ended)(?: in| with)?)(?: is| are| was|:|,)? (?P<what>\d{4}|x{1,5}-?\d{4})(?![\w-])",
-    re.IGNORECASE,
-)
-_NO_ID = re.compile(
-    rf"{_YEAR}(?:[-/]\d+)?|\d{{1,2}}[-/]\d{{1,2}}(?:[-/]\d{{2,4}})?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)", re.IGNORECASE
-)
-LONG_ID = re.compile(
-    r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])|(?<![\w.$€£-])\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}(?![\w-])"
-    r"|(?<![\w.,$€£-])\d{9,19}(?![\w,%-])|\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){3,7}(?: ?[A-Z\d]{1,3})?\b"
-    r"|\b(?=[A-Z]{0,4}\d)(?:[A-Z]{1,4}\d{6,12}[A-Z]?|\d{6,10}[A-Z]{1,2})\b|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
-    r"|\b[A-Z]{2,4}-\d{4,10}(?:-\d{1,6})?\b|(?<![\w-])\d{2,4}-[A-Z]{2}-\d{4,8}\b"
-)
 _FOUR = re.compile(r"\d\D{0,4}\d\D{0,4}\d\D{0,4}\d")
 _LOOK_BACK = 60
 _NEAR_PLATE = re.compile(r"\b(?:plates?|reg|registration|rego)\b[^.!?\n\d]{0,25}$", re.IGNORECASE)

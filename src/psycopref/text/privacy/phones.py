@@ -9,10 +9,12 @@ import phonenumbers
 from psycopref.text.privacy.lists import words
 from psycopref.text.privacy.spans import Span
 
-# Digits in groups as people write telephone numbers, 7 to 15 of them.
-_CANDIDATE = re.compile(r"(?<![\w.,$€£/-])(?:\+ ?|00)?\(?\d{1,6}\)?(?:[-. /]{0,2}\(?\d{1,8}\)?){0,6}(?: ?(?:x|ext\.?) ?\d{1,5})?(?![\w%])(?![-.,:/]\d)")
+# Digits in groups as people write telephone numbers, 7 to 15 of them. A run of digits is one group and never split: splitting takes exponential time.
+_CANDIDATE = re.compile(
+    r"(?<![\w.,$€£/-])(?:\+ ?|00)?\(?\d{1,15}+\)?(?:(?:[-. /]{1,2}\(?|\(|(?<=\)))\d{1,8}+(?!\d)\)?){0,6}(?: ?(?:x|ext\.?) ?\d{1,5})?(?![\w%])(?![-.,:/]\d)"
+)
 _NANP = re.compile(r"(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. /])\d{3}[-. ]\d{4}(?: ?(?:x|ext\.?) ?\d{1,5})?")
-_WORLD = re.compile(r"\+ ?\d{1,3}(?:[-. ]?\(?\d{1,8}\)?){1,6}")
+_WORLD = re.compile(r"\+ ?\d{1,3}(?:[-. ]?\(?\d{1,8}\)?){1,6}")  # of a candidate only, so of 15 digits or so
 _TRUNK = re.compile(r"\(?0\d{2,5}\)?[ -]\d{3,4}[ -]?\d{3,4}|\(?0\d{1,2}\)?[ -]\d{3,4}[ -]\d{4}|0\d{4} \d{6}|07\d{9}|08[35679]\d{7}")
 _WORD = re.compile(
     r"\b(?:call(?:ing|ed)?|text(?:ing|ed|s)?|phone|cell|mobile|mob|number|num|no|whatsapp|reach|ring|rang|tel|telephone|dial|contact|landline|viber|signal"
