@@ -12,6 +12,7 @@ from psycopref import runs
 from psycopref.cli import main
 from psycopref.dry_run import dry_run
 from psycopref.progress import Progress
+from psycopref.stages.nulls import NULLS
 from psycopref.train import estimate
 from psycopref.train.plan import Size, Training
 
@@ -49,11 +50,12 @@ def test_a_whole_paper_is_estimated_without_training(tmp_path: Path, capsys: pyt
 def test_a_judge_is_counted_for_every_state_and_order(tmp_path: Path, more: str, arms: int) -> None:
     with Loopback() as server:
         recipe = write(tmp_path, server.url)
-        judge = f'[training.evaluate]\njudge = {{ name = "judge", kind = "openai", url = "{server.url}" }}\nitems = "all"'
+        judge = f'[training.evaluate]\njudge = {{ name = "judge", kind = "openai", url = "{server.url}" }}\nitems = "all"\nrepeats = 0'
         text = recipe.read_text().replace("[training.evaluate]", judge).replace("[training]\n", f"[training]\n{more}\n")
         recipe.write_text(text, encoding="utf-8")
         lines = {line.stage: line for line in dry_run(str(recipe), tmp_path / "work", Progress(quiet=True))}
-    assert lines["evaluate"].calls == arms * 2 * 10, "seven principles cost no further call"
+    nulls = len(NULLS)
+    assert lines["evaluate"].calls == (arms + nulls) * 2 * 10, "seven principles cost no further call"
 
 
 def test_memory_and_gpus_of_the_shapes_people_train() -> None:
