@@ -28,14 +28,14 @@ class Measure(NamedTuple):
 
 def sifted(texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None) -> Sifted:
     """Texts in the order in which they are preferred; what goes names a text that stays, and is no ground for another to go."""
-    similar = Similar(texts, measure.words)
     found = screened(texts, min(measure.threshold, measure.cluster), measure.words, measure.permutations)
-    kept, families = Kept(similar, measure.threshold), Families(similar, measure.cluster, sides, groups, 1)
+    kept = Kept(found, Similar(texts, measure.words), measure.threshold, measure.cluster)
+    families = Families(kept, sides, groups)
     gone: dict[int, tuple[str, int]] = {}
     for position, own in _every(len(texts), rare(found, measure.threshold, measure.cluster)):
         if own is None and meanings is None and not groups[position]:
             continue
-        near = kept.first(position, own) if own is not None else -1
+        near = kept.first(own) if own is not None else -1
         same = meanings.first(position) if meanings is not None else -1
         met = families.meets(position, own) if near < 0 and same < 0 else ()
         astride = families.astride(position, met)
@@ -44,9 +44,9 @@ def sifted(texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Seque
         if why is not None:
             gone[position] = why
             continue
-        families.keep(position, own, met)
+        families.keep(position, met)
         if own is not None:
-            kept.keep(position, own)
+            kept.keep(own)
         if meanings is not None:
             meanings.keep(position)
     return Sifted(gone, families.first())
