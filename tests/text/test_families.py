@@ -2,10 +2,14 @@
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 
 import pytest
 
+from psycopref.progress import Progress, Tick
+from psycopref.text import near
 from psycopref.text.shingling import jaccard, shingles
 from psycopref.text.sift import Measure, Sifted, sifted
 
@@ -79,3 +83,41 @@ def test_time_stays_near_linear_in_one_large_family() -> None:
         took.append(time.process_time() - before)
     assert set(out.first.values()) == {0} and len(out.first) == 8000
     assert took[1] < 25 * max(took[0], 0.05), took
+
+
+def test_time_where_a_family_grows_out_of_templated_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty statements with one of two words each: about one pair in a hundred is alike, so links grow with the pairs; families need one each."""
+    compared, took = [], []
+    jaccards = near.jaccard
+    monkeypatch.setattr(near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other))
+    for count in (1000, 6000):
+        rng = random.Random(3)
+        texts = [" ".join(f"I am {rng.choice(('often', 'never'))} x{item}." for item in range(30)) for _ in range(count)]
+        compared.clear()
+        before = time.process_time()
+        out = sifted(texts, [""] * count, [""] * count, Measure(0.8, 0.7, 3, 128), None)
+        took.append(time.process_time() - before)
+        assert len(compared) < 4 * count, "no second link to one family is looked for"
+        assert len(out.first) > 0.7 * (count - len(out.gone)) and len(set(out.first.values())) < 10
+    assert took[1] < 16 * max(took[0], 0.2), took
+
+
+class Lines(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.told: dict[str, int] = {}
+
+    @contextmanager
+    def track(self, name: str, total: int | None = None) -> Iterator[Tick]:
+        with super().track(name, total) as tick:
+            yield tick
+        self.told[f"{name} of {total}"] = tick._done
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 1234])
+def test_progress_counts_every_text_twice(count: int) -> None:
+    lines = Lines()
+    sifted([f"own{at} words{at}" for at in range(count)], [""] * count, [""] * count, Measure(0.8, 0.7, 3, 128), None, lines)
+    assert lines.told == {f"dedup: shingles of {count}": count, f"dedup of {count}": count}

@@ -52,8 +52,8 @@ class Dedup(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: groups, 'straddles', and placed speeches before others; scripts without spaces are compared by their characters."""
-        return 2
+        """3: 'straddles' may name another member of a family that the speech is like; 2: groups, 'straddles', and placed speeches before others."""
+        return 3
 
     def reads(self) -> Sequence[Path]:
         """The files of the encoder, where it is a folder."""
@@ -65,7 +65,8 @@ class Dedup(Stage):
         frame = table(Speech, speeches).frame
         rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(_FIRST, range(len(_FIRST)), return_dtype=pl.Int8), maintain_order=True)
         measure = Measure(self.threshold, self.cluster, self.words, self.permutations)
-        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, self._meanings(lab, rows["text"])))
+        meanings = self._meanings(lab, rows["text"])
+        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, meanings, lab.progress))
 
     def _meanings(self, lab: Lab, texts: pl.Series) -> Meanings | None:
         if self.semantic is None:

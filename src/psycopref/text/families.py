@@ -1,10 +1,12 @@
 """Texts that belong on one side of a split: near duplicates of each other, and what the source says belongs together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from psycopref.text.near import Kept, Rare
+from psycopref.text.shingling import Places
 
 
 class _Families:
@@ -21,6 +23,14 @@ class _Families:
 
     def side(self, family: int) -> str:
         return self._side.get(family, self._given[family])
+
+    def outside(self, places: Places, families: Collection[int]) -> npt.NDArray[np.bool_]:
+        """Which of the positions are of none of these families."""
+        of = self.of[places]
+        out = np.ones(len(of), bool)
+        for family in families:
+            out &= of != family
+        return out
 
     def join(self, one: int, other: int) -> None:
         """The smaller gets the number of the larger, so that a text changes its number few times."""
@@ -49,11 +59,11 @@ class Families:
         self._of_group: dict[str, int] = {}
 
     def meets(self, position: int, own: Rare | None) -> list[int]:
-        """Of each family that a text would join the first member that it is like, or one of its group."""
+        """Of each family that a text would join a member that it is like, or one of its group."""
         group = self._of_group.get(self._groups[position])
         met = {} if group is None else {self._families.one(group): group}
         if own is not None:
-            for other in self._kept.alike(own, -1, lambda places: ~np.isin(self._families.of[places], list(met))):
+            for other in self._kept.alike(own, -1, lambda places: self._families.outside(places, met)):
                 met[self._families.one(other)] = other
         return sorted(met.values())
 

@@ -165,8 +165,16 @@ class Kept:
         return next(self.alike(own, number), -1)
 
     def alike(self, own: Rare, number: int, fresh: Callable[[Places], npt.NDArray[np.bool_]] | None = None) -> Iterator[int]:
-        """The kept texts whose exact similarity is at least the threshold of that number, in order; only those that are `fresh` when it is their turn."""
-        threshold, rows, some = self._thresholds[number], self._candidates(own, number), _SOME
+        """The kept texts whose exact similarity is at least the threshold of that number, in order; only those `fresh` when it is their turn.
+
+        With `fresh` the first kept texts that have its shingles come before all others: they often make most others stale.
+        """
+        if fresh is not None:
+            yield from self._among(own, number, self._heads(own, number), fresh)
+        yield from self._among(own, number, self._candidates(own, number, fresh), fresh)
+
+    def _among(self, own: Rare, number: int, rows: Places, fresh: Callable[[Places], npt.NDArray[np.bool_]] | None) -> Iterator[int]:
+        threshold, some = self._thresholds[number], _SOME
         while len(rows):
             rows = rows if fresh is None else rows[fresh(self._positions[rows])]
             shared = self._sketches.sharing(own.row, rows[:some], threshold) if len(rows) > _FEW else rows[:some]
@@ -180,24 +188,46 @@ class Kept:
     def _similarity(self, one: int, other: int) -> float:
         return self._similar(int(self._positions[one]), int(self._positions[other]))
 
-    def _candidates(self, own: Rare, number: int) -> Places:
-        """The kept rows that may reach the threshold, in order."""
+    def _having(self, own: Rare, number: int) -> list[list[int]]:
+        """The kept rows with each of its shingles."""
         long, short = own.cuts[number]
         lists = [rows for token in own.tokens[:long] if (rows := self._short[number].get(token))]
-        lists += [rows for token in own.tokens[:short] if (rows := self._long[number].get(token))]
-        threshold, entries = self._thresholds[number], sum(map(len, lists))
+        return lists + [rows for token in own.tokens[:short] if (rows := self._long[number].get(token))]
+
+    def _heads(self, own: Rare, number: int) -> Places:
+        """Of each long list its first row; none where what is found can be compared at once."""
+        threshold, lists = self._thresholds[number], self._having(own, number)
+        if sum(map(len, lists)) <= _FEW:
+            return _NONE
+        heads = np.array(sorted({rows[0] for rows in lists}), np.int64)
+        return self._sketches.sharing(own.row, self._near(own.row, heads, threshold), threshold)
+
+    def _near(self, row: int, rows: Places, threshold: float) -> Places:
+        return self._sketches.within(row, rows, self._sketches.apart(row, rows), threshold)
+
+    def _fitting(self, rows: set[int], own: Rare, threshold: float) -> Places:
+        low, high = threshold * own.size - SLACK, own.size / threshold + SLACK
+        return np.array(sorted(row for row in rows if low <= self._sizes[row] <= high), np.int64) if rows else _NONE
+
+    def _candidates(self, own: Rare, number: int, fresh: Callable[[Places], npt.NDArray[np.bool_]] | None) -> Places:
+        """The kept rows that may reach the threshold, in order."""
+        threshold, lists = self._thresholds[number], self._having(own, number)
+        entries = sum(map(len, lists))
         if entries <= _FEW:
-            low, high = threshold * own.size - SLACK, own.size / threshold + SLACK
-            return np.array(sorted(row for row in set().union(*lists) if low <= self._sizes[row] <= high), np.int64) if lists else _NONE
+            return self._fitting(set().union(*lists), own, threshold)
         if entries < own.row * _LOOKED_UP:
             met = np.fromiter(chain.from_iterable(lists), np.int64, entries)
-            return np.unique(self._sketches.within(own.row, met, self._sketches.apart(own.row, met), threshold))
-        return self._sketches.within(own.row, np.flatnonzero(self._is_kept[: own.row]), self._all_apart(own.row), threshold)
+            return np.unique(self._near(own.row, met, threshold))
+        met = np.flatnonzero(self._is_kept[: own.row])
+        met = met if fresh is None else met[fresh(self._positions[met])]
+        if len(met) < own.row * _LOOKED_UP:
+            return self._near(own.row, met, threshold)
+        return self._sketches.within(own.row, met, self._all_apart(own.row)[met], threshold)
 
     def _all_apart(self, row: int) -> npt.NDArray[np.uint16]:
-        """How far every kept row is from this one; the same for all thresholds."""
+        """How far every row before this one is from it; the same for all thresholds."""
         if self._apart[0] != row:
-            self._apart = row, self._sketches.apart(row, slice(0, row))[self._is_kept[:row]]
+            self._apart = row, self._sketches.apart(row, slice(0, row))
         return self._apart[1]
 
     def keep(self, own: Rare) -> None:

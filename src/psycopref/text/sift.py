@@ -1,13 +1,17 @@
 """Which texts stay: no near duplicate, none that means the same, none that would join two sides of a split; all in one pass, in order."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
+from psycopref.progress import Progress, Tick
 from psycopref.text.families import Families
 from psycopref.text.meanings import Meanings
 from psycopref.text.near import Kept, Rare, Similar, rare, screened
+
+T = TypeVar("T")
+_TOLD = 500  # texts between two words on progress
 
 
 class Sifted(NamedTuple):
@@ -26,30 +30,53 @@ class Measure(NamedTuple):
     permutations: int
 
 
-def sifted(texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None) -> Sifted:
+def sifted(
+    texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None, progress: Progress | None = None
+) -> Sifted:
     """Texts in the order in which they are preferred; what goes names a text that stays, and is no ground for another to go."""
-    found = screened(texts, min(measure.threshold, measure.cluster), measure.words, measure.permutations)
+    progress = progress or Progress()
+    with progress.track("dedup: shingles", len(texts)) as tick:
+        found = screened(_counted(texts, tick), min(measure.threshold, measure.cluster), measure.words, measure.permutations)
     kept = Kept(found, Similar(texts, measure.words), measure.threshold, measure.cluster)
     families = Families(kept, sides, groups)
     gone: dict[int, tuple[str, int]] = {}
-    for position, own in _every(len(texts), rare(found, measure.threshold, measure.cluster)):
-        if own is None and meanings is None and not groups[position]:
-            continue
-        near = kept.first(own) if own is not None else -1
-        same = meanings.first(position) if meanings is not None else -1
-        met = families.meets(position, own) if near < 0 and same < 0 else ()
-        astride = families.astride(position, met)
-        reasons = (("near duplicate", near), ("same meaning", same), ("straddles", astride))
-        why = next(((reason, other) for reason, other in reasons if other >= 0), None)
-        if why is not None:
-            gone[position] = why
-            continue
+    with progress.track("dedup", len(texts)) as tick:
+        for position, own in _counted(_every(len(texts), rare(found, measure.threshold, measure.cluster)), tick):
+            if own is None and meanings is None and not groups[position]:
+                continue
+            why = _why(position, own, kept, families, meanings)
+            if why is not None:
+                gone[position] = why
+    return Sifted(gone, families.first())
+
+
+def _why(position: int, own: Rare | None, kept: Kept, families: Families, meanings: Meanings | None) -> tuple[str, int] | None:
+    """Why a text goes, and the kept text it names; or None, and it is kept."""
+    near = kept.first(own) if own is not None else -1
+    same = meanings.first(position) if meanings is not None else -1
+    met = families.meets(position, own) if near < 0 and same < 0 else ()
+    astride = families.astride(position, met)
+    reasons = (("near duplicate", near), ("same meaning", same), ("straddles", astride))
+    why = next(((reason, other) for reason, other in reasons if other >= 0), None)
+    if why is None:
         families.keep(position, met)
         if own is not None:
             kept.keep(own)
         if meanings is not None:
             meanings.keep(position)
-    return Sifted(gone, families.first())
+    return why
+
+
+def _counted(items: Iterable[T], tick: Tick) -> Iterator[T]:
+    """The same items, with a word on progress every few hundred; a tick each would take longer than most of them."""
+    since = 0
+    for item in items:
+        yield item
+        since += 1
+        if since == _TOLD:
+            tick(since)
+            since = 0
+    tick(since)
 
 
 def _every(count: int, screened: Iterator[tuple[int, Rare]]) -> Iterator[tuple[int, Rare | None]]:
