@@ -2,13 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import combinations
 
 import pytest
 
-from psycopref.progress import Progress, Tick
 from psycopref.text import near
 from psycopref.text.shingling import jaccard, shingles
 from psycopref.text.sift import Measure, Sifted, sifted
@@ -100,24 +97,3 @@ def test_time_where_a_family_grows_out_of_templated_texts(monkeypatch: pytest.Mo
         assert len(compared) < 4 * count, "no second link to one family is looked for"
         assert len(out.first) > 0.7 * (count - len(out.gone)) and len(set(out.first.values())) < 10
     assert took[1] < 16 * max(took[0], 0.2), took
-
-
-class Lines(Progress):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(quiet=True)
-        self.told: dict[str, int] = {}
-
-    @contextmanager
-    def track(self, name: str, total: int | None = None) -> Iterator[Tick]:
-        with super().track(name, total) as tick:
-            yield tick
-        self.told[f"{name} of {total}"] = tick._done
-
-
-@pytest.mark.parametrize("count", [0, 1, 500, 1234])
-def test_progress_counts_every_text_twice(count: int) -> None:
-    lines = Lines()
-    sifted([f"own{at} words{at}" for at in range(count)], [""] * count, [""] * count, Measure(0.8, 0.7, 3, 128), None, lines)
-    assert lines.told == {f"dedup: shingles of {count}": count, f"dedup of {count}": count}

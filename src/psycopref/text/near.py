@@ -162,7 +162,12 @@ class Kept:
 
     def first(self, own: Rare, number: int = 0) -> int:
         """The first kept text whose exact similarity is at least the threshold of that number, or -1."""
-        return next(self.alike(own, number), -1)
+        lists = self._having(own, number)
+        if sum(map(len, lists)) > _FEW:
+            return next(self.alike(own, number), -1)
+        threshold = self._thresholds[number]
+        row = next((row for row in self._fitting(lists, own, threshold) if self._similarity(own.row, row) >= threshold), -1)
+        return int(self._positions[row]) if row >= 0 else -1
 
     def alike(self, own: Rare, number: int, fresh: Callable[[Places], npt.NDArray[np.bool_]] | None = None) -> Iterator[int]:
         """The kept texts whose exact similarity is at least the threshold of that number, in order; only those `fresh` when it is their turn.
@@ -205,16 +210,16 @@ class Kept:
     def _near(self, row: int, rows: Places, threshold: float) -> Places:
         return self._sketches.within(row, rows, self._sketches.apart(row, rows), threshold)
 
-    def _fitting(self, rows: set[int], own: Rare, threshold: float) -> Places:
+    def _fitting(self, lists: Sequence[list[int]], own: Rare, threshold: float) -> list[int]:
         low, high = threshold * own.size - SLACK, own.size / threshold + SLACK
-        return np.array(sorted(row for row in rows if low <= self._sizes[row] <= high), np.int64) if rows else _NONE
+        return sorted(row for row in set().union(*lists) if low <= self._sizes[row] <= high)
 
     def _candidates(self, own: Rare, number: int, fresh: Callable[[Places], npt.NDArray[np.bool_]] | None) -> Places:
         """The kept rows that may reach the threshold, in order."""
         threshold, lists = self._thresholds[number], self._having(own, number)
         entries = sum(map(len, lists))
         if entries <= _FEW:
-            return self._fitting(set().union(*lists), own, threshold)
+            return np.array(self._fitting(lists, own, threshold), np.int64)
         if entries < own.row * _LOOKED_UP:
             met = np.fromiter(chain.from_iterable(lists), np.int64, entries)
             return np.unique(self._near(own.row, met, threshold))

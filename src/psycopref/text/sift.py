@@ -1,17 +1,15 @@
 """Which texts stay: no near duplicate, none that means the same, none that would join two sides of a split; all in one pass, in order."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
-from psycopref.progress import Progress, Tick
 from psycopref.text.families import Families
 from psycopref.text.meanings import Meanings
 from psycopref.text.near import Kept, Rare, Similar, rare, screened
 
 T = TypeVar("T")
-_TOLD = 500  # texts between two words on progress
 
 
 class Sifted(NamedTuple):
@@ -30,23 +28,30 @@ class Measure(NamedTuple):
     permutations: int
 
 
+class Over(Protocol):
+    """Goes through items and tells how far it is, under a name."""
+
+    def __call__(self, items: Iterable[T], name: str, /) -> Iterable[T]: ...
+
+
+def _untold(items: Iterable[T], _: str, /) -> Iterable[T]:
+    return items
+
+
 def sifted(
-    texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None, progress: Progress | None = None
+    texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None, over: Over = _untold
 ) -> Sifted:
     """Texts in the order in which they are preferred; what goes names a text that stays, and is no ground for another to go."""
-    progress = progress or Progress()
-    with progress.track("dedup: shingles", len(texts)) as tick:
-        found = screened(_counted(texts, tick), min(measure.threshold, measure.cluster), measure.words, measure.permutations)
+    found = screened(over(texts, "dedup: shingles"), min(measure.threshold, measure.cluster), measure.words, measure.permutations)
     kept = Kept(found, Similar(texts, measure.words), measure.threshold, measure.cluster)
     families = Families(kept, sides, groups)
     gone: dict[int, tuple[str, int]] = {}
-    with progress.track("dedup", len(texts)) as tick:
-        for position, own in _counted(_every(len(texts), rare(found, measure.threshold, measure.cluster)), tick):
-            if own is None and meanings is None and not groups[position]:
-                continue
-            why = _why(position, own, kept, families, meanings)
-            if why is not None:
-                gone[position] = why
+    for position, own in over(_every(len(texts), rare(found, measure.threshold, measure.cluster)), "dedup"):
+        if own is None and meanings is None and not groups[position]:
+            continue
+        why = _why(position, own, kept, families, meanings)
+        if why is not None:
+            gone[position] = why
     return Sifted(gone, families.first())
 
 
@@ -65,18 +70,6 @@ def _why(position: int, own: Rare | None, kept: Kept, families: Families, meanin
         if meanings is not None:
             meanings.keep(position)
     return why
-
-
-def _counted(items: Iterable[T], tick: Tick) -> Iterator[T]:
-    """The same items, with a word on progress every few hundred; a tick each would take longer than most of them."""
-    since = 0
-    for item in items:
-        yield item
-        since += 1
-        if since == _TOLD:
-            tick(since)
-            since = 0
-    tick(since)
 
 
 def _every(count: int, screened: Iterator[tuple[int, Rare]]) -> Iterator[tuple[int, Rare | None]]:
