@@ -1,13 +1,16 @@
 """Dedup keeps the first of near duplicates, and a held-out test speech before any other."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from psycopref.lab import Lab
-from psycopref.stages.dedup import Dedup, Semantic
+from psycopref.progress import Progress, Tick
+from psycopref.stages.dedup import Dedup, Semantic, _Told
 from psycopref.tables import Speech, Split
 from psycopref.text.shingling import jaccard, shingles
 
@@ -129,3 +132,24 @@ def test_a_real_encoder(lab: Lab, tmp_path: Path) -> None:
     folder = encoder(tmp_path / "encoder", world, "bert")
     out = lab.do(Dedup(threshold=1.0, semantic=Semantic(model=str(folder), threshold=0.999)), world.speeches)
     assert len(out.speeches) + len(out.dropped) == len(world.speeches) and {one.reason for one in out.dropped} <= {"same meaning"}
+
+
+class Lines(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.told: dict[str, int] = {}
+
+    @contextmanager
+    def track(self, name: str, total: int | None = None) -> Iterator[Tick]:
+        with super().track(name, total) as tick:
+            yield tick
+        self.told[f"{name} of {total}"] = tick._done
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 1234])
+def test_progress_counts_every_speech(count: int) -> None:
+    lines = Lines()
+    assert list(_Told(lines, count)(range(count), "dedup")) == list(range(count))
+    assert lines.told == {f"dedup of {count}": count}

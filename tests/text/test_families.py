@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pytest
 
+from psycopref.text import near
 from psycopref.text.shingling import jaccard, shingles
 from psycopref.text.sift import Measure, Sifted, sifted
 
@@ -79,3 +80,20 @@ def test_time_stays_near_linear_in_one_large_family() -> None:
         took.append(time.process_time() - before)
     assert set(out.first.values()) == {0} and len(out.first) == 8000
     assert took[1] < 25 * max(took[0], 0.05), took
+
+
+def test_time_where_a_family_grows_out_of_templated_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty statements with one of two words each: about one pair in a hundred is alike, so links grow with the pairs; families need one each."""
+    compared, took = [], []
+    jaccards = near.jaccard
+    monkeypatch.setattr(near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other))
+    for count in (1000, 6000):
+        rng = random.Random(3)
+        texts = [" ".join(f"I am {rng.choice(('often', 'never'))} x{item}." for item in range(30)) for _ in range(count)]
+        compared.clear()
+        before = time.process_time()
+        out = sifted(texts, [""] * count, [""] * count, Measure(0.8, 0.7, 3, 128), None)
+        took.append(time.process_time() - before)
+        assert len(compared) < 4 * count, "no second link to one family is looked for"
+        assert len(out.first) > 0.7 * (count - len(out.gone)) and len(set(out.first.values())) < 10
+    assert took[1] < 16 * max(took[0], 0.2), took

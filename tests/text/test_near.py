@@ -128,6 +128,53 @@ def test_time_stays_near_linear_where_everything_is_alike(kind: str) -> None:
     assert found == ([-1] + [0] * 7999 if same else [-1] * 8000)
 
 
+def sentences(count: int, seed: int) -> list[str]:
+    """One sentence with five slots of 40 words each."""
+    rng = random.Random(seed)
+    slots = [[f"s{slot}w{word}" for word in range(40)] for slot in range(5)]
+    form = "I have felt very {} since my {} told me that the {} would not come back to our {} and now I cannot {} any more"
+    return [form.format(*(rng.choice(slot) for slot in slots)) for _ in range(count)]
+
+
+def answers(count: int, seed: int) -> list[str]:
+    """Thirty statements, each with one of two words: every shingle is in half of the texts."""
+    rng = random.Random(seed)
+    return [" ".join(f"I am {rng.choice(('often', 'never'))} x{item}." for item in range(30)) for _ in range(count)]
+
+
+FORMS: dict[str, Callable[[int, int], list[str]]] = {"sentences": sentences, "answers": answers}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("threshold", [0.6, 0.7, 0.8])
+def test_templates_agree_with_comparing_everything(form: str, threshold: float) -> None:
+    texts = FORMS[form](500, 5)
+    own = [shingles(one, 3) for one in texts]
+    want: list[int] = []
+    for at in range(len(texts)):
+        want.append(next((kept for kept in range(at) if want[kept] < 0 and jaccard(own[at], own[kept]) >= threshold), -1))
+    assert repeats(texts, threshold) == want
+    assert form == "sentences" or sum(kept >= 0 for kept in want) > 5
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_few_of_templated_texts_are_compared(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly every two of them share a rare shingle; what is compared word by word grows with the texts, not with their pairs."""
+    compared = []
+    jaccards = near.jaccard
+    monkeypatch.setattr(near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other))
+    counts, took = [], []
+    for size in (2000, 8000):
+        texts = FORMS[form](size, 9)
+        compared.clear()
+        before = time.process_time()
+        found = repeats(texts, 0.8)
+        took.append(time.process_time() - before)
+        counts.append(len(compared))
+        assert counts[-1] < 2 * size and found[0] == -1
+    assert took[1] < 9 * max(took[0], 0.2), took
+
+
 def test_what_stands_after_the_first_thousands_is_joined_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near, "_JOINED", 7)
     texts = [text(varied(WORDS[at : at + 60], 1, at)) for at in range(0, 300, 10)] * 2

@@ -1,20 +1,40 @@
 """Speeches to speeches without near duplicates, each left-out speech with the one it repeats; what is alike goes into one split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 from pydantic import Field
 
 from psycopref.lab import Lab
+from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Dropped, Speech, content_id
 from psycopref.text.meanings import Meanings
 from psycopref.text.sift import Measure, Sifted, sifted
 
+T = TypeVar("T")
+_TOLD = 500  # speeches between two words on progress
 _FIRST = ("test", "dev", "gold", "train", "")  # held-out speeches before all others, what a source has placed before what it has not
+
+
+class _Told:
+    """Progress over all speeches, a word every few hundred; one each would take longer than most of them."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total = progress, total
+
+    def __call__(self, items: Iterable[T], name: str, /) -> Iterator[T]:
+        with self._progress.track(name, self._total) as tick:
+            since = 0
+            for item in items:
+                yield item
+                since = (since + 1) % _TOLD
+                if not since:
+                    tick(_TOLD)
+            tick(since)
 
 
 class Semantic(Settings):
@@ -52,8 +72,8 @@ class Dedup(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: groups, 'straddles', and placed speeches before others; scripts without spaces are compared by their characters."""
-        return 2
+        """3: 'straddles' may name another member of a family that the speech is like; 2: groups, 'straddles', and placed speeches before others."""
+        return 3
 
     def reads(self) -> Sequence[Path]:
         """The files of the encoder, where it is a folder."""
@@ -65,7 +85,8 @@ class Dedup(Stage):
         frame = table(Speech, speeches).frame
         rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(_FIRST, range(len(_FIRST)), return_dtype=pl.Int8), maintain_order=True)
         measure = Measure(self.threshold, self.cluster, self.words, self.permutations)
-        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, self._meanings(lab, rows["text"])))
+        meanings = self._meanings(lab, rows["text"])
+        return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, meanings, _Told(lab.progress, len(rows))))
 
     def _meanings(self, lab: Lab, texts: pl.Series) -> Meanings | None:
         if self.semantic is None:

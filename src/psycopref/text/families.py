@@ -1,118 +1,86 @@
 """Texts that belong on one side of a split: near duplicates of each other, and what the source says belongs together."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 
-from psycopref.text.near import Rare, Similar
+import numpy as np
+import numpy.typing as npt
+
+from psycopref.text.near import Kept, Rare
+from psycopref.text.shingling import Places
 
 
-class _Union:
-    """Which texts are joined, and on which side each family stands ('' for none yet)."""
+class _Families:
+    """Which texts are joined, by the number of each one's family, and on which side each family stands ('' for none yet)."""
 
     def __init__(self, sides: Sequence[str]) -> None:
-        self._parent: dict[int, int] = {}
-        self._size: defaultdict[int, int] = defaultdict(lambda: 1)
+        self.of = np.arange(len(sides))
+        self._members: dict[int, list[int]] = {}
         self._side: dict[int, str] = {}
         self._given = sides
 
-    def root(self, position: int) -> int:
-        parent = self._parent
-        while (above := parent.setdefault(position, position)) != position:
-            parent[position] = parent[above]
-            position = above
-        return position
+    def one(self, position: int) -> int:
+        return int(self.of[position])
 
-    def side(self, root: int) -> str:
-        return self._side.get(root, self._given[root])
+    def side(self, family: int) -> str:
+        return self._side.get(family, self._given[family])
+
+    def outside(self, places: Places, families: Collection[int]) -> npt.NDArray[np.bool_]:
+        """Which of the positions are of none of these families."""
+        of = self.of[places]
+        out = np.ones(len(of), bool)
+        for family in families:
+            out &= of != family
+        return out
 
     def join(self, one: int, other: int) -> None:
-        large, small = sorted((self.root(one), self.root(other)), key=lambda root: (-self._size[root], root))
+        """The smaller gets the number of the larger, so that a text changes its number few times."""
+        large, small = sorted((self.one(one), self.one(other)), key=lambda family: (-len(self._members.get(family, "1")), family))
         if large != small:
-            side = self.side(large) or self.side(small)
-            self._parent[small] = large
-            self._size[large] += self._size[small]
-            self._side[large] = side
+            moved = self._members.pop(small, [small])
+            self._side[large] = self.side(large) or self.side(small)
+            self._members.setdefault(large, [large]).extend(moved)
+            self.of[moved] = large
 
-    def members(self) -> dict[int, list[int]]:
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for position in sorted(self._parent):
-            found[self.root(position)].append(position)
-        return found
-
-
-class _Postings:
-    """Texts by shingle and family, so that a text is compared with one similar member of each family and with no more."""
-
-    def __init__(self, union: _Union) -> None:
-        self._union = union
-        self._lists: defaultdict[int, dict[int, list[int]]] = defaultdict(dict)
-
-    def add(self, token: int, position: int) -> None:
-        self._lists[token].setdefault(self._union.root(position), []).append(position)
-
-    def families(self, token: int) -> Iterator[tuple[int, list[int]]]:
-        """(root, members that have the shingle) of each family."""
-        lists = self._lists.get(token, {})
-        for root in [root for root in lists if self._union.root(root) != root]:
-            lists.setdefault(self._union.root(root), []).extend(lists.pop(root))
-        yield from lists.items()
+    def first(self) -> dict[int, int]:
+        firsts = {family: min(members) for family, members in self._members.items()}
+        return {position: firsts[family] for family, members in self._members.items() for position in members}
 
 
 class Families:
-    """Joins every two kept texts of Jaccard similarity `threshold` or more, and those of one group ('' for none).
+    """Joins every two kept texts of Jaccard similarity of the last threshold of `kept` or more, and those of one group ('' for none).
 
-    Families grow along chains, so that no pair straddles; none has texts of two sides ('' for no side). `number` is that of the threshold
-    among those of `rare`.
+    Families grow along chains, so that no pair straddles; none has texts of two sides ('' for no side). A text is compared with the members
+    of a family until it is like one.
     """
 
-    def __init__(self, similar: Similar, threshold: float, sides: Sequence[str], groups: Sequence[str], number: int = 0) -> None:
-        self._similar, self._threshold, self._number = similar, threshold, number
-        self._sides, self._groups = sides, groups
-        self._union = _Union(sides)
-        self._short, self._long = _Postings(self._union), _Postings(self._union)
+    def __init__(self, kept: Kept, sides: Sequence[str], groups: Sequence[str]) -> None:
+        self._kept, self._sides, self._groups = kept, sides, groups
+        self._families = _Families(sides)
         self._of_group: dict[str, int] = {}
 
     def meets(self, position: int, own: Rare | None) -> list[int]:
-        """Of each family that a text would join a member that it is like or of one group with."""
+        """Of each family that a text would join a member that it is like, or one of its group."""
         group = self._of_group.get(self._groups[position])
-        met = {} if group is None else {self._union.root(group): group}
-        tried: set[int] = set()
-        long, short = own.cuts[self._number] if own is not None else (0, 0)
-        for place, token in enumerate(own.tokens[:long] if own is not None else ()):
-            for postings in (self._short, self._long) if place < short else (self._short,):
-                for root, members in postings.families(token):
-                    found = None if root in met else self._like(position, members, tried)
-                    if found is not None:
-                        met[root] = found
+        met = {} if group is None else {self._families.one(group): group}
+        if own is not None:
+            for other in self._kept.alike(own, -1, lambda places: self._families.outside(places, met)):
+                met[self._families.one(other)] = other
         return sorted(met.values())
-
-    def _like(self, position: int, members: Sequence[int], tried: set[int]) -> int | None:
-        for member in members:
-            if member not in tried and self._similar(position, member) >= self._threshold:
-                return member
-            tried.add(member)
-        return None
 
     def astride(self, position: int, met: Sequence[int]) -> int:
         """-1, or where a text would join two sides: the first it meets on a side that is not its own; without one of its own, the first on any."""
         own = self._sides[position]
-        placed = [other for other in met if self._union.side(self._union.root(other))]
-        on = {self._union.side(self._union.root(other)) for other in placed} | ({own} if own else set())
-        return next(other for other in placed if self._union.side(self._union.root(other)) != own) if len(on) > 1 else -1
+        placed = [other for other in met if self._families.side(self._families.one(other))]
+        on = {self._families.side(self._families.one(other)) for other in placed} | ({own} if own else set())
+        return next(other for other in placed if self._families.side(self._families.one(other)) != own) if len(on) > 1 else -1
 
-    def keep(self, position: int, own: Rare | None, met: Sequence[int]) -> None:
+    def keep(self, position: int, met: Sequence[int]) -> None:
         """Keep a text and join the families it meets."""
         for other in met:
-            self._union.join(position, other)
+            self._families.join(position, other)
         if self._groups[position]:
             self._of_group.setdefault(self._groups[position], position)
-        if own is not None:
-            long, short = own.cuts[self._number]
-            for token in own.tokens[:long]:
-                self._long.add(token, position)
-            for token in own.tokens[:short]:
-                self._short.add(token, position)
 
     def first(self) -> dict[int, int]:
         """For each text that is not alone the first of its family."""
-        return {position: members[0] for members in self._union.members().values() if len(members) > 1 for position in members}
+        return self._families.first()

@@ -1,13 +1,15 @@
 """Which texts stay: no near duplicate, none that means the same, none that would join two sides of a split; all in one pass, in order."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
 from psycopref.text.families import Families
 from psycopref.text.meanings import Meanings
 from psycopref.text.near import Kept, Rare, Similar, rare, screened
+
+T = TypeVar("T")
 
 
 class Sifted(NamedTuple):
@@ -26,30 +28,48 @@ class Measure(NamedTuple):
     permutations: int
 
 
-def sifted(texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None) -> Sifted:
+class Over(Protocol):
+    """Goes through items and tells how far it is, under a name."""
+
+    def __call__(self, items: Iterable[T], name: str, /) -> Iterable[T]: ...
+
+
+def _untold(items: Iterable[T], _: str, /) -> Iterable[T]:
+    return items
+
+
+def sifted(
+    texts: Sequence[str] | pl.Series, sides: Sequence[str], groups: Sequence[str], measure: Measure, meanings: Meanings | None, over: Over = _untold
+) -> Sifted:
     """Texts in the order in which they are preferred; what goes names a text that stays, and is no ground for another to go."""
-    similar = Similar(texts, measure.words)
-    found = screened(texts, min(measure.threshold, measure.cluster), measure.words, measure.permutations)
-    kept, families = Kept(similar, measure.threshold), Families(similar, measure.cluster, sides, groups, 1)
+    found = screened(over(texts, "dedup: shingles"), min(measure.threshold, measure.cluster), measure.words, measure.permutations)
+    kept = Kept(found, Similar(texts, measure.words), measure.threshold, measure.cluster)
+    families = Families(kept, sides, groups)
     gone: dict[int, tuple[str, int]] = {}
-    for position, own in _every(len(texts), rare(found, measure.threshold, measure.cluster)):
+    for position, own in over(_every(len(texts), rare(found, measure.threshold, measure.cluster)), "dedup"):
         if own is None and meanings is None and not groups[position]:
             continue
-        near = kept.first(position, own) if own is not None else -1
-        same = meanings.first(position) if meanings is not None else -1
-        met = families.meets(position, own) if near < 0 and same < 0 else ()
-        astride = families.astride(position, met)
-        reasons = (("near duplicate", near), ("same meaning", same), ("straddles", astride))
-        why = next(((reason, other) for reason, other in reasons if other >= 0), None)
+        why = _why(position, own, kept, families, meanings)
         if why is not None:
             gone[position] = why
-            continue
-        families.keep(position, own, met)
+    return Sifted(gone, families.first())
+
+
+def _why(position: int, own: Rare | None, kept: Kept, families: Families, meanings: Meanings | None) -> tuple[str, int] | None:
+    """Why a text goes, and the kept text it names; or None, and it is kept."""
+    near = kept.first(own) if own is not None else -1
+    same = meanings.first(position) if meanings is not None else -1
+    met = families.meets(position, own) if near < 0 and same < 0 else ()
+    astride = families.astride(position, met)
+    reasons = (("near duplicate", near), ("same meaning", same), ("straddles", astride))
+    why = next(((reason, other) for reason, other in reasons if other >= 0), None)
+    if why is None:
+        families.keep(position, met)
         if own is not None:
-            kept.keep(position, own)
+            kept.keep(own)
         if meanings is not None:
             meanings.keep(position)
-    return Sifted(gone, families.first())
+    return why
 
 
 def _every(count: int, screened: Iterator[tuple[int, Rare]]) -> Iterator[tuple[int, Rare | None]]:
