@@ -109,3 +109,15 @@ def test_on_real_questions_the_bars_hold_about_what_they_say(real_data) -> None:
     assert len(hits) > 0.45 * len(texts) and sum(hits) / len(hits) > 0.7
     forced = sum(topics.coarse_of(found[text]) == one.coarse for text, one in zip(texts, labels, strict=True)) / len(texts)
     assert forced > 0.57
+
+
+def test_the_error_says_how_many_speeches_counted() -> None:
+    with pytest.raises(RecipeError, match=r"39 speeches came with a fine topic of the list \(only those count\).*label 40 speeches or more"):
+        topic_training.learn(own_list(), own_rows(39), 0.8)
+
+
+def test_a_topic_needs_a_letter() -> None:
+    assert own_list().find("") == own_list().find(" - ") == ""
+    bare = {"coarse": [{"name": "Money", "topics": [{"name": "-", "description": "x"}]}]}
+    with pytest.raises(RecipeError, match="'-' has no letter or digit"):
+        checked(TopicList, bare, "own.toml")
