@@ -58,7 +58,7 @@ def test_alone_the_shipped_list_takes_the_recorded_bars() -> None:
 
 
 def test_an_own_list_needs_labels_or_a_threshold() -> None:
-    with pytest.raises(RecipeError, match='classifier": 0 labelled speeches are too few.*labeller = "judge"'):
+    with pytest.raises(RecipeError, match='classifier": 0 speeches came with a fine topic.*labeller = "judge"'):
         topic_training.learn(own_list(), [], 0.8)
     found = topic_training.learn(own_list(), [], 0.8, threshold=0.5)
     assert [one.topic for one in found.labels(["The landlord sent the eviction notice, so I lose my flat"])] == ["Rent"]

@@ -9,7 +9,8 @@ import pytest
 
 from psycopref.errors import SourceError
 from psycopref.lab import Lab
-from psycopref.sources import SOURCES, counsel_chat, licences, preferences
+from psycopref.sources import SOURCES, counsel_chat, preferences
+from psycopref.sources.licences import of_card
 from psycopref.sources.setting import SourceSetting
 from psycopref.stages.collect import Collect, Collected
 
@@ -136,14 +137,16 @@ def test_a_group_of_blanks_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["huggingface", "preferences"])
 def test_new_names_of_files_that_state_splits_are_a_new_step(lab: Lab, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
     for file, text in (("part1", "one thing"), ("part2", "another")):
-        pl.DataFrame([{"prompt": text, "text": text, "chosen": "a", "rejected": "b"}]).write_parquet(tmp_path / f"{file}.parquet")
-    assert {one.split for one in collected(lab, name, tmp_path).speeches} == {""}
-    (tmp_path / "part1.parquet").rename(tmp_path / "test-a.parquet")
-    (tmp_path / "part2.parquet").rename(tmp_path / "train-b.parquet")
-    assert {(one.text, one.split) for one in collected(lab, name, tmp_path).speeches} == {("one thing", "test"), ("another", "train")}
-    tmp_path.joinpath("again").mkdir()
-    for file in tmp_path.glob("*.parquet"):
+        pl.DataFrame([{"prompt": text, "text": text, "chosen": "a", "rejected": "b"}]).write_parquet(folder / f"{file}.parquet")
+    assert {one.split for one in collected(lab, name, folder).speeches} == {""}
+    (folder / "part1.parquet").rename(folder / "test-a.parquet")
+    (folder / "part2.parquet").rename(folder / "train-b.parquet")
+    assert {(one.text, one.split) for one in collected(lab, name, folder).speeches} == {("one thing", "test"), ("another", "train")}
+    (tmp_path / "again").mkdir()
+    for file in folder.glob("*.parquet"):
         file.rename(tmp_path / "again" / file.name)
     collected(lab, name, tmp_path / "again")
     assert [entry["found"] for entry in lab.taken] == [False, False, True]
@@ -155,7 +158,7 @@ def test_a_card_that_may_not_be_read_is_told_plainly(tmp_path: Path, monkeypatch
     def refused(self: Path, **how: str) -> str:
         raise PermissionError(13, "Permission denied")
 
-    assert licences.of_card(tmp_path) == "mit"
+    assert of_card(tmp_path) == "mit"
     monkeypatch.setattr(Path, "read_text", refused)
     with pytest.raises(SourceError, match=r"README.md: may not be read"):
         SourceSetting(name="huggingface", path=tmp_path)

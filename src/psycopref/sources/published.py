@@ -65,7 +65,7 @@ def _checked(file: Path) -> pl.DataFrame:
 
 def _turns(file: Path, row: int, value: Any) -> str:
     """The turns before a question as JSON, '' for none."""
-    found = [] if value is None else list(value) if isinstance(value, list | pl.Series) else [None]
+    found: list[Any] = [] if value is None else list(value) if isinstance(value, list | pl.Series) else [None]
     if not all(isinstance(turn, dict) and turn.get("role") in ("client", "counselor") and isinstance(turn.get("text"), str) for turn in found):
         raise SourceError(f'{file}: row {row}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
     return json.dumps([[turn["role"], turn["text"]] for turn in found]) if found else ""
