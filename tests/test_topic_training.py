@@ -58,7 +58,7 @@ def test_alone_the_shipped_list_takes_the_recorded_bars() -> None:
 
 
 def test_an_own_list_needs_labels_or_a_threshold() -> None:
-    with pytest.raises(RecipeError, match='classifier": 0 labelled speeches are too few.*labeller = "judge"'):
+    with pytest.raises(RecipeError, match='classifier": 0 speeches came with a fine topic.*labeller = "judge"'):
         topic_training.learn(own_list(), [], 0.8)
     found = topic_training.learn(own_list(), [], 0.8, threshold=0.5)
     assert [one.topic for one in found.labels(["The landlord sent the eviction notice, so I lose my flat"])] == ["Rent"]
@@ -109,3 +109,15 @@ def test_on_real_questions_the_bars_hold_about_what_they_say(real_data) -> None:
     assert len(hits) > 0.45 * len(texts) and sum(hits) / len(hits) > 0.7
     forced = sum(topics.coarse_of(found[text]) == one.coarse for text, one in zip(texts, labels, strict=True)) / len(texts)
     assert forced > 0.57
+
+
+def test_the_error_says_how_many_speeches_counted() -> None:
+    with pytest.raises(RecipeError, match=r"39 speeches came with a fine topic of the list \(only those count\).*label 40 speeches or more"):
+        topic_training.learn(own_list(), own_rows(39), 0.8)
+
+
+def test_a_topic_needs_a_letter() -> None:
+    assert own_list().find("") == own_list().find(" - ") == ""
+    bare = {"coarse": [{"name": "Money", "topics": [{"name": "-", "description": "x"}]}]}
+    with pytest.raises(RecipeError, match="'-' has no letter or digit"):
+        checked(TopicList, bare, "own.toml")

@@ -36,6 +36,8 @@ class Runs(Protocol[P, Out]):
 
     def reads(self) -> Sequence[Path]: ...
 
+    def stated(self) -> Sequence[str]: ...
+
 
 class Lab:
     """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock against a second run.
@@ -99,6 +101,8 @@ class Lab:
         name = type(stage).__name__.lower()
         out_type = get_type_hints(type(stage).run)["return"]
         inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [keys.file_digest(path) for path in stage.reads()]
+        if names := stage.stated():
+            inputs.append(keys.digest(list(names)))
         head = {"stage": name, "version": stage.version(), "settings": keys.plain(stage), "inputs": inputs}
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"

@@ -26,6 +26,10 @@ class Stage(Settings):
         """Files outside the workspace that `run` reads; their bytes enter the step's key."""
         return ()
 
+    def stated(self) -> Sequence[str]:
+        """What the names of those files say that `run` goes by; it enters the step's key where there is any."""
+        return ()
+
     @classmethod
     def together(cls) -> bool:
         """Whether all processes of a launch run this stage side by side; the others wait for the first one's result."""

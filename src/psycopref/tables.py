@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["", "train", "dev", "test", "gold"]
+FIRST: tuple[Split, ...] = ("test", "dev", "gold", "train", "")  # of repeats held-out ones stay, and what a source has placed before what it has not
 Choice = Literal["chosen", "rejected", "tie"]
 Winner = Literal["first", "second", "tie"]
 Kind = Literal["estimate", "count", "duration", "money", "p", "setting"]
@@ -19,6 +20,7 @@ _WORDS: dict[Kind, str] = {
     "p": "p holm_p interaction_p sign_p mcnemar_p",
 }
 KINDS: dict[str, Kind] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+LENT = "~"  # before a group's id, between collect and dedup: only a repeat without a split has it
 LATER = {"later": True}  # a column that older files lack; where all of it is its default, a table's digest is that of the table without it
 
 
@@ -46,6 +48,7 @@ class Speech:
     A coarse topic stands there where no more was given or only that was sure; `topic_list` and `columns.coarse` take it for its own.
     `split` 'gold' marks the train speeches set apart for a gold reward model; nothing else may use them. Speeches of one `group` ('' for
     none: one client's, or near duplicates of each other) go into one split; it is an id made of content, never what the source wrote.
+    Until near duplicates are dropped it may be several ids with spaces between them, where other groups repeat the speech.
     """
 
     speech_id: str
@@ -83,7 +86,8 @@ class Dropped:
     kept), 'long' (a text of over 100,000 characters, not masked and so not kept; its speech_id is made of its origin). Of `clean`: 'long', 'short',
     'boilerplate' (a site's notice or a filler, nobody speaks), 'wordless' (under half letters), 'language de' (clearly that language and not the
     wanted one), 'not first person', 'no request'. Of `dedup`: 'near duplicate', 'same meaning' and 'straddles' (would link two splits; `near`
-    is one that stays). `origin` is given by `collect` alone.
+    is one that stays). `origin` is given by `collect` alone: the row's
+    number, and the id only where it is one that a published corpus made.
     """
 
     dropped_id: str

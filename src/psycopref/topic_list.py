@@ -34,6 +34,9 @@ class TopicList(Settings):
     @model_validator(mode="after")
     def _unique(self) -> "TopicList":
         names = [_plain(name) for name in self.fine_names()]
+        bare = [name for name in self.names() if not _plain(name)]
+        if bare:
+            raise ValueError(f"topic {bare[0]!r} has no letter or digit; give it a name")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"topics {twice} stand more than once; names must be unique")
@@ -67,7 +70,7 @@ class TopicList(Settings):
 
     def find(self, name: str) -> str:
         """The list's spelling of a fine or coarse name, whatever its case, spaces and hyphens; '' where there is none."""
-        return {_plain(one): one for one in self.names()}.get(_plain(name), "")
+        return {_plain(one): one for one in self.names()}.get(_plain(name), "")  # no name of the list is empty when plain
 
     def find_fine(self, name: str) -> str:
         """`find` among the fine topics alone."""

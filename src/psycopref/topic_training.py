@@ -89,7 +89,7 @@ def learn(topics: TopicList, own: Sequence[Row], precision: float, threshold: fl
     ones. RecipeError where there is nothing to measure on and no threshold is given.
     """
     given, hints = sample_rows(topics), hint_rows(topics)
-    own = own if len(own) >= LEAST_ROWS else []
+    labelled, own = len(own), own if len(own) >= LEAST_ROWS else []
     recorded = load_bars()
     if not own and recorded.digest == rows_digest(given, hints):
         return Learnt(recorded.trained(given, hints, topics, precision, threshold), recorded.measured_on)
@@ -97,8 +97,9 @@ def learn(topics: TopicList, own: Sequence[Row], precision: float, threshold: fl
     try:
         trained = train(rows, hints, topics.groups(), precision, np.arange(len(rows)) < len(own) if own else None, threshold)
     except ValueError as error:
+        what = error if own else f"{labelled} speeches came with a fine topic of the list (only those count), too few to measure on"
         do = f'label {LEAST_ROWS} speeches or more in the source, set a threshold of your own, or let a model label (labeller = "judge")'
-        raise RecipeError(f'[topics] labeller = "classifier": {error}; {do}') from None
+        raise RecipeError(f'[topics] labeller = "classifier": {what}; {do}') from None
     return Learnt(trained, "own speeches" if own else "sample")
 
 

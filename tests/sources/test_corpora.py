@@ -69,7 +69,7 @@ def test_therapistqa_reads_the_question_and_no_label(tmp_path: Path) -> None:
     labels = {"Distorted part": "All is lost", "Dominant Distortion": "Magnification", "Secondary Distortion (Optional)": ""}
     as_csv(tmp_path / "Annotated_data.csv", [{"Id_Number": 4500, "Patient Question": "Is all lost?", **labels}])
     (found,) = read("therapistqa", tmp_path / "Annotated_data.csv")
-    assert found == Found("4500", "Is all lost?")
+    assert found == Found("4500", "Is all lost?", place="row 1")
 
 
 def test_a_question_with_several_answers_is_one_entry(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from psycopref.errors import RecipeError
 from psycopref.sources import SOURCES, licences
 from psycopref.sources.licences import UNKNOWN, demands, label_for, of_card, said
-from psycopref.stages.collect import SourceSetting
+from psycopref.sources.setting import SourceSetting
 
 CLOSED = {"psych8k": SOURCES["psych8k"].licence, "counsel-chat": SOURCES["counsel-chat"].licence}
 

@@ -101,8 +101,8 @@ def test_a_folder_of_parquet_keeps_its_splits(tmp_path: Path) -> None:
             "not two replies to one client turn",
         ),
         ({"chosen": [said("doctor", "a")], "rejected": [said("assistant", "d")]}, "not a list of messages"),
-        ({"prompt": ASK, "response_1": "a", "response_2": "b", "preference_strength": "2"}, "preference_strength is not a number"),
-        ({"prompt": ASK, "response": "a", "helpfulness": None}, "helpfulness is not a number"),
+        ({"prompt": ASK, "response_1": "a", "response_2": "b", "preference_strength": "2"}, "'preference_strength' is missing or no finite number"),
+        ({"prompt": ASK, "response": "a", "helpfulness": None}, "'helpfulness' is missing or no finite number"),
     ],
 )
 def test_bad_rows_say_where_they_are_and_quote_nothing(row: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from psycopref.topic_list import coarse_of, load_topics
 
 
 def test_every_reader_is_listed() -> None:
-    others = {"__init__", "found", "files", "hub", "licences", "lines", "prepared", "tabular"}
+    others = {"__init__", "found", "files", "hub", "licences", "lines", "prepared", "setting", "tabular"}
     there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - others
     assert {name.replace("-", "_") for name in SOURCES} == there | {"csv", "jsonl", "parquet"}
 

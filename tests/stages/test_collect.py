@@ -35,14 +35,14 @@ def test_every_row_is_a_speech_or_dropped(lab: Lab, tmp_path: Path) -> None:
     assert [(one.source, one.text) for one in out.speeches] == [("csv", "I am lost."), ("csv", "My name is <NAME>."), ("csv", "Another.")]
     first = out.speeches[0].speech_id
     assert [(one.origin, one.reason, one.near) for one in out.dropped] == [
-        ("csv:r1", "duplicate", first),
-        ("csv:r2", "empty", ""),
-        ("csv:r3", "duplicate", first),
-        ("csv:r5", "duplicate", out.speeches[1].speech_id),
+        ("csv:row 2", "duplicate", first),
+        ("csv:row 3", "empty", ""),
+        ("csv:row 4", "duplicate", first),
+        ("csv:row 6", "duplicate", out.speeches[1].speech_id),
     ]
     assert len(out.speeches) + len(out.dropped) == len(texts)
     assert first == content_id("speech", "I am lost.") == speech_id("I am lost.")
-    assert out.dropped[0].dropped_id == content_id("dropped", "collect", "csv:r1")
+    assert out.dropped[0].dropped_id == content_id("dropped", "collect", "csv", "row 2")
 
 
 def test_unmasked_text_is_nowhere_on_disk(lab: Lab, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_what_is_too_long_to_mask_is_dropped_with_its_origin(lab: Lab, tmp_path:
     path = write(tmp_path / "a.csv", [{"id": "1", "text": long}, {"id": "2", "text": "I am lost."}, {"id": "3", "text": "<!--" + "<script>" * 12_000}])
     out = collect(lab, {"name": "csv", "path": path})
     assert [one.text for one in out.speeches][0] == "I am lost." and len(out.speeches) == 2
-    assert [(one.origin, one.reason) for one in out.dropped] == [("csv:1", "long")]
+    assert [(one.origin, one.reason) for one in out.dropped] == [("csv:row 1", "long")]
 
 
 def test_a_text_pasted_twice_and_a_telephones_signature_go(lab: Lab, tmp_path: Path) -> None:

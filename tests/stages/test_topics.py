@@ -14,6 +14,7 @@ from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.models.chat import Reply
 from psycopref.models.pool import ModelEntry
+from psycopref.progress import Progress
 from psycopref.stages.topics import Topics
 from psycopref.store.keys import unit
 from psycopref.store.ledger import Ledger
@@ -166,3 +167,20 @@ def test_a_group_is_placed_as_one(lab: Lab) -> None:
     for one in out.speeches:
         of.setdefault(one.group, set()).add(one.split)
     assert all(len(splits) == 1 for splits in of.values()) and len(set.union(*of.values())) == 4
+
+
+def test_a_group_of_most_speeches_and_empty_splits_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    one = [Speech(f"s{at}", "test", f"text {at}", group="g" if at < 6 else "") for at in range(25)]
+    alone = [Speech(f"s{at}", "test", f"text {at}", group="g") for at in range(19)]
+    progress = Progress()
+    progress.say = lambda line: told.append(line) if line.startswith("WARNING") else None  # type: ignore[method-assign]
+    with Lab(tmp_path / "work", progress) as lab:
+        lab.do(Topics(test_share=0.5, dev_share=0.5), one)
+        assert told == ["WARNING: 6 of 25 speeches are of one group and go into one split; look at the column of `group`, or at a text that many share"]
+        told.clear()
+        lab.do(Topics(test_share=1e-9, dev_share=0), one[6:] + [Speech("more", "test", "more")])
+        assert told == ["WARNING: no speech is placed in test, although test_share is 1e-09; raise it, or look at the groups"]
+        told.clear()
+        lab.do(Topics(), alone)
+        assert told == []

@@ -46,15 +46,24 @@ def test_nothing_alike_straddles(seed: int, threshold: float) -> None:
     sets = [shingles(one, 3) for one in texts]
     of = {at: out.first.get(at, at) for at in kept}
     side = {at: sides[of[at]] or f"by the hash of {of[at]}" for at in kept}
+    said = [{groups[other] for other in range(len(texts)) if sets[other] == sets[one]} - {""} for one in range(len(texts))]
+    own = {at: {groups[at]} - {""} for at in kept}
+    members, every = {at: set(own[at]) for at in kept}, {at: set(own[at]) for at in kept}
+    for at, (reason, other) in out.gone.items():
+        if reason == "near duplicate":
+            every[other] |= {groups[at]} - {""}
+            members[other] |= {groups[at]} - {""} if sides[at] else set()
     for one, other in combinations(kept, 2):
-        if jaccard(sets[one], sets[other]) >= threshold or (groups[one] and groups[one] == groups[other]):
+        newcomers = (not sides[one] and own[one] & every[other]) or (not sides[other] and own[other] & every[one])
+        if jaccard(sets[one], sets[other]) >= threshold or members[one] & members[other] or newcomers:
             assert of[one] == of[other] and side[one] == side[other]
     assert all(sides[at] in ("", side[at]) for at in kept), "what has a side keeps it"
     assert len(astride) > 5 and len(set(of.values())) < len(kept)
     for at, other in astride.items():
-        assert other < at and other not in out.gone and sides[other] != sides[at]
-        near = [one for one in kept if one < at and (jaccard(sets[one], sets[at]) >= threshold or (groups[one] and groups[one] == groups[at]))]
-        assert len({side[one] for one in near if sides[of[one]]} | {sides[at]} - {""}) > 1, "only what bridges goes"
+        assert other < at and other not in out.gone and sides[of[other]] not in ("", sides[at])
+        near = [one for one in kept if one < at and (jaccard(sets[one], sets[at]) >= threshold or said[one] & said[at])]
+        barred = not sides[at] and groups[at]  # a group that bridged goes even where what it bridged goes with it
+        assert barred or len({side[one] for one in near if sides[of[one]]} | {sides[at]} - {""}) > 1, "only what bridges goes"
 
 
 def test_families_are_no_larger_than_their_links() -> None:

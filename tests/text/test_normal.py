@@ -53,3 +53,14 @@ def test_slips_of_pasting_go_and_what_was_said_stays() -> None:
         assert repair(f"{said}\n\n{line}") == said
     assert repair("He wrote: sent from my heart") == "He wrote: sent from my heart"
     assert repair(f"{said}\nSent from my heart, to my phone") == f"{said}\nSent from my heart, to my phone"
+
+
+def test_a_text_pasted_many_times_is_repaired_in_one_go() -> None:
+    said = "I have not slept since my mother died, and nobody asks me how I am."
+    for between in ("", " ", "\n"):
+        text = between.join([said] * 1024)
+        assert repair(text) == said == repair(repair(text))
+    escaped = "a & b"
+    for _ in range(12):
+        escaped = escaped.replace("&", "&amp;")
+    assert repair(escaped) == "a & b"

@@ -28,7 +28,7 @@ __all__ = ["SOURCES", "Answer", "Found", "Source", "licences"]
 class Source(NamedTuple):
     """How to read a corpus, the files a path stands for, whether its columns can be mapped, and its licence (SPDX, or 'unknown').
 
-    `invented` says that nobody in it is real, so that nothing in it is masked.
+    Of a `named` one the names of the files say splits. `invented` says that nobody in it is real, so that nothing in it is masked.
     """
 
     read: Callable[[Path | None, Mapping[str, str]], Iterator[Found]]
@@ -36,10 +36,15 @@ class Source(NamedTuple):
     mapped: bool = False
     licence: str = UNKNOWN
     invented: bool = False
+    named: bool = True
+
+    def names(self, path: Path | None) -> Sequence[str]:
+        """What the names of its files say: those of several, below the folder that they share, and the split of one alone."""
+        return tabular.names(self.files(path)) if self.named else ()
 
 
 SOURCES: dict[str, Source] = {
-    "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"], licence=sample.LICENCE, invented=True),
+    "sample": Source(sample.read, lambda path: [sample.FOLDER / "speeches.jsonl"], licence=sample.LICENCE, invented=True, named=False),
     "counsel-chat": Source(counsel_chat.read, counsel_chat.files, licence=counsel_chat.LICENCE),
     "therapytalk": Source(therapytalk.CORPUS.read, therapytalk.CORPUS.files, True, therapytalk.LICENCE),
     "therapistqa": Source(therapistqa.CORPUS.read, therapistqa.CORPUS.files, True, therapistqa.LICENCE),
@@ -49,8 +54,8 @@ SOURCES: dict[str, Source] = {
     "phi2-mental-health": Source(phi2_mental_health.read, phi2_mental_health.CORPUS.files, True, phi2_mental_health.LICENCE),
     "published": Source(published.read, published.files),
     "preferences": Source(preferences.read, preferences.files),
-    "csv": Source(files.read_csv, lambda path: [files.existing(path, "csv")], mapped=True),
-    "jsonl": Source(files.read_jsonl, lambda path: [files.existing(path, "jsonl")], mapped=True),
+    "csv": Source(files.read_csv, lambda path: [files.existing(path, "csv")], mapped=True, named=False),
+    "jsonl": Source(files.read_jsonl, lambda path: [files.existing(path, "jsonl")], mapped=True, named=False),
     "parquet": Source(huggingface.read_parquet, lambda path: tabular.files(path, "parquet", (".parquet",)), mapped=True),
     "huggingface": Source(huggingface.read, lambda path: tabular.files(path, "huggingface"), mapped=True),
 }

@@ -17,7 +17,7 @@ from typing import Any
 
 from psycopref.errors import SourceError
 from psycopref.sources import tabular
-from psycopref.sources.files import existing, need_column
+from psycopref.sources.files import existing, need_column, storable
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import kind_of
 
@@ -100,7 +100,16 @@ def _rows(path: Path | None) -> Iterator[tuple[Path, int, Row]]:
             if number == 1:
                 for column in COLUMNS:
                     need_column(file, column, list(row))
-            yield file, number, tuple("" if row[column] is None else str(row[column]) for column in COLUMNS)
+            yield file, number, tuple(_cell(file, number, row, column) for column in COLUMNS)
+
+
+def _cell(file: Path, number: int, row: Mapping[str, Any], column: str) -> str:
+    value = row.get(column, ...)
+    if value is ...:
+        raise SourceError(f"{file}: row {number} has no {column!r}; every row needs one")
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise SourceError(f"{file}: row {number}: {column!r} is a {type(value).__name__}, not text")
+    return "" if value is None else storable(str(value))
 
 
 def _count(path: Path, row: int, upvotes: str) -> int:

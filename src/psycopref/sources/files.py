@@ -74,15 +74,20 @@ def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """
     csv.field_size_limit(_LONGEST_FIELD)
     text = lines(path)
-    head = next(text, "")
+    before = list[str]()
+    for line in text:
+        before.append(line)
+        if line.strip("\r\n\t ;,"):  # some programs write empty lines before the header
+            break
+    head = before[-1] if before else ""
     by = "," if "," in head else next((mark for mark in ";\t" if mark in head), ",")
-    yield from _cells(path, csv.reader(chain([head], text), delimiter=by, strict=True), by)
+    yield from _cells(path, csv.reader(chain(before, text), delimiter=by, strict=True), by)
 
 
 def _cells(path: Path, reader: Any, by: str) -> Iterator[tuple[int, dict[str, str]]]:
     row = start = before = 0
     try:
-        header: list[str] = next(reader, [])
+        header: list[str] = next((cells for cells in reader if any(map(str.strip, cells))), [])
         if len(set(header)) != len(header):
             raise _twice(path, header)
         start = reader.line_num + 1
@@ -152,9 +157,12 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column names, or to "" for none."""
+    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column names, or to "" for none.
+
+    A column `history` is a medical history more often than turns of a talk, so it is read only where it is mapped.
+    """
     path = existing(path, "csv")
-    yield from found_in(path, columns, csv_rows(path), tuple(columns))
+    yield from found_in(path, {"history": "", **columns}, csv_rows(path), tuple(columns))
 
 
 def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
@@ -185,7 +193,9 @@ def found_in(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, d
         topic, split = _string(where, row, chosen["topic"]), _split(where, row, chosen["split"])
         answer = _string(where, row, chosen["answer"])
         history = _history(where, row.get(chosen["history"]) if chosen["history"] else None)
-        yield Found(origin, text, topic, split, history, (Answer("therapist", answer),) if answer.strip() else (), group=_string(where, row, chosen["group"]))
+        group = _string(where, row, chosen["group"]).strip()
+        answers = (Answer("therapist", answer),) if answer.strip() else ()
+        yield Found(origin, text, topic, split, history, answers, group=group, place=f"row {number}")
     _need(path, chosen, tuple(columns), list(there))
 
 
@@ -202,13 +212,13 @@ def _string(where: str, row: Mapping[str, Any], column: str, required: bool = Fa
     if value is None:
         return ""
     if isinstance(value, str):
-        return _storable(value)
+        return storable(value)
     if isinstance(value, int) and not isinstance(value, bool) and not required:
         return str(value)
     raise SourceError(f"{where}: {column!r} is a {type(value).__name__}, not text")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text with `?` for half a surrogate pair, which JSON can hold and no file can."""
     return text.encode("utf-8", "replace").decode()
 
@@ -224,7 +234,7 @@ def _history(where: str, value: Any) -> tuple[Turn, ...]:
     if value in (None, ""):
         return ()
     turns: list[Any] = value if isinstance(value, list) else [None]
-    read = [Turn(turn["role"], _storable(turn["text"])) for turn in turns if _is_turn(turn)]
+    read = [Turn(turn["role"], storable(turn["text"])) for turn in turns if _is_turn(turn)]
     if len(read) != len(turns):
         raise SourceError(f'{where}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
     return tuple(read)

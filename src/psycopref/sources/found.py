@@ -19,7 +19,8 @@ class Found:
     """One row of a source, unrepaired and unmasked: never stored, never logged.
 
     `origin` is its address within the source, `pairs` are (chosen, rejected) positions in `answers`.
-    `group` says whose it is (a client, a session) in the source's words: rows of one group go into one split.
+    `group` says whose it is (a client, a session) in the source's words: rows of one group go into one split; `also` are the groups of
+    further rows with the same text. `place` is the number of its row, '' where `origin` is an id that a published corpus made or a number itself.
     """
 
     origin: str
@@ -30,3 +31,5 @@ class Found:
     answers: tuple[Answer, ...] = ()
     pairs: tuple[tuple[int, int], ...] = ()
     group: str = ""
+    also: tuple[str, ...] = ()
+    place: str = ""

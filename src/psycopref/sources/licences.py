@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from psycopref.errors import RecipeError
+from psycopref.sources.lines import unreadable
 
 UNKNOWN = "unknown"
 _FREE = re.compile(r"cc0|unlicen[sc]e|pddl|public[ -]?domain", re.IGNORECASE)
@@ -19,11 +20,18 @@ def checked(label: str) -> str:
 
 
 def of_card(path: Path | None) -> str:
-    """The licence that the card (README.md) of a dataset's folder states in its front matter, '' for none, several, 'other' or 'unknown'."""
+    """The licence that the card (README.md) of a dataset's folder states in its front matter, '' for none, several, 'other' or 'unknown'.
+
+    SourceError where the card may not be read.
+    """
     card = path / "README.md" if path is not None else None
     if card is None or not card.is_file():
         return ""
-    front = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff").replace("\r\n", "\n"), re.DOTALL)
+    try:
+        text = card.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise unreadable(card, error) from error
+    front = re.match(r"---\n(.*?)\n---", text.lstrip("\ufeff").replace("\r\n", "\n"), re.DOTALL)
     stated = re.search(r"^license:[ \t]*([^\n#]*)", front.group(1), re.MULTILINE) if front else None
     label = stated.group(1).strip().strip("'\"") if stated else ""
     return label if _LABEL.fullmatch(label) and label.lower() not in ("other", UNKNOWN) else ""

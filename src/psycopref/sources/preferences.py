@@ -14,6 +14,7 @@ Licences are those of the sets (HelpSteer2 CC-BY-4.0, UltraFeedback MIT, HH-RLHF
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def _rows(file: Path) -> Iterator[_Row]:
     split: Split = named[0] if named else ""
     if file.suffix == ".parquet":
         try:
-            frame = pl.read_parquet(file)
+            frame = pl.read_parquet(file, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from None
         for number, values in enumerate(frame.iter_rows(named=True), 1):
@@ -83,7 +84,7 @@ def _rows(file: Path) -> Iterator[_Row]:
             continue
         try:
             values = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(f"{file} line {number}: not JSON in UTF-8 ({type(error).__name__}); one object a line") from None
         if not isinstance(values, dict):
             raise SourceError(f"{file} line {number}: not an object; one object a line")
@@ -114,7 +115,8 @@ def _several(row: _Row) -> Found:
     """RewardBench 2: right and wrong answers in lists, every right one better than every wrong one."""
     right, wrong = (_texts(row, side) for side in ("chosen", "rejected"))
     models = row.values.get("models")
-    names = list(map(str, models)) if isinstance(models, list) and len(models) == len(right) + len(wrong) else ["unknown"] * (len(right) + len(wrong))
+    count = len(right) + len(wrong)
+    names = [_storable(str(one)) for one in models] if isinstance(models, list) and len(models) == count else ["unknown"] * count
     answers = tuple(Answer(name, said) for name, said in zip(names, [*right, *wrong], strict=True))
     pairs = tuple((one, len(right) + other) for one in range(len(right)) for other in range(len(wrong)))
     return Found(row.where.rsplit("/", 1)[-1], _text(row, "prompt"), _subset(row), _split(row), (), answers, pairs)
@@ -156,33 +158,27 @@ def _diverging(row: _Row, chosen: list[Turn], rejected: list[Turn]) -> Found:
 def _pair(row: _Row, history: tuple[Turn, ...], text: str, chosen: str, rejected: str) -> Found:
     answers = []
     for side, said in (("chosen", chosen), ("rejected", rejected)):
-        score = row.values.get(f"score_{side}")
-        ratings = (("overall", float(score), ""),) if isinstance(score, int | float) else ()
-        answers.append(Answer(str(row.values.get(f"{side}_model") or "unknown"), said, ratings))
+        ratings = () if row.values.get(f"score_{side}") is None else (("overall", _number(row, f"score_{side}"), ""),)
+        answers.append(Answer(_name(row, f"{side}_model") or "unknown", said, ratings))
     return Found(row.where.rsplit("/", 1)[-1], text, _subset(row), _split(row), history, tuple(answers), ((0, 1),))
 
 
 def _strength(row: _Row) -> Found:
-    value = row.values["preference_strength"]
-    if not isinstance(value, int | float):
-        raise SourceError(f"{row.where}: preference_strength is not a number")
+    value = _number(row, "preference_strength")
     answers = tuple(Answer("unknown", _text(row, f"response_{n}")) for n in (1, 2))
     pairs = () if value == 0 else ((1, 0),) if value > 0 else ((0, 1),)
     return Found(row.where.rsplit("/", 1)[-1], _text(row, "prompt"), "", _split(row), (), answers, pairs)
 
 
 def _rated(row: _Row) -> Answer:
-    value = row.values.get("helpfulness")
-    if not isinstance(value, int | float):
-        raise SourceError(f"{row.where}: helpfulness is not a number")
-    return Answer("unknown", _text(row, "response"), (("helpfulness", float(value), ""),))
+    return Answer("unknown", _text(row, "response"), (("helpfulness", _number(row, "helpfulness"), ""),))
 
 
 def _grouped(file: Path, first: _Row, rows: Iterator[_Row]) -> Iterator[Found]:
     """Rows of one prompt that follow one another, as one entry."""
     group = [first]
     for row in rows:
-        if row.values.get("prompt") != group[0].values["prompt"]:
+        if _text(row, "prompt") != _text(group[0], "prompt"):
             yield _together(group)
             group = []
         group.append(row)
@@ -199,7 +195,7 @@ def _together(group: list[_Row]) -> Found:
 def _subset(row: _Row) -> str:
     """RewardBench's subset stands as a topic, so that figures come by subset."""
     subset = row.values.get("subset")
-    return subset if isinstance(subset, str) else ""
+    return _storable(subset) if isinstance(subset, str) else ""
 
 
 def _split(row: _Row) -> Split:
@@ -210,7 +206,32 @@ def _text(row: _Row, name: str) -> str:
     value = row.values.get(name)
     if not isinstance(value, str) or not value.strip():
         raise SourceError(f"{row.where}: {name!r} is missing, empty or not a text; every row needs one")
-    return value.encode("utf-8", "replace").decode()
+    return _storable(value)
+
+
+def _number(row: _Row, name: str) -> float:
+    value = row.values.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        raise SourceError(f"{row.where}: {name!r} is missing or no finite number; every row needs one")
+    return float(value)
+
+
+def _finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
+
+
+def _name(row: _Row, name: str) -> str:
+    value = row.values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise SourceError(f"{row.where}: {name!r} is a {type(value).__name__}, not text")
+    return _storable(value or "")
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _turns(row: _Row, name: str) -> list[Turn]:
@@ -224,5 +245,5 @@ def _turns(row: _Row, name: str) -> list[Turn]:
             continue
         if role not in _ROLES or not isinstance(said, str):
             raise SourceError(f"{row.where}: {name!r} is not a list of messages with role (user or assistant) and content")
-        turns.append(Turn(_ROLES[role], said.encode("utf-8", "replace").decode()))
+        turns.append(Turn(_ROLES[role], _storable(said)))
     return turns

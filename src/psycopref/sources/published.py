@@ -44,11 +44,14 @@ def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
 
 def _checked(file: Path) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(file)
+        frame = pl.read_parquet(file, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{file}: not a readable Parquet file ({type(error).__name__}); fetch it again") from None
     for column in COLUMNS:
         need_column(file, column, frame.columns)
+    for column in COLUMNS:
+        if frame[column].dtype not in (pl.String, pl.Categorical, pl.Null):
+            raise SourceError(f"{file}: column {column!r} holds {frame[column].dtype}, not text")
     for column in (*COLUMNS, *_rating_columns(file, frame)):
         holes = frame[column].is_null() if not frame[column].dtype.is_float() else ~frame[column].is_finite().fill_null(False)
         if holes.any():
@@ -62,7 +65,7 @@ def _checked(file: Path) -> pl.DataFrame:
 
 def _turns(file: Path, row: int, value: Any) -> str:
     """The turns before a question as JSON, '' for none."""
-    found = list(value) if value is not None else []
+    found: list[Any] = [] if value is None else list(value) if isinstance(value, list | pl.Series) else [None]
     if not all(isinstance(turn, dict) and turn.get("role") in ("client", "counselor") and isinstance(turn.get("text"), str) for turn in found):
         raise SourceError(f'{file}: row {row}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
     return json.dumps([[turn["role"], turn["text"]] for turn in found]) if found else ""
@@ -101,7 +104,9 @@ def _question(split: Split, question: str, history: tuple[Turn, ...], rows: list
             both.append(answers[key])
         pairs.append((both[0], both[1]))
     first = rows[0]
-    return Found(f"{split}:{first['row']}:{first['ID']}", question, "", split, history, tuple(kept), tuple(dict.fromkeys(pairs)))
+    return Found(
+        f"{split}:{first['row']}:{first['ID']}", question, "", split, history, tuple(kept), tuple(dict.fromkeys(pairs)), place=f"{split}:{first['row']}"
+    )
 
 
 def _ratings(side: str, row: dict[str, Any]) -> tuple[tuple[str, float, str], ...]:

@@ -75,15 +75,24 @@ def read(found: Sequence[Path], columns: Mapping[str, str], by: str = "therapist
     for file in found:
         inside = "" if len(found) == 1 else f"{file.relative_to(root).as_posix()}:"
         split = split_of(file) if len(splits) > 1 else ""
-        for entry in found_in(file, columns, rows(file), ("text",)):
+        chosen = {"history": "", **columns} if file.suffix == ".csv" else columns  # as source `csv` reads it
+        for entry in found_in(file, chosen, rows(file), ("text",)):
             answers = tuple(replace(answer, model=by) for answer in entry.answers)
-            yield replace(entry, origin=inside + entry.origin, split=entry.split or split, answers=answers)
+            yield replace(entry, origin=inside + entry.origin, place=inside + entry.place, split=entry.split or split, answers=answers)
 
 
 def split_of(file: Path) -> Split:
     """The split that a file's name says it holds, '' for none."""
     named = [value for name, value in SPLITS.items() if file.name.startswith((f"{name}-", f"{name}."))]
     return named[0] if named else ""
+
+
+def names(found: Sequence[Path]) -> Sequence[str]:
+    """What the names of files say: of several, those below the folder that they share; of one, its split where it says one."""
+    if len(found) < 2:
+        return [split for split in map(split_of, found) if split]
+    root = os.path.commonpath([file.parent for file in found])
+    return [file.relative_to(root).as_posix() for file in found]
 
 
 def rows(file: Path) -> Rows:
@@ -104,7 +113,7 @@ def _parquet_rows(file: Path) -> Rows:
     number = 0
     try:
         while True:
-            part = pl.scan_parquet(file).slice(number, _AT_ONCE).collect()
+            part = pl.scan_parquet(file, glob=False).slice(number, _AT_ONCE).collect()
             if not part.height:
                 break
             yield from enumerate(part.iter_rows(named=True), number + 1)
@@ -146,5 +155,6 @@ def _grouped(entries: Iterator[Found]) -> Iterator[Found]:
     for entry in entries:
         key = (entry.text, entry.split, entry.history) if entry.text.strip() else entry.origin
         first = kept.setdefault(key, entry)
-        kept[key] = replace(first, answers=tuple(dict.fromkeys((*first.answers, *entry.answers))))
+        also = tuple(dict.fromkeys((*first.also, *([entry.group] if entry.group not in ("", first.group) else []))))
+        kept[key] = replace(first, answers=tuple(dict.fromkeys((*first.answers, *entry.answers))), topic=first.topic or entry.topic, also=also)
     yield from kept.values()

@@ -6,26 +6,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from psycopref.errors import RecipeError, SourceError, SourceWarning
+from psycopref.errors import SourceError, SourceWarning
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.settings import Settings, Stage
+from psycopref.settings import Stage
 from psycopref.sources import SOURCES, Found
-from psycopref.sources.licences import UNKNOWN, checked, of_card
 from psycopref.sources.prepared import prepared_rows
+from psycopref.sources.setting import SourceSetting as SourceSetting
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table
-from psycopref.tables import Dropped, Metric, Preference, Rating, Response, Speech, Split, Turn, content_id, metric
+from psycopref.tables import FIRST, LENT, Dropped, Metric, Preference, Rating, Response, Speech, Split, Turn, content_id, metric
 from psycopref.text.normal import folded, repair
 from psycopref.text.privacy import KINDS, Masker, mask
 from psycopref.text.privacy.masker import Model
 from psycopref.text.privacy.model import Entities
-from psycopref.toml_files import did_you_mean
 
 
 class Collected(NamedTuple):
@@ -42,62 +41,6 @@ class Collected(NamedTuple):
 _ROWS = 256  # entries masked at once: a named-entity model reads them in batches
 
 
-class SourceSetting(Settings):
-    """One corpus: `name` is how it is read, `label` what its speeches are said to come from (the name if empty).
-
-    `path` is relative to the folder one runs in and is no part of a step's key; the bytes of its files are. `take` keeps that
-    many entries, chosen by a hash of their ids; `weight` is the source's share of Collect's `budget`. `licence` states the licence of a
-    source whose licence is not known here; it is kept in the step, so that an export can say it.
-    """
-
-    name: str
-    label: str = ""
-    path: Path | None = Field(default=None, exclude=True)
-    columns: dict[str, str] = Field(default_factory=dict)
-    take: int | None = Field(default=None, ge=1)
-    weight: float | None = Field(default=None, gt=0)
-    licence: str = ""
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in SOURCES:
-            raise ValueError(f"no source {name!r}{did_you_mean(name, list(SOURCES))}; there are {list(SOURCES)}")
-        return name
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _none(cls, path: Any) -> Any:
-        return path or None
-
-    @model_validator(mode="after")
-    def _mapped(self) -> "SourceSetting":
-        if self.licence and SOURCES[self.name].licence != UNKNOWN:
-            raise ValueError(f"source {self.name!r} has the licence {SOURCES[self.name].licence}; remove `licence`")
-        if self.columns and not SOURCES[self.name].mapped:
-            raise ValueError(f"source {self.name!r} knows its columns; remove `columns`, or read the file as 'csv' or 'jsonl'")
-        return self
-
-    @field_validator("licence")
-    @classmethod
-    def _sayable(cls, licence: str) -> str:
-        try:
-            return checked(licence) if licence else ""
-        except RecipeError as error:
-            raise ValueError(str(error)) from None
-
-    @model_serializer(mode="wrap")
-    def _keyed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """With the licence that a dataset folder's card states; without where none is known, so that the keys of steps from before it hold."""
-        licence = self.licence or (of_card(self.path) if SOURCES[self.name].licence == UNKNOWN else "")
-        return {name: licence if name == "licence" else value for name, value in plain(self).items() if name != "licence" or licence}
-
-    @property
-    def called(self) -> str:
-        """The label, or the name where there is none."""
-        return self.label or self.name
-
-
 def prepared(text: str, masked: bool) -> str:
     """A source's text as it is stored: repaired and, where `masked`, with personal data as placeholders."""
     return mask(repair(text)) if masked else repair(text)
@@ -112,7 +55,8 @@ LONGEST = 100_000  # characters of a text that is repaired and masked; a hundred
 
 
 class Collect(Stage):
-    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept, in the first split that is given.
+    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept, in the split given that comes
+    first of test, dev, gold, train. It is of the groups of all of them, and has the first topic given.
 
     What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
     so that nothing of a train speech reaches a test speech. Sources are mixed by `take`, or by their weights in a `budget` of entries.
@@ -125,8 +69,9 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """4: more forms of addresses, ids, handles and links are masked. 3: slips of pasting and telephones' signatures are taken off; texts over
-        100,000 characters are dropped as 'long'; a speech that a later source has placed is placed; what was masked is counted."""
+        """4: more forms of addresses, ids, handles and links are masked; groups and topics of duplicates count; test goes before train; topics are
+        masked; an origin is a row number. 3: slips of pasting and telephones' signatures are taken off; texts over 100,000 characters are dropped as
+        'long'; a speech that a later source has placed is placed; what was masked is counted."""
         return 4
 
     @model_validator(mode="after")
@@ -158,6 +103,10 @@ class Collect(Stage):
     def reads(self) -> Sequence[Path]:
         """The files of all sources and of the named-entity model; SourceError where one is missing."""
         return [file for source in self.sources for file in SOURCES[source.name].files(source.path)] + (self.entities.files() if self.entities else [])
+
+    def stated(self) -> Sequence[str]:
+        """The names of files that say where a row stands or which split it is of."""
+        return [f"{source.called}:{name}" for source in self.sources for name in SOURCES[source.name].names(source.path)]
 
     def run(self, lab: Lab) -> Collected:
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
@@ -239,61 +188,100 @@ class _Shelf:
         self._speeches = Gather(Speech)
         self._by_sound: dict[int, str] = {}
         self._splits: dict[str, Split] = {}
-        self._late: dict[str, Split] = {}
+        self._late = _Late({}, {}, {})
         self._dropped: list[Dropped] = []
-        self._responses: dict[str, Response] = {}
-        self._ratings: dict[str, Rating] = {}
-        self._preferences: dict[str, Preference] = {}
+        self._brought: dict[str, dict[str, Response | Rating | Preference]] = {}  # by speech, so that what came under another split can go
 
     def bearable(self, source: str, found: Found) -> bool:
         """Whether no text of an entry is too long to be repaired and masked; an entry that has one is dropped."""
         if max(map(len, (found.text, *(turn.text for turn in found.history), *(answer.text for answer in found.answers)))) <= LONGEST:
             return True
-        self._drop(content_id("speech", "long", source, found.origin), f"{source}:{found.origin}", "long", "")
+        self._drop(content_id("speech", "long", source, found.place or found.origin), source, found, "long")
         return False
 
     def take(self, source: str, found: Found) -> None:
         """Keep an entry whose texts are prepared."""
         text, history = found.text, found.history
-        own, origin = speech_id(text, history), f"{source}:{found.origin}"
+        own = speech_id(text, history)
         if not folded(text):
-            self._drop(own, origin, "empty", "")
+            self._drop(own, source, found, "empty")
             return
+        groups = [content_id("group", source, one) for one in (found.group, *found.also) if one]  # what the source wrote may be a person's name
         sound = _short(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]))
         first = self._by_sound.get(sound, "")
         if first:
-            self._drop(own, origin, "duplicate", first)
-            if found.split and first not in self._splits:  # a published split stands, whichever source is read first
-                self._splits[first] = self._late[first] = found.split
+            self._drop(own, source, found, "duplicate", first)
+            self._repeat(first, found, groups)
         else:
             first = self._by_sound[sound] = own
-            group = content_id("group", source, found.group) if found.group else ""  # what the source wrote may be a person's name
-            self._speeches.add(Speech(own, source, text, history, found.topic, found.split, group))
+            self._speeches.add(Speech(own, source, text, history, found.topic, found.split, " ".join(groups)))
             if found.split:
                 self._splits[own] = found.split
         if self._splits.get(first, "") == found.split:
             self._bring(first, source, found)
 
-    def _drop(self, own: str, origin: str, reason: str, near: str) -> None:
-        self._dropped.append(Dropped(content_id("dropped", "collect", origin), own, origin, reason, near))
+    def _repeat(self, first: str, found: Found, groups: Sequence[str]) -> None:
+        """What a duplicate says of the speech that is kept; a test speech is one whichever source is read first."""
+        before = self._splits.get(first, "")
+        if FIRST.index(found.split) < FIRST.index(before):
+            self._splits[first] = self._late.splits[first] = found.split
+            if before:
+                self._brought.pop(first, None)
+        if groups:
+            groups = groups if found.split else [LENT + group for group in groups]
+            self._late.groups[first] = " ".join(dict.fromkeys([*self._late.groups.get(first, "").split(), *groups]))
+        if found.topic:
+            self._late.topics.setdefault(first, found.topic)
+
+    def _drop(self, own: str, source: str, found: Found, reason: str, near: str = "") -> None:
+        place = found.place or found.origin  # an id may be a person's name or address
+        self._dropped.append(Dropped(content_id("dropped", "collect", source, place), own, f"{source}:{place}", reason, near))
 
     def _bring(self, subject: str, judge: str, found: Found) -> None:
+        if not found.answers:
+            return
+        brought = self._brought.setdefault(subject, {})
         ids, means = [], []
         for answer in found.answers:
             key = content_id("response", subject, answer.model, answer.text)
-            self._responses.setdefault(key, Response(key, subject, answer.model, answer.text))
+            brought.setdefault(key, Response(key, subject, answer.model, answer.text))
             for item, score, rationale in answer.ratings:
                 rating = content_id("rating", key, item, judge)
-                self._ratings.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
+                brought.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
             ids.append(key)
             means.append(sum(score for _, score, _ in answer.ratings) / len(answer.ratings) if answer.ratings else 0.0)
         for one, other in found.pairs:
             if ids[one] != ids[other]:
                 key = content_id("preference", ids[one], ids[other])
-                self._preferences.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
+                brought.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
 
     def collected(self, metrics: Sequence[Metric]) -> Collected:
-        rows = (self._responses.values(), self._ratings.values(), self._preferences.values(), metrics)
-        frame = self._speeches.table(ordered=False).frame
-        placed = pl.col("speech_id").replace_strict(self._late, default=pl.col("split"), return_dtype=pl.String) if self._late else pl.col("split")
-        return Collected(Table(Speech, frame.with_columns(split=placed)), self._dropped, *map(list, rows))  # type: ignore[arg-type]
+        """All rows, with what duplicates said of the speeches that are kept."""
+        rows = [row for brought in self._brought.values() for row in brought.values()]
+        speeches = Table(Speech, self._late.on(self._speeches.table(ordered=False).frame))
+        responses, ratings = [row for row in rows if isinstance(row, Response)], [row for row in rows if isinstance(row, Rating)]
+        return Collected(speeches, self._dropped, responses, ratings, [row for row in rows if isinstance(row, Preference)], metrics)
+
+
+class _Late(NamedTuple):
+    """Split, groups (ids with spaces between them) and topic of speeches by id, as later duplicates give them."""
+
+    splits: dict[str, Split]
+    groups: dict[str, str]
+    topics: dict[str, str]
+
+    def on(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The speeches with all of it."""
+        known = pl.Series([*self.splits, *self.groups, *self.topics], dtype=pl.String).unique()
+        changed = frame.select("speech_id", "topic", "split", "group").filter(pl.col("speech_id").is_in(known.implode()))
+        if changed.is_empty():
+            return frame
+        new: dict[str, list[str]] = {"speech_id": [], "topic": [], "split": [], "group": []}
+        for key, topic, split, group in changed.iter_rows():
+            new["speech_id"].append(key)
+            new["topic"].append(topic or self.topics.get(key, ""))
+            now = self.splits.get(key, split)
+            new["split"].append(now)
+            groups = [*(one if split else LENT + one for one in group.split()), *self.groups.get(key, "").split()]
+            new["group"].append(" ".join(dict.fromkeys(groups if now else (one.removeprefix(LENT) for one in groups))))
+        return frame.update(pl.DataFrame(new, schema=dict.fromkeys(new, pl.String)), on="speech_id", how="left", maintain_order="left")

@@ -1,6 +1,6 @@
 """Speeches to speeches without near duplicates, each left-out speech with the one it repeats; what is alike goes into one split."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -11,13 +11,12 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
-from psycopref.tables import Dropped, Speech, content_id
+from psycopref.tables import FIRST, LENT, Dropped, Speech, content_id
 from psycopref.text.meanings import Meanings
 from psycopref.text.sift import Measure, Sifted, sifted
 
 T = TypeVar("T")
 _TOLD = 500  # speeches between two words on progress
-_FIRST = ("test", "dev", "gold", "train", "")  # held-out speeches before all others, what a source has placed before what it has not
 
 
 class _Told:
@@ -60,8 +59,9 @@ class Dedup(Stage):
     goes too where an encoder's cosine with a kept speech says that it means the same.
 
     Kept speeches with a similarity of at least `cluster`, those of one group of their source, and all that are linked by such get one
-    `group`, so that they go into one split: the split of those that their source has placed. A speech that would link two splits is
-    dropped: of published speeches the one further back in the order above, else the newcomer.
+    `group`, so that they go into one split: the split of those that their source has placed. The groups of a dropped repeat count as groups of
+    the speech that it repeats. A speech that would link two splits is dropped: of published speeches the one further back in the order above,
+    else the newcomer; speeches without a split whose group repeats published speeches of two splits go, and the published ones stay.
     """
 
     threshold: float = Field(default=0.8, gt=0, le=1)
@@ -72,8 +72,9 @@ class Dedup(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """3: 'straddles' may name another member of a family that the speech is like; 2: groups, 'straddles', and placed speeches before others."""
-        return 3
+        """2: groups, 'straddles', and placed speeches before others. 3: 'straddles' may name another member of a family. 4: the groups of a dropped
+        repeat are those of the speech that it repeats."""
+        return 4
 
     def reads(self) -> Sequence[Path]:
         """The files of the encoder, where it is a folder."""
@@ -83,22 +84,26 @@ class Dedup(Stage):
     def run(self, lab: Lab, speeches: Sequence[Speech]) -> Deduped:
         """Speeches to those kept, in order, and those dropped ('near duplicate', 'same meaning', 'straddles')."""
         frame = table(Speech, speeches).frame
-        rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(_FIRST, range(len(_FIRST)), return_dtype=pl.Int8), maintain_order=True)
+        rows = frame.with_row_index("place").sort(pl.col("split").replace_strict(FIRST, range(len(FIRST)), return_dtype=pl.Int8), maintain_order=True)
         measure = Measure(self.threshold, self.cluster, self.words, self.permutations)
         meanings = self._meanings(lab, rows["text"])
         return _parted(rows, sifted(rows["text"], rows["split"].to_list(), rows["group"].to_list(), measure, meanings, _Told(lab.progress, len(rows))))
 
-    def _meanings(self, lab: Lab, texts: pl.Series) -> Meanings | None:
-        if self.semantic is None:
+    def _meanings(self, lab: Lab, texts: pl.Series) -> Callable[[], Meanings] | None:
+        semantic = self.semantic
+        if semantic is None:
             return None
         from psycopref.train import embeddings
 
-        return Meanings(embeddings.embedded(self.semantic.model, texts.to_list(), self.semantic.batch_tokens, lab.progress), self.semantic.threshold)
+        vectors = embeddings.embedded(semantic.model, texts.to_list(), semantic.batch_tokens, lab.progress)
+        return lambda: Meanings(vectors, semantic.threshold)
 
 
 def _parted(rows: pl.DataFrame, found: Sifted) -> Deduped:
     """The rows in their own order again: kept, with their groups, or dropped."""
     ids, at = rows["speech_id"], pl.int_range(pl.len())
+    own = pl.col("group").str.split(" ").list.eval(pl.element().filter(~pl.element().str.starts_with(LENT))).list.first()
+    rows = rows.with_columns(group=own.fill_null(""))  # of several any one will do: all that have it are of one family
     groups = {one: rows["group"][first] or content_id("group", ids[first]) for one, first in found.first.items()}
     splits = {one: rows["split"][first] for one, first in found.first.items()}  # a family's first is placed where any of it is
     grouped = rows.with_columns(

@@ -19,6 +19,7 @@ from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, content_id, metric
 from psycopref.topic_list import TopicList, TopicsSetting, load_topics
 
+_FEW, _LARGE = 20, 0.2  # speeches from which on groups and splits are looked at; share of the speeches from which on a group is told
 _BATCH = 2000  # speeches that the classifier holds as vectors at once
 
 
@@ -79,7 +80,22 @@ class Topics(Stage):
         topics = [topic or found.get(key, "") for key, topic in zip(frame["speech_id"], given, strict=True)]
         splits = [self.placed(group or key, split) for key, group, split in frame.select("speech_id", "group", "split").iter_rows()]
         labelled = frame.with_columns(topic=pl.Series(topics, dtype=pl.String), split=pl.Series(splits, dtype=pl.String))
+        for warning in self._doubts(labelled):
+            lab.progress.say(f"WARNING: {warning}")
         return Topicked(Table(Speech, labelled), failures, labels, [*self._counts(given, labels, len(failures)), *figures])
+
+    def _doubts(self, speeches: pl.DataFrame) -> Iterator[str]:
+        """What looks wrong with the groups and splits of 20 speeches or more."""
+        if speeches.height < _FEW:
+            return
+        groups = speeches["group"].filter(speeches["group"] != "")
+        largest = max(groups.value_counts()["count"], default=0)
+        if largest > _LARGE * speeches.height:
+            do = "look at the column of `group`, or at a text that many share"
+            yield f"{largest} of {speeches.height} speeches are of one group and go into one split; {do}"
+        for split, share in (("test", self.test_share), ("dev", self.dev_share)):
+            if share > 0 and split not in speeches["split"]:
+                yield f"no speech is placed in {split}, although {split}_share is {share:.3g}; raise it, or look at the groups"
 
     def _known(self, given: list[str]) -> list[str]:
         names = {topic: self.topics.find(topic) for topic in set(given)}

@@ -47,23 +47,21 @@ class _Families:
 
 
 class Families:
-    """Joins every two kept texts of Jaccard similarity of the last threshold of `kept` or more, and those of one group ('' for none).
+    """Joins every two kept texts of Jaccard similarity of the last threshold of `kept` or more, and whatever else it is told to.
 
     Families grow along chains, so that no pair straddles; none has texts of two sides ('' for no side). A text is compared with the members
     of a family until it is like one.
     """
 
-    def __init__(self, kept: Kept, sides: Sequence[str], groups: Sequence[str]) -> None:
-        self._kept, self._sides, self._groups = kept, sides, groups
+    def __init__(self, kept: Kept, sides: Sequence[str]) -> None:
+        self.kept, self._sides = kept, sides
         self._families = _Families(sides)
-        self._of_group: dict[str, int] = {}
 
     def meets(self, position: int, own: Rare | None) -> list[int]:
-        """Of each family that a text would join a member that it is like, or one of its group."""
-        group = self._of_group.get(self._groups[position])
-        met = {} if group is None else {self._families.one(group): group}
+        """Of each family that a text would join a member that it is like."""
+        met: dict[int, int] = {}
         if own is not None:
-            for other in self._kept.alike(own, -1, lambda places: self._families.outside(places, met)):
+            for other in self.kept.alike(own, -1, lambda places: self._families.outside(places, met)):
                 met[self._families.one(other)] = other
         return sorted(met.values())
 
@@ -78,8 +76,6 @@ class Families:
         """Keep a text and join the families it meets."""
         for other in met:
             self._families.join(position, other)
-        if self._groups[position]:
-            self._of_group.setdefault(self._groups[position], position)
 
     def first(self) -> dict[int, int]:
         """For each text that is not alone the first of its family."""

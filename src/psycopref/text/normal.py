@@ -25,6 +25,7 @@ _SENT_FROM = re.compile(
     re.IGNORECASE,
 )
 _LONG_PARAGRAPH = 40  # letters from which on the same paragraph twice is a slip of pasting and no emphasis
+_ROUNDS = 64  # every round but the last takes something off; entities that are escaped in one another need one round for each
 _SPACES = re.compile(r"[^\S\n]+")
 
 
@@ -35,7 +36,7 @@ def repair(text: str) -> str:
 
     Repairing twice changes nothing more.
     """
-    for _ in range(4):
+    for _ in range(_ROUNDS):
         after = _once(text)
         if after == text:
             break
@@ -69,10 +70,10 @@ def _unique(lines: list[str]) -> list[str]:
 
 def _once_each(text: str) -> str:
     """A text that was pasted twice, once."""
-    for between in ("", " ", "\n", "\n\n"):
-        half, odd = divmod(len(text) - len(between), 2)
+    halves = [(between, *divmod(len(text) - len(between), 2)) for between in ("", " ", "\n", "\n\n")]
+    for between, half, odd in halves:
         if half >= _LONG_PARAGRAPH and not odd and text[:half] == text[-half:] and text[half : len(text) - half] == between:
-            return text[:half]
+            return _once_each(text[:half])
     return text
 
 
