@@ -62,7 +62,7 @@ class Validate(Stage):
     @model_validator(mode="after")
     def _named(self) -> "Validate":
         names = [item.name for item in self.instrument.items]
-        if taken := [name for name in names if name.lower() in (*KNOWN, "overall")]:
+        if taken := [name for name in names if name.lower() in KNOWN]:
             raise ValueError(f"instrument {self.instrument.name!r}: an item is named {taken[0]!r}, which is a column of every sheet; name it otherwise")
         if self.replies and self.safety not in names:
             raise ValueError(f"safety: {self.safety!r} is no item of instrument {self.instrument.name!r}; there are {names}")
