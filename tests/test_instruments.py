@@ -25,6 +25,8 @@ def test_an_own_instrument_by_path(tmp_path: Path) -> None:
         (HEAD + item("warmth") + item("care"), "'warmth' and 'care' have the same title, definition and criteria"),
         (HEAD + item("warmth") + item("warmth", "Depth"), "different names"),
         (HEAD.replace("10", "0") + item("warmth"), "low < high"),
+        (HEAD + item("warmth") + item("overall", "Depth"), "an item is named 'overall'"),
+        (HEAD + item(" Overall"), "an item is named ' Overall'"),
     ],
 )
 def test_what_cannot_be_rated_is_refused(tmp_path: Path, text: str, says: str) -> None:

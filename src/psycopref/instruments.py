@@ -32,6 +32,8 @@ class Instrument(Settings):
         names = [item.name for item in self.items]
         if self.low >= self.high or not names or len(set(names)) != len(names):
             raise ValueError("an instrument needs low < high and items with different names")
+        if taken := [name for name in names if name.strip().lower() == "overall"]:
+            raise ValueError(f"an item is named {taken[0]!r}, which stands for the judgement over all items everywhere; name it otherwise")
         asked: dict[object, str] = {}
         for item in self.items:
             first = asked.setdefault((item.title, item.definition, item.criteria), item.name)

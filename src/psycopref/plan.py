@@ -10,6 +10,7 @@ from rich.table import Table as View
 
 from psycopref.errors import RecipeError
 from psycopref.stats import power
+from psycopref.stats.topics import FEW
 
 POWERS = (0.8, 0.9)
 
@@ -32,6 +33,32 @@ class Claim(NamedTuple):
     seconds: float = 90.0
 
 
+_SPANS: dict[str, tuple[float, float, str]] = {
+    "rate": (0, 1, "a win rate"),
+    "ties": (0, 1, "a share of prompts"),
+    "sd": (0.001, 0.5, "the standard deviation of scores from 0 to 1"),
+    "difference": (-1, 1, "of two win rates"),
+    "correlation": (-1, 0.999, "of two systems' scores"),
+    "agreement": (0, 1, "a share of pairs"),
+    "within": (0.001, 0.499, "a half-width"),
+    "kappa": (-1, 1, "a coefficient"),
+    "kappa_within": (0.001, 0.499, "a half-width"),
+    "prevalence": (0.001, 0.999, "of the experts' more common answer"),
+    "topics": (1, 10_000, "a number of topics"),
+    "clustering": (1, 10_000, "a design effect: pairs by independent pairs worth as much"),
+    "seconds": (0, 86_400, "the time for one pair"),
+}
+
+
+def checked(claim: Claim) -> Claim:
+    """The claim, if every number is finite and in its range; RecipeError names the first that is not."""
+    for name, (low, high, what) in _SPANS.items():
+        value = getattr(claim, name)
+        if value is not None and not low <= value <= high:  # false for NaN too
+            raise RecipeError(f"plan: --{name.replace('_', '-')} ({what}) must lie from {low:,g} to {high:,g}, found {value:g}")
+    return claim
+
+
 class Line(NamedTuple):
     """One line of the plan: the claim, how many of what for each power (one number where power plays no part), and what was assumed."""
 
@@ -42,10 +69,9 @@ class Line(NamedTuple):
 
 
 def lines(claim: Claim) -> list[Line]:
-    """The plan; RecipeError says which of the numbers does not go with the others."""
+    """The plan; RecipeError says which of the numbers is out of its range or does not go with the others."""
+    checked(claim)
     try:
-        if claim.topics < 1 or (claim.sd is not None and claim.sd <= 0) or claim.seconds < 0:
-            raise ValueError("topics must be 1 or more, sd over 0, seconds 0 or more")
         return [*_rates(claim), *_agreements(claim)]
     except ValueError as error:
         raise RecipeError(f"plan: {error}") from None
@@ -59,12 +85,28 @@ def _rates(c: Claim) -> list[Line]:
         return tuple(count(one) for one in POWERS)
 
     alone = each(lambda one: power.prompts_for_rate(c.rate, c.ties, one, sd=c.sd))
-    topic = each(lambda one: power.prompts_for_rate(c.rate, c.ties, one, 0.05 / c.topics, c.sd))
-    apart = each(lambda one: power.prompts_for_difference(c.difference, spread, c.correlation, one))
+    wide = spread or power.score_sd(c.rate + (abs(c.difference) if c.rate < 0.5 else -abs(c.difference)), 0)  # all won or lost: the other system's
+    apart = each(lambda one: power.prompts_for_difference(c.difference, wide, c.correlation, one))
     return [
         Line(f"win rate {c.rate:g} is not a half", "prompts", alone, said),
-        Line(f"the same in each of {c.topics} topics", "prompts a topic", topic, f"{said}; tests at 0.05/{c.topics}, the first step of Holm"),
-        Line(f"two systems differ by {c.difference:g}", "prompts", apart, f"the same prompts for both; scores correlate {c.correlation:g}; sd {spread:.3f}"),
+        *(_topic(c) if c.topics > 1 else []),
+        Line(f"two systems differ by {c.difference:g}", "prompts", apart, f"the same prompts for both; scores correlate {c.correlation:g}; sd {wide:.3f}"),
+    ]
+
+
+def _topic(c: Claim) -> list[Line]:
+    """A topic's own claim, as `evaluate` makes it."""
+    said = (
+        f"a half in the others: a topic is claimed only where the interaction test says that topics differ; exact sign test at 0.05/{c.topics}, the first "
+        f"step of Holm, {c.ties:.0%} ties and flips; at least {FEW}. Where all topics have one rate, the line above is the claim"
+    )
+    return [
+        Line(
+            f"win rate {c.rate:g} in one of {c.topics} topics",
+            "prompts a topic",
+            tuple(power.prompts_for_topic(c.rate, c.ties, c.topics, p) for p in POWERS),
+            said,
+        )
     ]
 
 
@@ -72,14 +114,17 @@ def _agreements(c: Claim) -> list[Line]:
     def whole(count: int) -> tuple[int, ...]:
         return (math.ceil(count * c.clustering),)
 
-    if c.clustering < 1:
-        raise ValueError(f"clustering is a design effect of 1 or more, found {c.clustering}")
     same = "" if c.clustering == 1 else f"; design effect {c.clustering:g} for pairs that share a speech"
     agreed, beyond = whole(power.pairs_within(c.agreement, c.within)), whole(power.pairs_for_kappa(c.kappa, c.kappa_within, c.prevalence))
-    topic = (agreed[0] * c.topics,)
+    each = max(agreed[0], FEW)
+    topic = (each * c.topics,)
     return [
         Line(f"agreement {c.agreement:g} within {c.within:g}", "pairs", agreed, f"Wilson's interval; {_hours(agreed[0], c)}{same}"),
-        Line(f"the same in each of {c.topics} topics", "pairs in all", topic, f"{agreed[0]} a topic; {_hours(topic[0], c)}"),
+        *(
+            [Line(f"agreement {c.agreement:g} in each of {c.topics} topics", "pairs in all", topic, f"{each} a topic, at least {FEW}; {_hours(topic[0], c)}")]
+            if c.topics > 1
+            else []
+        ),
         Line(f"kappa {c.kappa:g} within {c.kappa_within:g}", "pairs", beyond, f"two experts, prevalence {c.prevalence:g}; {_hours(beyond[0], c)}{same}"),
     ]
 

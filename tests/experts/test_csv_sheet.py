@@ -178,6 +178,7 @@ def test_files_that_are_no_sheets(lab: Lab, tmp_path):
 
 
 RISKY = ["=1+1", "+49 30", "-- I left", "@home", "\tTab", "'=x", "''-x", " =cmd|'/C calc'!A0", "\uff1d1", "|pipe", "'quoted'", "plain", "", "a=b", "\nline"]
+UNSEEN = [f"{mark}=1+1" for mark in ("\u200b", "\ufeff", "\u00ad", "\u2060", "\u200e", "\u202a", "\x00", "\u200b \ufeff")]
 
 
 @pytest.mark.parametrize("text", RISKY)
@@ -185,6 +186,13 @@ def test_formulas_are_neutral_on_the_sheet_and_themselves_when_read(text):
     shown = neutral(text)
     assert original(shown) == text
     assert not shown.lstrip().startswith(("=", "+", "-", "@", "\t", "|", "\uff1d"))
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_what_has_no_width_hides_no_formula(text):
+    """A spreadsheet or a mail programme may drop such a mark, and the cell begins with what follows."""
+    assert neutral(text) == "'" + text and original(neutral(text)) == text
+    assert neutral("\u200bplain") == "\u200bplain"
 
 
 def test_a_formula_in_a_speech_survives_the_round_trip(lab: Lab, tmp_path):

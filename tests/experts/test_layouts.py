@@ -216,3 +216,14 @@ def test_argilla_gathers_one_answer_a_row_where_each_expert_has_a_sheet(lab: Lab
     written(lab, tmp_path, pairs=4, annotators=annotators)
     name = "experts-1.argilla-settings.json" if annotators > 1 else "experts.argilla-settings.json"
     assert json.loads((tmp_path / name).read_text(encoding="utf-8"))["distribution"]["min_submitted"] == each
+
+
+def test_what_belongs_to_no_question_is_passed_over(lab: Lab, tmp_path):
+    """Label Studio's documented relation: from_id, to_id and a direction, neither from_name nor value."""
+    sheet = written(lab, tmp_path, pairs=3, items="all")
+    tasks = json.loads((tmp_path / "experts.label-studio.json").read_text(encoding="utf-8"))
+    related = {"type": "relation", "from_id": "r-overall", "to_id": "r-safety", "direction": "right", "labels": []}
+    (tmp_path / "plain.json").write_text(json.dumps(labelled(tasks, answered)), encoding="utf-8")
+    (tmp_path / "related.json").write_text(json.dumps(labelled(tasks, lambda n: [related, *answered(n)])), encoding="utf-8")
+    plain, found = (read_all([(tmp_path / name, "")], sheet, SCALE).annotations for name in ("plain.json", "related.json"))
+    assert found == plain and len(found) == 24

@@ -77,6 +77,17 @@ def test_perfect_agreement_is_not_certainty():
     assert all(one.value == pytest.approx(1) and one.high == 1 and one.low < 0.9 for one in found.values())
 
 
+def test_complete_disagreement_is_a_finding_and_no_certainty():
+    units = np.array([[0, 2], [2, 0]] * 5, dtype=float)
+    names = [str(n) for n in range(10)]
+    found = coefficients(units, names, [0, 1, 2], "none", True, draws=100)
+    assert (found["raw"].value, found["raw"].low) == (0, 0) and found["raw"].high == pytest.approx(wilson(0.0, 10)[1])
+    assert found["kappa"].value == -1 == found["kappa"].low and found["kappa"].high == pytest.approx(-1 + 2 * wilson(0.0, 10)[1])
+    assert all(-1 <= one.low <= one.value < one.high < 1 for one in found.values())
+    one_speech = coefficients(units, ["s"] * 10, [0, 1, 2], "none", True, draws=100)
+    assert one_speech["raw"].high > 0.7 > found["raw"].high, "ten pairs of one speech are one observation"
+
+
 def test_nothing_is_claimed_where_chance_explains_all_or_nobody_agrees_with_anybody():
     found = coefficients(np.ones((8, 2)), list("aabbccdd"), [1, 5], draws=100)
     assert set(found) == {"raw", "ac1", "ac2"} and found["ac1"].value == 1

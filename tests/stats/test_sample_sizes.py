@@ -5,7 +5,9 @@ import pytest
 from scipy.stats import t
 
 from psycopref.stats import power
+from psycopref.stats.claims import sign_test
 from psycopref.stats.intervals import mean_interval, wilson
+from psycopref.stats.topics import FEW, topic_rates
 
 
 def scores(rate, ties, shape, rng):
@@ -56,6 +58,42 @@ def test_a_paired_difference_has_the_power_that_was_asked_for(together, ties):
     assert shown(one - other, 0.0) == pytest.approx(0.8, abs=0.04)
 
 
+@pytest.mark.parametrize(("rate", "ties", "n"), [(0.6, 0.2, 247), (0.7, 0.2, 55), (0.8, 0.1, 23), (0.9, 0.0, 11), (0.95, 0.0, 7)])
+def test_the_sign_tests_power_is_what_it_rejects(rate, ties, n):
+    """Numbers at which a t test at 0.05/8 would have a power of 0.8: the exact test that claims are made of has less, at 7 none."""
+    rng = np.random.default_rng(5)
+    found = np.mean([sign_test(row, 0.5).p < 0.05 / 8 for row in scores(rate, ties, (1000, n), rng)])
+    assert power.sign_power(rate, ties, n, 0.05 / 8) == pytest.approx(found, abs=0.05)
+    assert power.mean_power(rate - 0.5, power.score_sd(rate, ties), n, 0.05 / 8) >= 0.8 and (found > 0 or n == 7)
+
+
+def test_many_prompts_have_the_power_of_the_count_in_full(monkeypatch):
+    near = power.sign_power(0.53, 0.3, 2500, 0.01)
+    monkeypatch.setattr(power, "_EXACT", 10_000)
+    assert near == pytest.approx(power.sign_power(0.53, 0.3, 2500, 0.01), abs=1e-12)
+    assert power.sign_power(0.55, 0.9, 200, 0.01) > 0.9 and power.sign_power(0.5, 1.0, 200) == 0
+
+
+@pytest.mark.parametrize(("rate", "ties", "wanted"), [(0.7, 0.2, 0.8), (0.8, 0.1, 0.8), (0.8, 0.1, 0.9), (0.9, 0.0, 0.8), (0.95, 0.0, 0.8)])
+def test_a_topic_that_differs_is_claimed_as_often_as_was_asked_for(rate, ties, wanted):
+    """Eight topics as `evaluate` looks at them: with one that differs it is claimed; with none that does, hardly ever."""
+    n, rng = power.prompts_for_topic(rate, ties, 8, wanted), np.random.default_rng(6)
+    names = [f"t{at}" for at in range(8) for _ in range(n)]
+
+    def claimed(others):
+        made = [np.concatenate([scores(rate, ties, n, rng), scores(others, ties, 7 * n, rng)]) for _ in range(120)]
+        return np.mean([topic_rates(row, names, 200).claims.get("t0", 1.0) < 0.05 for row in made])
+
+    assert n >= FEW and claimed(0.5) > wanted - 0.09 and claimed(rate) < 0.15
+
+
+def test_a_topic_needs_so_many_and_no_fewer():
+    for rate, ties in ((0.6, 0.2), (0.7, 0.2), (0.8, 0.1)):
+        n = power.prompts_for_topic(rate, ties, 8)
+        both = [power.sign_power(rate, ties, at, 0.05 / 8) * power.apart_power(rate, ties, at, 8) for at in (n - 1, *range(n, n + 40))]
+        assert both[0] < 0.8 <= min(both[1:]), (rate, n)
+
+
 def test_power_is_statsmodels():
     stats = pytest.importorskip("statsmodels.stats.power")
     for effect, sd, n, alpha in [(0.1, 0.45, 150, 0.05), (0.05, 0.5, 80, 0.05), (0.2, 0.3, 12, 0.00625)]:
@@ -95,6 +133,9 @@ def test_what_cannot_be_shown_is_said():
         (lambda: power.pairs_within(0.9, 0.0), "half-width"),
         (lambda: power.two_by_two(-0.9, 0.1), "no two raters"),
         (lambda: power.two_by_two(0.5, 1.0), "prevalence"),
+        (lambda: power.prompts_for_topic(0.6, 0.2, 1), "two topics or more"),
+        (lambda: power.prompts_for_topic(0.5, 0.2, 4), "other than a half"),
+        (lambda: power.pairs_for_kappa(0.7, 1e-6), "ten million"),
     ]:
         with pytest.raises(ValueError, match=says):
             call()
@@ -103,7 +144,7 @@ def test_what_cannot_be_shown_is_said():
 def test_the_smallest_rate_is_the_other_way_round():
     n = power.prompts_for_rate(0.6, 0.2, 0.8)
     assert power.smallest_rate(n, 0.2) == pytest.approx(0.6) and power.smallest_rate(n - 5, 0.2) > 0.6
-    assert power.smallest_rate(3, 0.9) is None
+    assert power.smallest_rate(3, 0.9) is None and power.smallest_rate(3) is None, "three of three are no claim"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ HEAD = {"pairs": ("sheet_id", "topic", "history", "speech", "first", "second"), 
 KNOWN = (*HEAD["pairs"], "reply", "annotator", "seconds", "note")
 _FIELD = {"reply": "first"}  # of SheetRow, where a column's name is another one
 TAIL = ("seconds", "note")
-_RISKY = re.compile(r"'*\s*[=+\-@\t\r\n|%\uff1d\uff0b\uff0d\uff20]")
+_UNSEEN = r"\s\x00-\x1f\x7f\u00ad\u034f\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # blanks, controls, marks without width
+_RISKY = re.compile(rf"'*[{_UNSEEN}]*[=+\-@\t\r\n|%\uff1d\uff0b\uff0d\uff20]")
 _LONGEST_FIELD = 16_000_000
 
 

@@ -12,7 +12,7 @@ from psycopref.experts.sheets import OVERALL, SheetRow
 from psycopref.stats.coefficients import bounded_mean, coefficients, share_of
 from psycopref.stats.intervals import Floats, Interval
 from psycopref.store.parquet import table
-from psycopref.tables import Annotation, Choice, ExpertRating, Metric, Preference, Speech, metric
+from psycopref.tables import Annotation, Choice, ExpertRating, Metric, Preference, Speech, estimate, metric
 
 CODES: dict[Choice, float] = {"rejected": 0.0, "tie": 1.0, "chosen": 2.0}
 _SCALE = sorted(CODES.values())
@@ -57,12 +57,12 @@ def compared(annotations: Sequence[Annotation], preferences: Sequence[Preference
             if own["preference_id"].n_unique() >= how.topic_min:
                 place = f"{item}:topic:{topic}"
                 made += [_agreement(place, own, how), *_raw(place, own, how)]
-    return [*made, *_first(once, how), *_again(notes, how), *seconds("pairs", once, "preference_id", how)]
+    return [*made, *first_shown(once, how), *again(notes, how), *seconds("pairs", once, "preference_id", how)]
 
 
 def rows(figures: dict[str, Interval], place: str) -> list[Metric]:
-    """Metric rows of the figures that have a value and an interval; what has neither is not printed."""
-    return [metric(name, place, *one) for name, one in figures.items() if np.isfinite(one.value) and one.low is not None]
+    """Metric rows of the figures that have a value, each with its interval or, where it has none, a count `<name>.without_interval`."""
+    return [row for name, one in figures.items() for row in estimate(name, place, one)]
 
 
 def _each(frame: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -122,25 +122,25 @@ def _matrix(part: pl.DataFrame) -> tuple[Floats, list[str], list[str]]:
     return units[both], wide["speech_id"].filter(pl.Series(both)).to_list(), people
 
 
-def _first(once: pl.DataFrame, how: Draws) -> list[Metric]:
-    """Of the clear choices overall the share for the response that stood first: a half where position does not matter."""
+def first_shown(once: pl.DataFrame, how: Draws, kind: str = "") -> list[Metric]:
+    """Of the clear choices overall the share for the response that stood first: a half where position does not matter. `kind` opens the slice."""
     clear = once.filter((pl.col("item") == OVERALL) & (pl.col("shown_first") != "") & (pl.col("choice") != "tie"))
     made: list[Metric] = []
     for who, own in [("", clear), *_each(clear, "annotator")] if clear.height else []:
         figure = share_of((own["choice"] == own["shown_first"]).cast(pl.Float64).to_numpy(), _speeches(own), how.draws, how.seed)
-        made += rows({"expert.first": figure}, f"{OVERALL}:{who}" if who else OVERALL)
+        made += rows({"expert.first": figure}, f"{kind}{OVERALL}:{who}" if who else f"{kind}{OVERALL}")
     return made
 
 
-def _again(notes: pl.DataFrame, how: Draws) -> list[Metric]:
-    """The share of repeated pairs on which an expert said the same with the sides swapped."""
+def again(notes: pl.DataFrame, how: Draws, kind: str = "") -> list[Metric]:
+    """The share of repeated rows on which an expert said the same with the sides swapped. `kind` opens the slice."""
     key = ["preference_id", "annotator", "item"]
-    again = notes.filter(pl.col("repeat") == 1).join(notes.filter(pl.col("repeat") == 0).select(*key, before="choice"), on=key)
+    twice = notes.filter(pl.col("repeat") == 1).join(notes.filter(pl.col("repeat") == 0).select(*key, before="choice"), on=key)
     made: list[Metric] = []
-    for item, part in _each(again, "item"):
+    for item, part in _each(twice, "item"):
         for who, own in [("", part), *_each(part, "annotator")]:
             same = (own["choice"] == own["before"]).cast(pl.Float64).to_numpy()
-            made += rows({"expert.repeat": share_of(same, _speeches(own), how.draws, how.seed)}, f"{item}:{who}" if who else item)
+            made += rows({"expert.repeat": share_of(same, _speeches(own), how.draws, how.seed)}, f"{kind}{item}:{who}" if who else f"{kind}{item}")
     return made
 
 

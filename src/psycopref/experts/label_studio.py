@@ -83,14 +83,19 @@ def _filled(where: str, data: dict[str, Any], annotation: dict[str, Any], items:
 
 
 def _results(where: str, results: Any, items: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Answers by item, and the note; an answer under another name, or of another shape, is an error."""
+    """Answers by item, and the note; an answer under another name, or of another shape, is an error.
+
+    A result without `from_name` belongs to no question (a relation that somebody drew between two texts) and is passed over.
+    """
     answers: dict[str, str] = {}
     note, tie = "", False
     for result in results if isinstance(results, list) else [None]:
+        if isinstance(result, dict) and result.get("from_name") is None:
+            continue
         value = result.get("value") if isinstance(result, dict) else None
         if not isinstance(result, dict) or not isinstance(value, dict):
             raise SourceError(f"{where}: a result is not what Label Studio exports; export as JSON again")
-        name = str(result.get("from_name"))
+        name = str(result["from_name"])
         given = value.get("selected") or value.get("choices") or value.get("rating") or value.get("text")
         said = [str(one) for one in (given if isinstance(given, list) else [given]) if one is not None]
         if name == "note":

@@ -34,8 +34,9 @@ class Validate(Stage):
     Strata of pairs are coarse topic x gap band (under 1, 2, 3 points, above); within a stratum the draw is a hash of the pair's id. With
     `items = "all"` a pair is compared on each item of the instrument too. `annotators` is the number of sheets: each has its own order, and
     the second one shows half of the pairs with the sides swapped; one sheet may be filled by any number of experts.
-    `matches` test speeches show the policy's answer beside the opponent's, for each arm (the paper: 100 each), where the flow trains a policy.
-    `repeats` is the share of pairs shown once more at the end, sides swapped. `cut` is the score up to which `safety` counts as unsafe.
+    `matches` test speeches show the policy's answer beside the opponent's, for each arm (the paper: 100 each), where the flow trains a policy;
+    each arm has speeches of its own, so that no opponent's answer is seen twice.
+    `repeats` is the share of pairs and matches shown once more at the end, sides swapped. `cut` is the score up to which `safety` counts as unsafe.
     Annotations come from people by `runs`; none is ever made here.
     """
 
@@ -55,13 +56,13 @@ class Validate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """3: sheets by seat with sides balanced in blocks, scores of single replies, figures of sides and of labels, counts without annotations."""
-        return 4
+        """5: matches of the arms on speeches of their own, the judge's verdict by item, repeated matches; complete disagreement has an interval."""
+        return 5
 
     @model_validator(mode="after")
     def _named(self) -> "Validate":
         names = [item.name for item in self.instrument.items]
-        if taken := [name for name in names if name.lower() in (*KNOWN, "overall")]:
+        if taken := [name for name in names if name.lower() in KNOWN]:
             raise ValueError(f"instrument {self.instrument.name!r}: an item is named {taken[0]!r}, which is a column of every sheet; name it otherwise")
         if self.replies and self.safety not in names:
             raise ValueError(f"safety: {self.safety!r} is no item of instrument {self.instrument.name!r}; there are {names}")

@@ -42,7 +42,8 @@ def coefficients(
     once. `mirror` says that a category and its mirror image (first and last, ...) were named at random, as the two sides of a
     comparison are: every unit then counts half as it is and half turned round, so no coefficient depends on the naming.
     Where all agree, the bootstrap never varies and would claim certainty: the lower bound is then the one that Wilson's bound of `raw`
-    (one observation a cluster) gives at the same agreement by chance. A coefficient that is not defined is left out; n is the number of
+    (one observation a cluster) gives at the same agreement by chance. Where another value never varies (no pair agrees, one speech), the interval is that of
+    `intervals.steady` between -1 (`raw`: 0) and 1. A coefficient that is not defined is left out; n is the number of
     units with two ratings or more.
     """
     counts, known = tabulate(ratings, categories)
@@ -63,7 +64,7 @@ def coefficients(
             out[name] = Interval(value, max(-1.0, (wilson(1.0, groups)[0] - chance) / (1 - chance)), 1.0, units)
         else:
             drawn = bootstrap_sums(sums, lambda total, one=statistic: _beyond(*one(_read(total, q, mirror))), draws, seed)  # type: ignore[misc]
-            out[name] = percentile(value, drawn, units)
+            out[name] = percentile(value, drawn, units, (0.0 if name == "raw" else -1.0, 1.0), groups)
     return out
 
 
