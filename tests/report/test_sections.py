@@ -62,6 +62,27 @@ def test_table_one_groups_rankers_public_models_ours_and_baselines():
     assert "Accuracy by topic, gap and length" in render(ReportData(title="", metrics=REWARD))
 
 
+def test_a_model_without_an_answer_is_a_row_of_table_one_and_calibration_has_its_own():
+    more = [
+        *REWARD,
+        metric("reward.unscored", "test:mute", 50, count=50),
+        metric("reward.unscored", "test:gpt", 3, count=50),
+        metric("reward.ece", "test", 0.1, 0.0, 0.2, 50),
+        metric("reward.ece_floor", "test", 0.08, 0.03, 0.14, 50),
+        metric("reward.temperature", "dev", 1.37, 1.1, 1.6, 50),
+        metric("reward.brier_scaled", "test", 0.2345, 0.2, 0.3, 50),
+        metric("reward.length_correlation", "test", 0.456, 0.4, 0.5, 50),
+    ]
+    part = paper_tables.table_one(by_slice(more))[0]
+    last = part["rows"][-1]
+    assert (last["group"], last["name"], last["cells"][-1].value) == ("No pair scored", "mute", 50) and part["heads"][-1] == "pairs not scored"
+    assert part["rows"][0]["cells"][-1].value == 3 and "mute" not in part["parts"]["heads"]
+    (row,) = part["calibration"]["rows"]
+    assert row["name"] == "Reward model" and row["hot"].value == 1.37 and part["calibration"]["heads"] == ["ECE", "ECE if calibrated", "Brier score, scaled"]
+    page = render(ReportData(title="", metrics=more))
+    assert all(text in page for text in ("mute", "ECE if calibrated", "0.234", "1.37", "0.46"))
+
+
 def test_table_two_has_every_coarse_topic_of_the_list():
     data = ReportData(title="", metrics=MATCH, listed={TOPIC: ["Culture"], "Career": ["Work"]}, titles={"winrate": "ours against gpt"})
     found = paper_tables.table_two(data, by_slice(MATCH))

@@ -9,7 +9,7 @@ from psycopref.errors import RecipeError
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import Training
-from psycopref.stages.calibrate import Bin, Calibrated
+from psycopref.stages.calibrate import Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
 from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, Verdict, content_id
@@ -47,16 +47,21 @@ def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
     seen = {row.preference_id for row in held}
     every = _Pairs(built.speeches, built.responses, [*held, *(row for row in built.measure if row.preference_id not in seen)])
     beside = _beside(recipe, lab, every)
-    own = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores, beside.rewards, beside.verdicts)
+    own = lab.do(_named(recipe), built.speeches, built.responses, built.preferences, built.measure, scores, beside.rewards, beside.verdicts)
     metrics: list[Metric] = list(own.metrics)
     bins: list[Bin] = list(own.bins)
     failures = beside.failures
     for name in recipe.tests:
         made, lost = _another(recipe, lab, built, weights, name, beside)
-        metrics += [row for row in made.metrics if row.name != "reward.temperature"]
+        metrics += [row for row in made.metrics if not row.name.startswith("reward.temperature")]
         bins += made.bins
         failures += lost
     return Tabled(Calibrated(metrics, bins), failures)
+
+
+def _named(recipe: Training) -> Calibrate:
+    """The stage with the names of the models that are to stand beside ours, so that one without an answer is not lost."""
+    return recipe.calibrate.model_copy(update={"names": (*recipe.baselines, *recipe.rankers)})
 
 
 def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside) -> tuple[Calibrated, list[Failure]]:
@@ -73,7 +78,7 @@ def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str,
     responses = [*built.responses, *(row for row in pairs.responses if row.response_id not in there)]
     scores = {row.subject_id: row for row in (*lab.do(recipe.score, built.speeches, built.responses, weights).ratings, *fitting)}
     kept = [row for row in built.preferences if row.split != "test"]
-    stage = recipe.calibrate.model_copy(update={"name": name})
+    stage = _named(recipe).model_copy(update={"name": name})
     rewards = {(row.judge, row.subject_id): row for row in (*before.rewards, *beside.rewards)}
     made = lab.do(stage, speeches, responses, kept, pairs.preferences, list(scores.values()), list(rewards.values()), beside.verdicts)
     return made, [*left, *beside.failures]
