@@ -77,7 +77,7 @@ def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Pa
     assert ("reward.ece", "test_all:llm") not in found
 
 
-@pytest.mark.parametrize("name", ["tfidf", "a:b", "gap"])
+@pytest.mark.parametrize("name", ["tfidf", "a:b", "gap", "null"])
 def test_names_that_mean_something_else_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecipeError, match="a name is letters"):
         load_recipe(str(write(tmp_path, "http://localhost:1", "paper", f'\n[training.baselines."{name}"]\nmodel = "x"\n')))

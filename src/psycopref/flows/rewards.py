@@ -66,11 +66,9 @@ def _named(recipe: Training) -> Calibrate:
 
 def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside) -> tuple[Calibrated, list[Failure]]:
     """Another set of test pairs; baselines and temperatures are fitted on the run's own train and dev pairs as ever."""
-    found = lab.do(recipe.tests[name])
-    if not len(found.preferences):
-        raise RecipeError(f"[training.tests.{name}]: the source brings no preference pairs; give one that does, such as name = 'preferences'")
+    found = read(recipe, lab, name)
     fitting = lab.do(recipe.score.model_copy(update={"longer": "skip"}), found.speeches, found.responses, weights).ratings
-    pairs, left = _usable(built, found, {row.subject_id for row in fitting})
+    pairs, left = usable(built, found, {row.subject_id for row in fitting})
     beside = _beside(recipe, lab, pairs)
     own = {row.speech_id for row in built.speeches}
     speeches = [*built.speeches, *(row for row in pairs.speeches if row.speech_id not in own)]
@@ -84,7 +82,15 @@ def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str,
     return made, [*left, *beside.failures]
 
 
-def _usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
+def read(recipe: Training, lab: Lab, name: str) -> Collected:
+    """A set of [training.tests] as its source has it; RecipeError where it brings no pairs."""
+    found = lab.do(recipe.tests[name])
+    if not len(found.preferences):
+        raise RecipeError(f"[training.tests.{name}]: the source brings no preference pairs; give one that does, such as name = 'preferences'")
+    return found
+
+
+def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
     """The pairs on speeches that the run did not train on (or choose by), both of whose responses the reward model can read; the others as failures."""
     used = {row.speech_id for row in built.speeches if row.split not in ("test", "")}
     pairs: list[Preference] = []

@@ -156,18 +156,28 @@ def views(found: Found, name: str) -> list[dict[str, Any]]:
     return rows if any(row["view"] != VIEWS[""] for row in rows) else []
 
 
+def by_length(found: Found, name: str) -> list[dict[str, Any]]:
+    """What length has to do with winning, by arm: log-odds of a win per standard deviation of the difference, prompts with the longer and shorter answer."""
+    rows = []
+    for arm, how in ARMS.items():
+        cells = [found.get((f"{name}.{what}", f"overall:{arm}")) for what in ("length_coefficient", "longer", "shorter")]
+        if any(cells):
+            rows.append({"arm": how, "cells": cells})
+    return rows
+
+
+ALSO = {"pooled": "pooled", "holm_p": "p (Holm)", "wins": "won", "ties": "tied", "losses": "lost", "flips": "flips"}
+ALSO |= {"failed": "failed", "worst": "if all failed were lost", "best": "if won"}
+
+
 def parts(found: Found, name: str, kind: str, order: Sequence[str] = ()) -> list[dict[str, Any]]:
     """A comparison's rates by topic or by item (`kind`), with what else there is of each: the pooled rate, the adjusted p-value."""
-    rows = []
-    for field, place in found:
-        if field == name and place.startswith(f"{kind}:") and place.endswith(":raw"):
-            also = {title: found.get((f"{name}.{what}", place)) for what, title in (("pooled", "pooled"), ("holm_p", "p (Holm)"))}
-            rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found[field, place], "also": also})
+    rows: list[dict[str, Any]] = []
+    for place in dict.fromkeys(place for field, place in found if field in (name, f"{name}.wins")):
+        if place.startswith(f"{kind}:") and place.endswith(":raw"):
+            also = {title: found.get((f"{name}.{what}", place)) for what, title in ALSO.items()}
+            rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found.get((name, place)), "also": also})
+    if kind == "topic" and not any(any(row["also"].values()) for row in rows):
+        return []  # Table 2 has all there is
     ranked = {one: at for at, one in enumerate(order)}
     return sorted(rows, key=lambda row: ranked.get(row["name"], len(ranked)))
-
-
-# What a comparison's own tables show, by the last word of a figure's name; anything else of it stands with the judge's health or further down.
-_COUNTS = ("wins", "ties", "losses", "flips", "failed", "unmatched", "worst", "best")
-_LENGTHS = ("words_ours", "words_theirs", "compliance", "length_correlation", "length_controlled", "length_matched")
-SHOWN = frozenset((*_COUNTS, *_LENGTHS, *(f"length_controlled.{why}" for why in NOT_GIVEN), "pooled", "holm_p", "interaction_p"))
