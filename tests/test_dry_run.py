@@ -1,17 +1,21 @@
 """The dry run: the calls that the run then makes, nobody asked, nothing trained, prices where the pool has them."""
 
+import json
 from pathlib import Path
 
 import pytest
 from loopback import Loopback
 from test_kill import RECIPE
-from tiny import TINY
+from tiny import BAD, GOOD, TINY
 from tiny_paper import write
 
 from psycopref import runs
 from psycopref.cli import main
 from psycopref.dry_run import dry_run
+from psycopref.flows import dataset, rewards
+from psycopref.lab import Lab
 from psycopref.progress import Progress
+from psycopref.recipes import PaperRecipe, load_recipe
 from psycopref.stages.nulls import NULLS
 from psycopref.train import estimate
 from psycopref.train.plan import Size, Training
@@ -56,6 +60,27 @@ def test_a_judge_is_counted_for_every_state_and_order(tmp_path: Path, more: str,
         lines = {line.stage: line for line in dry_run(str(recipe), tmp_path / "work", Progress(quiet=True))}
     nulls = len(NULLS)
     assert lines["evaluate"].calls == (arms + nulls) * 2 * 10, "seven principles cost no further call"
+
+
+def test_rankers_on_more_test_sets_are_counted(tmp_path: Path) -> None:
+    """Eight pairs of another set, both orders, beside the ten of the run: as many as `rewards.tabled` asks for."""
+    rows = [{"id": n, "prompt": f"Day {n} began badly again. " * 3, "chosen": f"{GOOD} {n}", "rejected": f"{BAD} {n}"} for n in range(8)]
+    (tmp_path / "bench.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with Loopback() as server:
+        server.extra = lambda body: json.dumps({"rationale": "so", "winner": "1"})
+        more = f'\n[training.rankers.llm]\njudge = {{ name = "j", kind = "openai", url = "{server.url}" }}\n[training.tests.bench]\n'
+        more += f'sources = [{{ name = "preferences", path = "{tmp_path / "bench.jsonl"}", licence = "CC0-1.0" }}]\n'
+        path = write(tmp_path, server.url, "paper", more)
+        lines = {line.stage: line for line in dry_run(str(path), tmp_path / "work", Progress(quiet=True))}
+        recipe = load_recipe(str(path))[1]
+        assert isinstance(recipe, PaperRecipe)
+        with Lab(tmp_path / "work", Progress(quiet=True)) as lab:
+            built = dataset.run(recipe.dataset, lab)
+            weights = lab.do(recipe.training.reward, built.speeches, built.responses, built.preferences, None).weights
+            before = sum(server.book.requests.values())
+            rewards.tabled(recipe.training, lab, built, weights)
+            asked = sum(server.book.requests.values()) - before
+    assert lines["rank"].calls == asked == 2 * (10 + 8)
 
 
 def test_memory_and_gpus_of_the_shapes_people_train() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as View
 
 from psycopref import needs
-from psycopref.flows import dataset, judges
+from psycopref.flows import dataset, judges, rewards
 from psycopref.flows.dataset import Built
 from psycopref.flows.rounds import NO_RESPONSES, too_few
 from psycopref.lab import Lab
@@ -18,7 +18,7 @@ from psycopref.models.pool import ModelEntry
 from psycopref.models.purse import letters, price
 from psycopref.needs import ANSWER, CHARS, Work
 from psycopref.progress import Progress
-from psycopref.recipes import JudgesRecipe, PaperRecipe, load_recipe
+from psycopref.recipes import JudgesRecipe, PaperRecipe, Training, load_recipe
 from psycopref.stages.compare import Compare, JudgesCompared
 from psycopref.store.keys import digest
 from psycopref.tables import Rating, Response, Speech
@@ -159,6 +159,7 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     pairs = {row.preference_id: row for row in (*built.preferences, *built.measure) if row.split == "test"}
     for ranker in training.rankers.values():
         lab.do(ranker, built.speeches, built.responses, list(pairs.values()))
+    _more_tests(training, lab, built)
     rival = _once(lab.do(training.opponent, test, NO_RESPONSES).responses)
     if training.evaluate.judge is None:
         return
@@ -175,6 +176,15 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
         for kind in training.nulls.kinds:
             ours = [row for row in answers if row.model == f"null:{kind}"]
             lab.do(training.evaluate.model_copy(update={"repeats": 0.0}), test, ours, rival, ratings)
+
+
+def _more_tests(training: Training, lab: Rehearsal, built: Built) -> None:
+    """The rankers on the sets of [training.tests]; pairs that the reward model would be unable to read to their end are counted too."""
+    for name in training.tests:
+        found = rewards.read(training, lab, name)
+        pairs, _ = rewards.usable(built, found, {row.response_id for row in found.responses})
+        for ranker in training.rankers.values():
+            lab.do(ranker, pairs.speeches, pairs.responses, pairs.preferences)
 
 
 def _written(test: Sequence[Speech], by: str) -> list[Response]:

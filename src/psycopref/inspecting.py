@@ -46,12 +46,11 @@ def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
 
 def headline(run_folder: Path) -> str:
     """The main figures of a run as plain lines."""
-    rows = runs.read_json(run_folder / "metrics.json")
     lines = []
-    for row in rows:
-        if row["name"] in _HEAD and not str(row["slice"]).startswith("topic:"):
-            span = f"  [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None else ""
-            lines.append(f"{row['name']:<20} {row['slice']:<22} {row['value']:>10.3f}{span}  n={row['count']}")
+    for row in runs.kept_metrics(run_folder):
+        if row.name in _HEAD and not row.slice.startswith("topic:"):
+            span = f"  [{row.low:.3f}, {row.high:.3f}]" if row.low is not None and row.high is not None else ""
+            lines.append(f"{row.name:<20} {row.slice:<22} {row.value:>10.3f}{span}  n={row.count}")
     return "\n".join(lines)
 
 
@@ -82,7 +81,13 @@ def _folders(place: Path) -> list[Path]:
 def _show_run(place: Path) -> None:
     entries = runs.taken(place)
     rows = [
-        [str(e["step"]), "found" if e["found"] else "made", f"{e['made_seconds']:.1f}", ", ".join(f"{v} {k}" for k, v in e["rows"].items())] for e in entries
+        [
+            str(e["step"]),
+            "found" if e.get("found") else "made",
+            f"{e.get('made_seconds', 0.0):.1f}",
+            ", ".join(f"{v} {k}" for k, v in e.get("rows", {}).items()),
+        ]
+        for e in entries
     ]
     _view(place.name, ["step", "", "seconds", "rows"], rows)
     print(headline(place))

@@ -16,7 +16,6 @@ from psycopref.stages.report import NUMBERS, load_figures, load_numbers
 from psycopref.store import steps as stored
 from psycopref.store.keys import canonical
 from psycopref.store.ledger import Ledger
-from psycopref.tables import Metric
 
 
 def reported(work: Path, name: str = "", texts: bool = False) -> str:
@@ -43,8 +42,8 @@ def _place(work: Path, name: str) -> Path:
 def _opened(place: Path) -> reporting.Run:
     """A finished run as it stands in its folder."""
     short, recipe = load_recipe(str(place / "recipe.toml"))
-    found = runs.read_json(place / runs.LAST)
-    metrics = [Metric(**row) for row in runs.read_json(place / "metrics.json")]
+    found = runs.last(place)
+    metrics = runs.kept_metrics(place)
     text = (place / "recipe.toml").read_text(encoding="utf-8")
     run = reporting.Run(place.parent.parent, str(found.get("recipe", short)), runs.taken(place), recipe, text, metrics, {})
     drawn = _drawn(run)

@@ -32,7 +32,7 @@ from psycopref.stages.validate import Validate
 from psycopref.toml_files import checked, did_you_mean, read_toml
 
 RECIPES = Path("recipes")
-RESERVED = frozenset(("tfidf", "longer", "topic", "gap", "length", "test", "test_all", "dev"))  # parts of the slices that `calibrate` names
+RESERVED = frozenset(("tfidf", "longer", "topic", "gap", "length", "test", "test_all", "dev", "null"))  # parts of the slices that `calibrate` names
 Budget = Annotated[float | None, Field(ge=0)]  # dollars that the calls of a workspace may cost in all
 
 
@@ -158,7 +158,10 @@ class DatasetRecipe(Checked):
 
 
 class PaperRecipe(Checked):
-    """flow = "paper": the dataset, the reward model, the policy and their figures. flow = "ablation": offline against online, for each of `sizes`."""
+    """flow = "paper": the dataset, the reward model, the policy and their figures. flow = "ablation": offline against online, for each of `sizes`.
+
+    An ablation compares its arms at each checkpoint: it plays no null opponents ([training.nulls] is not read), and `systems = "each"` is refused.
+    """
 
     flow: Literal["paper", "ablation"]
     budget: Budget = None
@@ -169,6 +172,8 @@ class PaperRecipe(Checked):
     def _sizes(self) -> "PaperRecipe":
         if (self.flow == "ablation") != bool(self.sizes):
             raise ValueError('[sizes]: flow = "ablation" needs at least one, such as [sizes.small] with a base; other flows have none')
+        if self.sizes and self.training.systems == "each":
+            raise ValueError('[training] systems: an ablation compares its two arms at every checkpoint and no other states; leave systems = "each" out')
         if wrong := [name for name in self.sizes if ":" in name]:
             raise ValueError(f"[sizes]: a name must hold no colon, found {wrong}")
         return self

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import polars as pl
 
 from psycopref.columns import REWARD
+from psycopref.errors import StoreError
 from psycopref.recipes import PaperRecipe, Recipe
 from psycopref.report import family
 from psycopref.report.figures import matches
@@ -70,7 +71,9 @@ def opened(run: Run) -> Opened:
 def _dataset(run: Run, last: str) -> list[str]:
     """The steps of the dataset half, in order: up to the first step of its last stage."""
     names = [str(entry["step"]) for entry in run.taken]
-    end = next(at for at, entry in enumerate(run.taken) if entry["stage"] == last)
+    end = next((at for at, entry in enumerate(run.taken) if entry["stage"] == last), None)
+    if end is None:
+        raise StoreError(f"{run.work / 'runs'}: the run {run.name!r} names no step of {last!r}; run its recipe again: what was finished is found")
     return names[: end + 1]
 
 
@@ -130,7 +133,9 @@ def games(run: Run) -> list[Game]:
         name, arm = str(manifest["settings"].get("name", "")), str(manifest["settings"].get("arm", ""))
         if manifest["stage"] == "evaluate" and len(answers) >= 2 and (name, arm) not in found and name in named:
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
-            found[name, arm] = Game(name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs)
+            found[name, arm] = Game(
+                name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs, 2 if manifest["settings"].get("judge") else 1
+            )
     return list(found.values())
 
 

@@ -168,4 +168,48 @@ def read_json(path: Path) -> Any:
 
 def taken(run_folder: Path) -> list[dict[str, Any]]:
     """The steps of a run in order, as lab.taken had them."""
-    return list(read_json(run_folder / LAST)["steps"])
+    found = last(run_folder).get("steps")
+    if not isinstance(found, list) or not all(isinstance(entry, dict) and {"step", "stage"} <= entry.keys() for entry in found):
+        raise _damaged(run_folder / LAST, "it does not list the run's steps")
+    return found
+
+
+def last(run_folder: Path) -> dict[str, Any]:
+    """What a run wrote last: its recipe and its steps; StoreError where that is something else."""
+    found = read_json(run_folder / LAST)
+    if not isinstance(found, dict):
+        raise _damaged(run_folder / LAST, "it is no table of a run")
+    return found
+
+
+def kept_metrics(run_folder: Path) -> list[Metric]:
+    """The figures of a run, whichever version wrote them; StoreError where they are no rows of figures.
+
+    Fields that this version does not know are left out. An estimate without an interval, which older versions wrote, cannot be claimed: the count
+    `<name>.without_interval` stands in its place, as `tables.estimate` would have put it.
+    """
+    path, names = run_folder / "metrics.json", [one.name for one in dataclasses.fields(Metric)]
+    found = read_json(path)
+    if not isinstance(found, list) or not all(map(_of_a_figure, found)):
+        raise _damaged(path, "it holds no rows of figures")
+    made = []
+    for row in found:
+        known = {name: row[name] for name in names if name in row}
+        try:
+            made.append(Metric(**{"metric_id": "", **known}))
+        except (TypeError, ValueError):
+            count = row.get("count") or 0
+            made.append(metric(f"{row['name']}.without_interval", str(row["slice"]), count, count=count))
+    return made
+
+
+def _of_a_figure(row: Any) -> bool:
+    """Whether a row of JSON has what every figure has."""
+    if not isinstance(row, dict):
+        return False
+    numbers = [row.get("value"), *(row[name] for name in ("low", "high", "count") if row.get(name) is not None)]
+    return isinstance(row.get("name"), str) and isinstance(row.get("slice"), str) and all(isinstance(one, int | float) for one in numbers)
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(f"{path}: {what}; delete the folder {path.parent} and run the recipe again: what was finished is found")

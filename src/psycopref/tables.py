@@ -13,7 +13,7 @@ Kind = Literal["estimate", "count", "duration", "money", "p", "setting"]
 _WORDS: dict[Kind, str] = {
     "count": "read kept dropped responses ratings failures asked made failed speeches pairs without_pair without_interval "
     "wins ties losses flips unmatched longer shorter no_overlap separated "
-    "above below level unpaired apart unscored null_opponents sheets annotators answered unsafe masked",
+    "above below level unpaired apart unscored null_opponents repeat_failed sheets annotators answered unsafe masked",
     "duration": "seconds",
     "money": "dollars",
     "setting": "threshold",

@@ -62,3 +62,10 @@ def test_one_epoch_gives_no_speech_to_two_rounds(tmp_path: Path) -> None:
 def test_sizes_belong_to_an_ablation(tmp_path: Path, flow: str, more: str, says: str) -> None:
     with pytest.raises(RecipeError, match=says):
         load_recipe(str(write(tmp_path, "http://localhost:1", flow, more)))
+
+
+def test_an_ablation_has_no_other_states_to_judge(tmp_path: Path) -> None:
+    path = write(tmp_path, "http://localhost:1", "ablation", SIZES)
+    path.write_text(path.read_text(encoding="utf-8").replace("[training]\n", '[training]\nsystems = "each"\n'), encoding="utf-8")
+    with pytest.raises(RecipeError, match="compares its two arms"):
+        load_recipe(str(path))

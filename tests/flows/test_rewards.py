@@ -54,11 +54,16 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
 def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Path) -> None:
     with Loopback() as server:
         server.extra = lambda body: (
-            json.dumps({"rationale": "so", "winner": "1"})
+            "no verdict"
+            if "mute" in str(body)
+            else json.dumps({"rationale": "so", "winner": "1"})
             if "Week 33 " in str(body)
             else json.dumps({"rationale": "so", "winner": "1" if str(body).find(GOOD) < str(body).find(BAD) else "2"})
         )
-        more = f'\n[training.rankers.llm]\njudge = {{ name = "j", kind = "openai", url = "{server.url}" }}\n'
+        more = "".join(
+            f'\n[training.rankers.{name}]\njudge = {{ name = "{judge}", kind = "openai", url = "{server.url}" }}\n'
+            for name, judge in (("llm", "j"), ("silent", "mute"))
+        )
         recipe = load_recipe(str(write(tmp_path, server.url, "paper", more)))[1].training  # type: ignore[union-attr]
         built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
         made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
@@ -68,10 +73,11 @@ def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Pa
     assert row.value == pytest.approx(9.5 / 10) and row.count == 10, "one of ten followed the order and is a tie"
     assert found["reward.flipped", "test_all:llm"].value == pytest.approx(0.1)
     assert ("reward.accuracy_over", "test_all:llm") in found or ("reward.accuracy_over.without_interval", "test_all:llm") in found
+    assert found["reward.unscored", "test_all:silent"].value == 10 and ("reward.unscored", "test_all:llm") not in found
     assert ("reward.ece", "test_all:llm") not in found
 
 
-@pytest.mark.parametrize("name", ["tfidf", "a:b", "gap"])
+@pytest.mark.parametrize("name", ["tfidf", "a:b", "gap", "null"])
 def test_names_that_mean_something_else_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecipeError, match="a name is letters"):
         load_recipe(str(write(tmp_path, "http://localhost:1", "paper", f'\n[training.baselines."{name}"]\nmodel = "x"\n')))

@@ -44,3 +44,10 @@ def test_clients_words_are_no_markup():
 
 def test_lines_of_a_speech_stay_lines():
     assert twin("<div>first line\nsecond line</div>") == "first line\nsecond line\n"
+
+
+def test_rules_addresses_and_entities_of_a_speech_are_no_markup():
+    said = "My heading\n---\nor\n ===\nsee https://a.example/b and www.a.example, write to me@a.example; &lt;b&gt; &amp;"
+    shown = escaped(said)
+    assert not re.search(r"^\s*[-=]", shown, re.MULTILINE) and "https:" not in shown and "www." not in shown
+    assert not re.search(r"(?<!\\)[&@]", shown) and re.sub(r"\\(.)", r"\1", shown) == said

@@ -22,7 +22,7 @@ def played() -> ReportData:
         Verdict(content_id("v", a.response_id), a.speech_id, a.response_id, b.response_id, "overall", "judge", "first")
         for a, b in zip(ours, theirs, strict=True)
     ]
-    game = Game("winrate", "raw", ("ours", "theirs"), said, ours, theirs)
+    game = Game("winrate", "raw", ("ours", "theirs"), said, ours, theirs, 1)
     return ReportData(title="", speeches=W.speeches, responses=W.responses, ratings=W.ratings, preferences=W.preferences, verdicts=[game])
 
 

@@ -6,10 +6,10 @@ import pytest
 from small_world import ITEMS, small_world
 
 from psycopref.models.pool import load_pool
-from psycopref.report import expert_figures, health, paper_tables, responders, sections
+from psycopref.report import expert_figures, health, paper_tables, responders
 from psycopref.report.figures import draw, matches, numbers
 from psycopref.report.frames import by_slice
-from psycopref.report.page import ReportData, render
+from psycopref.report.page import ReportData, render, sections_of
 from psycopref.tables import metric
 
 W = small_world()
@@ -62,6 +62,27 @@ def test_table_one_groups_rankers_public_models_ours_and_baselines():
     assert "Accuracy by topic, gap and length" in render(ReportData(title="", metrics=REWARD))
 
 
+def test_a_model_without_an_answer_is_a_row_of_table_one_and_calibration_has_its_own():
+    more = [
+        *REWARD,
+        metric("reward.unscored", "test:mute", 50, count=50),
+        metric("reward.unscored", "test:gpt", 3, count=50),
+        metric("reward.ece", "test", 0.1, 0.0, 0.2, 50),
+        metric("reward.ece_floor", "test", 0.08, 0.03, 0.14, 50),
+        metric("reward.temperature", "dev", 1.37, 1.1, 1.6, 50),
+        metric("reward.brier_scaled", "test", 0.2345, 0.2, 0.3, 50),
+        metric("reward.length_correlation", "test", 0.456, 0.4, 0.5, 50),
+    ]
+    part = paper_tables.table_one(by_slice(more))[0]
+    last = part["rows"][-1]
+    assert (last["group"], last["name"], last["cells"][-1].value) == ("No pair scored", "mute", 50) and part["heads"][-1] == "pairs not scored"
+    assert part["rows"][0]["cells"][-1].value == 3 and "mute" not in part["parts"]["heads"]
+    (row,) = part["calibration"]["rows"]
+    assert row["name"] == "Reward model" and row["hot"].value == 1.37 and part["calibration"]["heads"] == ["ECE", "ECE if calibrated", "Brier score, scaled"]
+    page = render(ReportData(title="", metrics=more))
+    assert all(text in page for text in ("mute", "ECE if calibrated", "0.234", "1.37", "0.46"))
+
+
 def test_table_two_has_every_coarse_topic_of_the_list():
     data = ReportData(title="", metrics=MATCH, listed={TOPIC: ["Culture"], "Career": ["Work"]}, titles={"winrate": "ours against gpt"})
     found = paper_tables.table_two(data, by_slice(MATCH))
@@ -85,6 +106,14 @@ def test_views_stand_side_by_side_only_where_there_is_more_than_one():
     bare = [*MATCH, metric("winrate.length_controlled.no_overlap", "overall:raw", 3, 3, 3, 40)]
     page = render(ReportData(title="", metrics=bare))
     assert "not given, too few prompts on one side of it" in page and "300.0" not in page
+
+
+def test_a_comparison_without_a_verdict_is_shown_and_said_in_the_head():
+    lost = [metric(f"winrate.{name}", "overall:raw", 40 if name == "failed" else 0, count=40) for name in ("wins", "ties", "losses", "flips", "failed")]
+    assert matches(lost) == ["winrate"] and "matches" not in numbers(ReportData(title="", metrics=lost))
+    page = render(ReportData(title="", metrics=lost, titles={"winrate": "ours against gpt"}))
+    assert "ours against gpt: no win rate, since no verdict came of any of the 40 prompts" in page and "ours against gpt: counts" in page
+    assert "no verdict came" not in render(ReportData(title="", metrics=MATCH))
 
 
 def test_rates_by_item_and_pooled_topics_are_shown():
@@ -184,17 +213,35 @@ def test_states_of_the_policy_and_their_differences_are_two_tables():
 
 def test_a_figure_that_no_section_knows_is_shown_all_the_same():
     rows = [*MATCH, *EXPERTS, metric("novel.figure", "all", 0.25, 0.2, 0.3, 7)]
-    assert [row.name for row in sections.further(rows, matches(rows))] == ["novel.figure"]
+    assert [row.name for row in sections_of(ReportData(title="", metrics=rows))["further"]] == ["novel.figure"]
     assert "novel.figure" in render(ReportData(title="", metrics=rows))
     assert set(ITEMS) > {"empathy"}
 
 
 def test_what_a_comparison_s_tables_do_not_show_stands_further_down():
-    rows = [*MATCH, metric("winrate.length_coefficient", "overall:raw", 0.3, 0.1, 0.5, 40), metric("winrate.consistent", "overall:raw", 0.9, 0.8, 1.0, 40)]
-    assert [row.name for row in sections.further(rows, matches(rows))] == ["winrate.length_coefficient"]
+    rows = [*MATCH, metric("winrate.novel", "overall:raw", 0.3, 0.1, 0.5, 40), metric("winrate.consistent", "overall:raw", 0.9, 0.8, 1.0, 40)]
+    assert [row.name for row in sections_of(ReportData(title="", metrics=rows))["further"]] == ["winrate.novel"]
 
 
 def test_guards_that_tripped_are_said_beside_the_policy():
     rows = [metric("guard.length", "round:2", 1, count=1), metric("guard.ties", "round:3", 0, count=1), metric("policy.words", "round:0", 90, 80, 100, 20)]
     page = render(ReportData(title="", metrics=rows))
     assert "Round 2: answers have grown or shrunk by half against the start." in page and "Round 3:" not in page
+
+
+def test_every_figure_is_printed_somewhere():
+    """Figures whose values are found nowhere else: each stands on the page, in its section or among the further ones."""
+    base = [row for row in MATCH if row.slice == "overall:raw"]
+    names = ("length_coefficient", "length_controlled", "length_matched", "words_ours", "words_theirs", "length_correlation", "first_position", "novel")
+    rows = [metric(f"winrate.{name}", "overall:raw", 1234 + n, 1234 + n, 1234 + n, 9) for n, name in enumerate(names)]
+    rows += [metric(f"winrate.{name}", "overall:raw", 2345 + n, count=9) for n, name in enumerate(("unmatched", "longer", "shorter"))]
+    rows += [metric(f"winrate.{name}", "item:empathy:raw", 3456 + n, count=9) for n, name in enumerate(("wins", "failed"))]
+    rows += [metric("winrate.interaction_p", "topics:constrained", 0.0123, count=9), metric("winrate.worst", "item:empathy:raw", 0.4567, 0.4, 0.5, 9)]
+    rows += [metric("reward.novel", "test", 4567, 4567, 4567, 9), metric("guard.null_opponents", "overall:raw", 5678, count=9)]
+    base += [metric("winrate", f"topic:{TOPIC}:raw", 0.5, 0.4, 0.6, 12), metric("winrate.pooled", f"topic:{TOPIC}:raw", 0.5, 0.4, 0.6, 12)]
+    page = render(ReportData(title="", metrics=[*base, *rows]))
+    text = page.replace(",", "")
+    for row in rows:
+        shown = {f"{row.value:.0f}", f"{row.value:.2f}", f"{row.value:.3f}", f"{100 * row.value:.1f}"}
+        assert any(one in text for one in shown if one != "0" and len(one) > 3), row.name
+    assert "Length and winning" in page and "winrate.length_coefficient" not in page and "length asked for: p 0.012" in page

@@ -1,5 +1,7 @@
 """Two runs side by side: what differs, what is paired and what is not."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -23,7 +25,7 @@ def game(wins: list[float], ours: str = "a", rival: str = "rival", judge: str = 
         said.append(verdict(us, them, winner, judge))
         if both:
             said.append(verdict(them, us, {"first": "second", "second": "first", "tie": "tie"}[winner], judge))  # type: ignore[arg-type]
-    return Game("winrate", "raw", ("ours", "theirs"), said, mine, theirs)
+    return Game("winrate", "raw", ("ours", "theirs"), said, mine, theirs, 2 if both else 1)
 
 
 def verdict(first: Response, second: Response, winner: Winner, judge: str) -> Verdict:
@@ -84,7 +86,7 @@ def test_the_page_says_all_of_it_and_so_does_its_twin():
     assert "the second is ahead" in page and "beta" in page and "0.200" in page and "seconds" not in page
     text = twin(page)
     assert "the second is ahead" in text and "## Settings that differ" in text and "<td" not in text
-    assert "The recipes are the same" in compare.render(first, first) and "the difference never varies" in compare.render(first, first)
+    assert "The recipes are the same" in compare.render(first, first) and "neither is shown to be better" in compare.render(first, first)
 
 
 def test_nothing_in_common_is_said():
@@ -96,3 +98,11 @@ def test_one_speech_for_each_outcome_by_a_hash():
     assert [outcome for outcome, *_ in picked] == ["won", "tied", "lost"]
     scores = {speech: score for speech, _, _, score in game(WINS, both=True).scores().iter_rows()}
     assert [scores[speech] for _, speech, *_ in picked] == [1.0, 0.5, 0.0]
+
+
+def test_a_prompt_with_one_failed_order_is_not_scored():
+    whole = game([1.0] * 30, both=True)
+    half = dataclasses.replace(whole, verdicts=[row for at, row in enumerate(whole.verdicts) if at != 1])
+    assert len(whole.scores()) == 30 and half.scores().height == 29
+    alone = dataclasses.replace(whole, verdicts=list(whole.verdicts)[:1])
+    assert not alone.scores().height and not alone.picked()

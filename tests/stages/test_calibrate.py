@@ -29,7 +29,10 @@ def test_every_promised_name_is_there_with_counts(out):
     for name in ("reward.accuracy", "reward.auc", "reward.ece", "reward.brier"):
         for place, count in (("test", test), ("test_all", len(W.measure))):
             for model in ("", ":tfidf", ":longer"):
-                assert found[name, place + model].count == count
+                row = found.get((name, place + model)) or found[f"{name}.without_interval", place + model]
+                assert row.count == count
+    assert found["reward.accuracy", "test"].value == 1 and ("reward.ece", "test") not in found, "all right: the noise of its gaps is unknown"
+    assert found["reward.ece", "test_all"].low <= found["reward.ece", "test_all"].value and ("reward.ece_floor", "test_all") in found
 
 
 def test_accuracy_is_the_share_of_pairs_in_the_order_of_the_rewards(out):
@@ -110,10 +113,28 @@ def test_reward_models_of_others_stand_beside_on_the_pairs_that_they_scored(lab:
     lost = sum(left_out in (row.chosen_id, row.rejected_id) for row in W.measure)
     assert found["reward.unscored", "test_all:twin"].value == lost > 0
     assert found["reward.accuracy", "test_all:twin"].count == len(W.measure) - lost
-    level = found["reward.accuracy_over.without_interval", "test_all:twin"]
-    assert level.count == len(W.measure) - lost, "paired on the pairs that both scored; it never varies, so there is no figure"
+    level = found["reward.accuracy_over", "test_all:twin"]
+    assert level.count == len(W.measure) - lost and level.low < level.value == 0 < level.high, "paired on the pairs that both scored, all level"
     assert found["reward.accuracy", "test_all:turned"].value == pytest.approx(1 - found["reward.accuracy", "test_all"].value)
     assert ("reward.temperature", "dev:turned") not in found, "none of it learnt: there is no temperature"
+    assert found["reward.temperature.without_interval", "dev:turned"].count == sum(row.split == "dev" for row in W.preferences)
+    assert ("reward.ece_scaled", "test_all:turned") not in found
+
+
+def test_scaled_figures_stand_only_where_the_temperature_has_an_interval(lab: Lab):
+    """All dev pairs of one speech: a temperature without an interval."""
+    one = next(row.speech_id for row in W.preferences if row.split == "dev")
+    rows = [row for row in W.preferences if row.split != "dev" or row.speech_id == one]
+    found = figures(lab.do(STAGE, W.speeches, W.responses, rows, W.measure, W.rewards))
+    assert ("reward.temperature.without_interval", "dev") in found and not any(name.endswith("_scaled") and ":" not in place for name, place in found)
+
+
+def test_a_model_that_scored_nothing_stands_there_as_not_scored(lab: Lab):
+    stage = Calibrate(bins=5, draws=200, names=("mute", "turned"))
+    turned = [dataclasses.replace(row, judge="turned", score=-row.score) for row in W.rewards]
+    found = figures(lab.do(stage, W.speeches, W.responses, W.preferences, W.measure, W.rewards, turned))
+    row = found["reward.unscored", "test_all:mute"]
+    assert row.value == row.count == len(W.measure) and ("reward.unscored", "test_all:turned") not in found
 
 
 def test_a_rankers_votes_are_means_of_both_orders_and_a_lost_order_is_no_score(lab: Lab):

@@ -113,6 +113,20 @@ def test_a_share_of_the_questions_is_put_twice(lab: Lab):
     assert len(out.verdicts) == 2 * len(OURS), "what is said the second time is in no win rate"
 
 
+def test_questions_that_fail_the_second_time_are_counted(lab: Lab):
+    seen: dict[str, int] = {}
+
+    def tired(shown: dict[str, str]) -> str:
+        key = shown["1"] + shown["2"]
+        seen[key] = seen.get(key, 0) + 1
+        return verdict("1") if seen[key] == 1 else "no verdict"
+
+    out, _ = judged(lab, tired, repeats=0.5, attempts=1)
+    row = figures(out)["winrate.repeat_failed", "overall:raw"]
+    assert row.value == row.count == sum(count > 1 for count in seen.values()) > 0
+    assert figures(out)["winrate.failed", "overall:raw"].value == 0
+
+
 def test_a_judge_is_asked_in_both_orders(lab: Lab):
     out, calls = judged(lab, lambda shown: verdict("1" if shown["1"].startswith("I hear") else "2"))
     found = figures(out)

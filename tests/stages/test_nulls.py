@@ -1,5 +1,6 @@
 """Null opponents: what they say, to whom, and the same again."""
 
+import pytest
 from small_world import small_world
 
 from psycopref.lab import Lab
@@ -37,3 +38,8 @@ def test_a_larger_sample_holds_a_smaller_one(lab: Lab) -> None:
 def test_without_answers_of_others_there_is_nothing_to_borrow(lab: Lab) -> None:
     made = lab.do(Nulls(), TEST[:1], [], THEIRS).responses
     assert {row.model for row in made} == {"null:constant", "null:echo"}
+
+
+def test_a_kind_named_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="each once"):
+        Nulls(kinds=("echo", "echo"))

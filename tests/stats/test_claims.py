@@ -48,3 +48,8 @@ def test_what_the_prompts_share_cancels() -> None:
     apart = [mean_interval(side, names) for side in (one, two)]
     alone = np.hypot(*[end.high - end.low for end in apart])
     assert found.high - found.low < 0.85 * alone and found.low < 0.6 * 0.15 < found.high
+
+
+def test_equal_systems_have_an_interval_that_is_as_wide_as_few_prompts_make_it() -> None:
+    found = paired_systems([1.0] * 6, [1.0] * 6, list("abcdef")).difference
+    assert found.low is not None and found.low < -0.2 and found.high > 0.2

@@ -93,3 +93,12 @@ def test_coverage_is_nominal_where_that_of_rows_is_not() -> None:
             found = length_control(np.tile(won, 4), np.tile(d, 4), label, draws=300, seed=seed)
             hit[kind] += found.rate.low <= truth <= found.rate.high
     assert hit["prompts"] / trials > 0.88 and hit["rows"] / trials < 0.8
+
+
+def test_equal_lengths_are_perfect_overlap() -> None:
+    y = np.tile([1.0, 0.0, 1.0, 0.5], 10)
+    found = length_control(y, np.zeros(40), names(40), draws=200)
+    assert found.reason == "" and found.rate == found.matched and found.thin == 40 and np.isnan(found.coefficient.value)
+    assert length_control(y[:8], np.zeros(8), names(8), draws=200).reason == "no_overlap", "fewer than ten"
+    mixed = length_control(y, np.where(np.arange(40) < 6, 0.0, 9.0), names(40), draws=200)
+    assert mixed.reason == "no_overlap" and (mixed.shorter, mixed.thin) == (0, 6)

@@ -72,3 +72,10 @@ def test_ranks_are_open_where_draws_fall_apart() -> None:
     first, second, scores = games({(0, 1): (19, 1)}, ("a", "b"))
     found = bradley_terry(first, second, scores, [str(n) for n in range(20)], draws=300)
     assert [one.low for one in found.strength] == [None, None] and found.ranks == [(1, 1, 2), (2, 1, 2)]
+
+
+def test_places_are_open_where_no_draw_ever_varies() -> None:
+    """One prompt: every draw is the sample itself, which is no certainty."""
+    first, second, scores = games({(0, 1): (2, 1), (1, 2): (2, 1), (0, 2): (2, 1)}, ("a", "b", "c"))
+    found = bradley_terry(first, second, scores, ["one"] * len(scores), draws=50)
+    assert found.ranks == [(1, 1, 3), (2, 1, 3), (3, 1, 3)]

@@ -66,11 +66,12 @@ def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Re
     """
     found = Judged([], [], [], {})
     answers = lab.do(recipe.nulls, test, pool, rival).responses
-    beat = []
+    beat, played = [], 0
     for kind in recipe.nulls.kinds:
         ours = [row for row in answers if row.model == f"null:{kind}"]
         if not ours:
             continue
+        played += 1
         faced = {row.speech_id for row in ours}
         name = f"null.{kind}"
         own = compared(recipe, lab, test, ours, [row for row in rival if row.speech_id in faced], judges, name)
@@ -82,7 +83,7 @@ def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Re
         if any(row.name == name and row.low is not None and row.low > CHANCE for row in rows):
             beat.append(kind)
     if answers:
-        found.metrics.append(metric("guard.null_opponents", "overall:raw", len(beat), count=len(recipe.nulls.kinds)))
+        found.metrics.append(metric("guard.null_opponents", "overall:raw", len(beat), count=played))
     if beat:
         lab.progress.say(f"WARNING: the judge prefers {', '.join(beat)} to the opponent's answers; what it says of the policies means little")
     return found

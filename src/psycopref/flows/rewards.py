@@ -9,7 +9,7 @@ from psycopref.errors import RecipeError
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import Training
-from psycopref.stages.calibrate import Bin, Calibrated
+from psycopref.stages.calibrate import Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
 from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, Verdict, content_id
@@ -47,25 +47,28 @@ def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
     seen = {row.preference_id for row in held}
     every = _Pairs(built.speeches, built.responses, [*held, *(row for row in built.measure if row.preference_id not in seen)])
     beside = _beside(recipe, lab, every)
-    own = lab.do(recipe.calibrate, built.speeches, built.responses, built.preferences, built.measure, scores, beside.rewards, beside.verdicts)
+    own = lab.do(_named(recipe), built.speeches, built.responses, built.preferences, built.measure, scores, beside.rewards, beside.verdicts)
     metrics: list[Metric] = list(own.metrics)
     bins: list[Bin] = list(own.bins)
     failures = beside.failures
     for name in recipe.tests:
         made, lost = _another(recipe, lab, built, weights, name, beside)
-        metrics += [row for row in made.metrics if row.name != "reward.temperature"]
+        metrics += [row for row in made.metrics if not row.name.startswith("reward.temperature")]
         bins += made.bins
         failures += lost
     return Tabled(Calibrated(metrics, bins), failures)
 
 
+def _named(recipe: Training) -> Calibrate:
+    """The stage with the names of the models that are to stand beside ours, so that one without an answer is not lost."""
+    return recipe.calibrate.model_copy(update={"names": (*recipe.baselines, *recipe.rankers)})
+
+
 def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside) -> tuple[Calibrated, list[Failure]]:
     """Another set of test pairs; baselines and temperatures are fitted on the run's own train and dev pairs as ever."""
-    found = lab.do(recipe.tests[name])
-    if not len(found.preferences):
-        raise RecipeError(f"[training.tests.{name}]: the source brings no preference pairs; give one that does, such as name = 'preferences'")
+    found = read(recipe, lab, name)
     fitting = lab.do(recipe.score.model_copy(update={"longer": "skip"}), found.speeches, found.responses, weights).ratings
-    pairs, left = _usable(built, found, {row.subject_id for row in fitting})
+    pairs, left = usable(built, found, {row.subject_id for row in fitting})
     beside = _beside(recipe, lab, pairs)
     own = {row.speech_id for row in built.speeches}
     speeches = [*built.speeches, *(row for row in pairs.speeches if row.speech_id not in own)]
@@ -73,13 +76,21 @@ def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str,
     responses = [*built.responses, *(row for row in pairs.responses if row.response_id not in there)]
     scores = {row.subject_id: row for row in (*lab.do(recipe.score, built.speeches, built.responses, weights).ratings, *fitting)}
     kept = [row for row in built.preferences if row.split != "test"]
-    stage = recipe.calibrate.model_copy(update={"name": name})
+    stage = _named(recipe).model_copy(update={"name": name})
     rewards = {(row.judge, row.subject_id): row for row in (*before.rewards, *beside.rewards)}
     made = lab.do(stage, speeches, responses, kept, pairs.preferences, list(scores.values()), list(rewards.values()), beside.verdicts)
     return made, [*left, *beside.failures]
 
 
-def _usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
+def read(recipe: Training, lab: Lab, name: str) -> Collected:
+    """A set of [training.tests] as its source has it; RecipeError where it brings no pairs."""
+    found = lab.do(recipe.tests[name])
+    if not len(found.preferences):
+        raise RecipeError(f"[training.tests.{name}]: the source brings no preference pairs; give one that does, such as name = 'preferences'")
+    return found
+
+
+def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
     """The pairs on speeches that the run did not train on (or choose by), both of whose responses the reward model can read; the others as failures."""
     used = {row.speech_id for row in built.speeches if row.split not in ("test", "")}
     pairs: list[Preference] = []

@@ -105,7 +105,7 @@ def _accuracy(place: str, one: pl.DataFrame, other: pl.DataFrame, draws: int, se
 
 def _difference(what: str, both: pl.DataFrame, first: str, draws: int, seed: int) -> Paired:
     one, other = both[first].to_numpy(), both["second"].to_numpy()
-    found = paired_difference(other, one, both["speech_id"].to_list(), draws, seed)
+    found = paired_difference(other, one, both["speech_id"].to_list(), draws, seed, (-1.0, 1.0))
     return Paired(what, found, (float(one.mean()), float(other.mean())), "")
 
 

@@ -42,7 +42,7 @@ def numbers(content: "ReportData") -> dict[str, Any]:
         "judges": judges.estimates(content.metrics),
         "principles": [row[:4] for row in expert_figures.choices(content.metrics)],
         "absolute": expert_figures.scores(content.metrics),
-        "matches": {name: estimates(content.metrics, name) for name in matches(content.metrics)},
+        "matches": {name: rows for name in matches(content.metrics) if (rows := estimates(content.metrics, name))},
     }
     return {name: value for name, value in found.items() if value}
 
@@ -106,9 +106,12 @@ def checkpoints_of(metrics: Rows) -> dict[str, dict[str, list[Estimate]]]:
 
 
 def matches(metrics: Rows) -> list[str]:
-    """The names of the win rates there are: whatever has a `<name>.wins` beside it, in the order they were made. Null opponents stand elsewhere."""
-    names = {row.name for row in metrics}
-    return [name for name in dict.fromkeys(row.name for row in metrics) if f"{name}.wins" in names and not name.startswith("null.")]
+    """The names of the win rates: whatever has a `<name>.wins`, so that one without a single verdict is there too, in the order they were made.
+
+    Null opponents stand elsewhere.
+    """
+    names = dict.fromkeys(row.name.removesuffix(".wins") for row in metrics if row.name.endswith(".wins"))
+    return [name for name in names if not name.startswith("null.")]
 
 
 def estimates(metrics: Rows, name: str) -> list[Estimate]:

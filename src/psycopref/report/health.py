@@ -9,7 +9,7 @@ from psycopref.report import frames
 from psycopref.tables import Metric
 
 CHANCE = 0.5
-_NULL = re.compile(r"(^|[.:])null([.:]|$)")
+_NULL = re.compile(r"null\.|guard\.null_opponents$")
 PARTS = {
     "position": ("Place of a response in a call", re.compile(r"position\.")),
     "judges": ("Several judges of the dataset", re.compile(r"judges\.")),
@@ -90,7 +90,7 @@ def claims(row: Metric) -> bool:
 def _part(row: Metric) -> str:
     if row.name.startswith(("expert.", "experts.")):
         return ""
-    if _NULL.search(row.name) or _NULL.search(row.slice):
+    if _NULL.match(row.name):
         return "null"
     return next((name for name, (_, pattern) in PARTS.items() if pattern.match(row.name)), "")
 
@@ -105,7 +105,7 @@ def warnings(metrics: Sequence[Metric]) -> list[str]:
     """What the head of the page says of null opponents: those that beat chance, and of those that should lose the ones not shown to."""
     said = []
     for row in metrics:
-        if not _NULL.search(f"{row.name}:{row.slice}") or not _rate(row) or row.low is None or row.high is None:
+        if not row.name.startswith("null.") or not _rate(row) or row.low is None or row.high is None:
             continue
         kind = row.name.removeprefix("null.")
         what, share = KINDS.get(kind, row.name), f"{100 * row.value:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}], n {row.count:,}"

@@ -30,7 +30,8 @@ SPLITS = (
 )
 FEW = "Topics with fewer than 30 speeches are greyed: their intervals are wide, and differences between them are not evidence."
 INTERVALS = (
-    "Intervals are 95 % percentile bootstrap intervals in which whole speeches are drawn (Wilson's where a share is exactly 0 or 1). "
+    "Intervals are 95 % percentile bootstrap intervals in which whole speeches are drawn (Wilson's where a share is exactly 0 or 1; inverted tests "
+    "for calibration errors). "
     "They cover the choice of speeches; they do not cover other seeds, other raters or other populations."
 )
 EASY = (

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 VOID = {"meta", "link", "br", "img", "hr"}
 SKIPPED = {"head", "style", "nav", "footer"}
 _AFTER = {"name": ":", "value": ";", "item": ":", "pips": ";"}  # what follows a span of that class
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&@])")
+_RULED = re.compile(r"^(\s*)([-=])(?=[-=\s]*$)", re.MULTILINE)  # a line of these under text would make it a heading
+_LINKED = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")  # a bare address would be a link
 _LEADING = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
 
 
@@ -21,7 +23,8 @@ def twin(page: str) -> str:
 
 def escaped(text: str) -> str:
     """Text in which nothing is markup."""
-    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
+    plain = _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
+    return _LINKED.sub(r"\1\\", _RULED.sub(r"\1\\\2", plain))
 
 
 class _Reader(HTMLParser):

@@ -59,57 +59,61 @@ class ReportData:
 
 def render(content: ReportData) -> str:
     """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as they are."""
+    return environment().get_template("page.html").render(sections_of(content))
+
+
+def sections_of(content: ReportData) -> dict[str, Any]:
+    """What the page's template is given, by name; `further` are the figures that no section was given."""
     found = frames.by_slice(content.metrics)
     shown = content.numbers or numbers(content)
     items, scores = frames.score_table(content.responses, content.ratings)
     compared = matches(content.metrics)
+    by_topic = {name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared}
     accounts = sections.accounts(content, len(items))
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            title=content.title,
-            titles=content.titles,
-            tiles=sections.tiles(content, found),
-            figures={name: Markup(svg) for name, svg in content.figures.items()},
-            data=statistics_of(content, shown),
-            values=tabulated(shown),
-            lineage=content.lineage,
-            behind=lambda figure: behind(figure, content.lineage),
-            items=items,
-            scores=scores,
-            scale=sections.scale(content.ratings),
-            pairs=frames.chosen_topics(content.speeches, content.preferences),
-            reward=paper_tables.table_one(found),
-            table_two=paper_tables.table_two(content, found),
-            views={name: paper_tables.views(found, name) for name in compared},
-            by_item={name: paper_tables.parts(found, name, "item", items) for name in compared},
-            by_topic={name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared},
-            interaction={name: found.get((f"{name}.interaction_p", "topics:raw")) for name in compared},
-            health=health.tables(content.metrics),
-            further=sections.further(content.metrics, compared),
-            verdict=sections.reward_sentence(found),
-            guards=guarded(content.metrics),
-            rounds=sections.round_rows(found),
-            judges=judges.tables(content.metrics),
-            checkpoints=sections.checkpoint_rows(content.metrics),
-            matches=[sections.match(content, found, name) for name in compared],
-            experts=expert_figures.tables(content.metrics) if expert_figures.checked(content.metrics) else [],
-            choices=expert_figures.choices(content.metrics),
-            sheets=found.get(("expert.sheets", "all")),
-            cases=cases.pick(content),
-            played=cases.played(content),
-            accounts=accounts,
-            lost=sections.lost_rows(found),
-            notes=[*content.notes, *health.warnings(content.metrics)],
-            others=sections.other_failures(content.failures),
-            steps=content.steps,
-            calls=content.calls,
-            limits=limits(content, found),
-            recipe=content.recipe,
-            css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
-        )
-    )
+    given: dict[str, Any] = {
+        "title": content.title,
+        "titles": content.titles,
+        "tiles": sections.tiles(content, found),
+        "figures": {name: Markup(svg) for name, svg in content.figures.items()},
+        "data": statistics_of(content, shown),
+        "values": tabulated(shown),
+        "lineage": content.lineage,
+        "behind": lambda figure: behind(figure, content.lineage),
+        "items": items,
+        "scores": scores,
+        "scale": sections.scale(content.ratings),
+        "pairs": frames.chosen_topics(content.speeches, content.preferences),
+        "reward": paper_tables.table_one(found),
+        "table_two": paper_tables.table_two(content, found),
+        "views": {name: paper_tables.views(found, name) for name in compared},
+        "lengths": {name: paper_tables.by_length(found, name) for name in compared},
+        "by_item": {name: paper_tables.parts(found, name, "item", items) for name in compared},
+        "by_topic": by_topic,
+        "interaction": {name: [found.get((f"{name}.interaction_p", f"topics:{arm}")) for arm in paper_tables.ARMS] for name in compared if by_topic[name]},
+        "health": health.tables(content.metrics),
+        "verdict": sections.reward_sentence(found),
+        "guards": guarded(content.metrics),
+        "rounds": sections.round_rows(found),
+        "judges": judges.tables(content.metrics),
+        "checkpoints": sections.checkpoint_rows(content.metrics),
+        "matches": [sections.match(content, found, name) for name in compared],
+        "experts": expert_figures.tables(content.metrics) if expert_figures.checked(content.metrics) else [],
+        "choices": expert_figures.choices(content.metrics),
+        "sheets": found.get(("expert.sheets", "all")),
+        "cases": cases.pick(content),
+        "played": cases.played(content),
+        "accounts": accounts,
+        "lost": sections.lost_rows(found),
+        "notes": [*content.notes, *sections.unjudged(content, found), *health.warnings(content.metrics)],
+        "others": sections.other_failures(content.failures),
+        "steps": content.steps,
+        "calls": content.calls,
+        "limits": limits(content, found),
+        "recipe": content.recipe,
+        "css": Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
+    }
+    given["further"] = sections.further(content.metrics, given)
+    return given
 
 
 def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, Any]:

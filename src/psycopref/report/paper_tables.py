@@ -14,34 +14,42 @@ Found = Mapping[tuple[str, str], Metric]
 FIGURES = {
     "reward.accuracy": "Accuracy",
     "reward.auc": "AUC",
-    "reward.ece": "ECE",
-    "reward.ece_scaled": "ECE, scaled",
-    "reward.brier": "Brier score",
-    "reward.logloss": "Log-loss",
     "reward.flipped": "flips with the order",
     "reward.accuracy_over": "ours less it",
+    "reward.unscored": "pairs not scored",
+}
+# How far the scores can be taken for probabilities, before and after a temperature.
+CALIBRATION = {
+    "reward.ece": "ECE",
+    "reward.ece_floor": "ECE if calibrated",
+    "reward.ece_scaled": "ECE, scaled",
+    "reward.brier": "Brier score",
+    "reward.brier_scaled": "Brier score, scaled",
+    "reward.logloss": "Log-loss",
+    "reward.logloss_scaled": "Log-loss, scaled",
 }
 SHARES = ("reward.accuracy", "reward.auc", "reward.flipped", "reward.accuracy_over")
 SETS = {"test": "Best against worst", "test_all": "Every test pair with a gap"}
-GROUPS = ("Generative judges as rankers", "Public reward models", "Ours", "Without any knowledge of counseling")
+GROUPS = ("Generative judges as rankers", "Public reward models", "Ours", "Without any knowledge of counseling", "No pair scored")
 BASELINES = {"tfidf": "Word counts (TF-IDF Bradley-Terry)", "longer": "Length alone"}
 PARTS = ("topic", "gap", "length")
 ARMS = {"raw": "as they answer", "constrained": "length asked for"}
 
 
 def table_one(found: Found) -> list[dict[str, Any]]:
-    """Per set of test pairs every model that has an accuracy, in the paper's groups, and its accuracy on parts of the set.
+    """Per set of test pairs every model that was asked, in the paper's groups, its accuracy on parts of the set, and its calibration.
 
     Slices are `<set>` for the run's own model and `<set>:<name>` for others, with `:topic:...`, `:gap:...` or `:length:...` behind for a part.
-    A ranker has no reward and so no AUC.
+    A ranker has no reward and so no AUC. A model that scored no pair has a count of these and nothing else.
     """
-    places = [place for name, place in found if name == "reward.accuracy"]
+    places = list(dict.fromkeys(place for name, place in found if name in ("reward.accuracy", "reward.unscored")))
     sets = sorted({place.partition(":")[0] for place in places}, key=lambda one: (list(SETS).index(one) if one in SETS else len(SETS), one))
     return [_set(found, one, [place for place in places if place == one or place.startswith(f"{one}:")]) for one in sets]
 
 
 def _set(found: Found, name: str, places: Sequence[str]) -> dict[str, Any]:
     models = [place for place in places if not _part(place, name)]
+    measured = [place for place in models if ("reward.accuracy", place) in found]
     heads = {field: title for field, title in FIGURES.items() if any((field, place) in found for place in models)}
     order = sorted(models, key=lambda place: (GROUPS.index(_group(found, place, name)), models.index(place)))
     rows: list[dict[str, Any]] = []
@@ -54,15 +62,35 @@ def _set(found: Found, name: str, places: Sequence[str]) -> dict[str, Any]:
     for place in places:
         if part := _part(place, name):
             parts.setdefault(part, {})[place.removesuffix(f":{part}")] = found["reward.accuracy", place]
+    order = [place for place in order if place in measured]
     return {
         "title": SETS.get(name, name),
         "count": max(found["reward.accuracy", place].count for place in order) if order else 0,
         "heads": list(heads.values()),
         "shares": [field in SHARES for field in heads],
+        "counts": [field == "reward.unscored" for field in heads],
         "rows": rows,
+        "length": found.get(("reward.length_correlation", name)),
+        "calibration": _calibration(found, name, order),
         "longer": found.get(("pairs.longer_chosen", name)),
         "parts": {"heads": [_model(place, name) for place in order], "rows": [(part, [own.get(place) for place in order]) for part, own in parts.items()]},
     }
+
+
+def _calibration(found: Found, name: str, places: Sequence[str]) -> dict[str, Any]:
+    """A line for each model whose scores are taken for probabilities, with the temperature of its dev pairs; empty where there is none."""
+    heads = {field: title for field, title in CALIBRATION.items() if any((field, place) in found for place in places)}
+    rows = [
+        {"name": _model(place, name), "cells": [found.get((field, place)) for field in heads], "hot": found.get(("reward.temperature", _dev(place, name)))}
+        for place in places
+        if any((field, place) in found for field in heads)
+    ]
+    return {"heads": list(heads.values()), "rows": rows} if rows else {}
+
+
+def _dev(place: str, name: str) -> str:
+    rest = place[len(name) + 1 :]
+    return f"dev:{rest}" if rest else "dev"
 
 
 def _part(place: str, name: str) -> str:
@@ -74,6 +102,8 @@ def _part(place: str, name: str) -> str:
 
 def _group(found: Found, place: str, name: str) -> str:
     rest = place[len(name) + 1 :]
+    if ("reward.accuracy", place) not in found:
+        return GROUPS[4]
     if not rest:
         return GROUPS[2]
     return GROUPS[3] if rest in BASELINES else GROUPS[1] if ("reward.auc", place) in found or ("reward.brier", place) in found else GROUPS[0]
@@ -126,18 +156,28 @@ def views(found: Found, name: str) -> list[dict[str, Any]]:
     return rows if any(row["view"] != VIEWS[""] for row in rows) else []
 
 
+def by_length(found: Found, name: str) -> list[dict[str, Any]]:
+    """What length has to do with winning, by arm: log-odds of a win per standard deviation of the difference, prompts with the longer and shorter answer."""
+    rows = []
+    for arm, how in ARMS.items():
+        cells = [found.get((f"{name}.{what}", f"overall:{arm}")) for what in ("length_coefficient", "longer", "shorter")]
+        if any(cells):
+            rows.append({"arm": how, "cells": cells})
+    return rows
+
+
+ALSO = {"pooled": "pooled", "holm_p": "p (Holm)", "wins": "won", "ties": "tied", "losses": "lost", "flips": "flips"}
+ALSO |= {"failed": "failed", "worst": "if all failed were lost", "best": "if won"}
+
+
 def parts(found: Found, name: str, kind: str, order: Sequence[str] = ()) -> list[dict[str, Any]]:
     """A comparison's rates by topic or by item (`kind`), with what else there is of each: the pooled rate, the adjusted p-value."""
-    rows = []
-    for field, place in found:
-        if field == name and place.startswith(f"{kind}:") and place.endswith(":raw"):
-            also = {title: found.get((f"{name}.{what}", place)) for what, title in (("pooled", "pooled"), ("holm_p", "p (Holm)"))}
-            rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found[field, place], "also": also})
+    rows: list[dict[str, Any]] = []
+    for place in dict.fromkeys(place for field, place in found if field in (name, f"{name}.wins")):
+        if place.startswith(f"{kind}:") and place.endswith(":raw"):
+            also = {title: found.get((f"{name}.{what}", place)) for what, title in ALSO.items()}
+            rows.append({"name": place.removeprefix(f"{kind}:").removesuffix(":raw"), "rate": found.get((name, place)), "also": also})
+    if kind == "topic" and not any(any(row["also"].values()) for row in rows):
+        return []  # Table 2 has all there is
     ranked = {one: at for at, one in enumerate(order)}
     return sorted(rows, key=lambda row: ranked.get(row["name"], len(ranked)))
-
-
-# What a comparison's own tables show, by the last word of a figure's name; anything else of it stands with the judge's health or further down.
-_COUNTS = ("wins", "ties", "losses", "flips", "failed", "unmatched", "worst", "best")
-_LENGTHS = ("words_ours", "words_theirs", "compliance", "length_correlation", "length_controlled", "length_matched")
-SHOWN = frozenset((*_COUNTS, *_LENGTHS, *(f"length_controlled.{why}" for why in NOT_GIVEN), "pooled", "holm_p", "interaction_p"))

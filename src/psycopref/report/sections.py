@@ -1,13 +1,12 @@
 """What each section of the page says: tiles, tables, the accounts that add up, and limits in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from psycopref.report import frames, health
 from psycopref.report.figures import SERIES
-from psycopref.report.paper_tables import SHOWN
 from psycopref.tables import Failure, Metric
 
 if TYPE_CHECKING:
@@ -142,6 +141,17 @@ def match(content: "ReportData", found: Found, name: str) -> dict[str, Any]:
     return {"name": name, "title": content.titles.get(name, name), "arms": arms}
 
 
+def unjudged(content: "ReportData", found: Found) -> list[str]:
+    """What the head of the page says of comparisons that came to no verdict."""
+    said = []
+    for (field, place), row in found.items():
+        name = field.removesuffix(".failed")
+        if field.endswith(".failed") and place.startswith("overall:") and row.value and row.value == row.count:
+            arm = "" if place == "overall:raw" else f" ({place.removeprefix('overall:')})"
+            said.append(f"{content.titles.get(name, name)}{arm}: no win rate, since no verdict came of any of the {row.count:,} prompts; see the failures.")
+    return said
+
+
 def accounts(content: "ReportData", items: int) -> list[dict[str, Any]]:
     """Every speech read, response asked for and rating asked for, once: kept, or left out with a reason."""
     read = frames.by_slice(content.metrics).get(("speeches.read", "all"))
@@ -208,14 +218,26 @@ def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
 
 
 OF_DATA = ("collect.", "topics")
-_CLAIMED = ("reward.", "policy.", "round.", "guard.", "compare.", "ablation.", "pairs", "expert.", "experts.", "judge.expert.", "respond.lost", "rate.lost")
+_IN_WORDS = ("respond.lost.", "rate.lost.", "guard.")  # said in a sentence or a list of reasons; a guard that did not trip says nothing
 
 
-def further(metrics: Sequence[Metric], compared: Sequence[str]) -> list[Metric]:
-    """The figures that no section shows; `compared` are the names of comparisons, whose own tables show some of theirs."""
-    starts = (*_CLAIMED, *OF_DATA)
-    return [row for row in metrics if not row.name.startswith(starts) and not _of_a_match(row, compared) and not health.claims(row)]
+def further(metrics: Sequence[Metric], shown: Any) -> list[Metric]:
+    """The figures that are nowhere in `shown`, what the sections were given to print, and not said in words."""
+    printed = set(_rows(shown))
+    return [
+        row
+        for row in metrics
+        if (row.name, row.slice) not in printed and not health.claims(row) and not (row.name.startswith(_IN_WORDS) and row.name != "guard.null_opponents")
+    ]
 
 
-def _of_a_match(row: Metric, compared: Sequence[str]) -> bool:
-    return row.name in compared or any(row.name.startswith(f"{name}.") and row.name.removeprefix(f"{name}.") in SHOWN for name in compared)
+def _rows(value: Any) -> Iterator[tuple[str, str]]:
+    """Name and slice of the figures in tables of lists, tuples and mappings, however deep."""
+    if isinstance(value, Metric):
+        yield value.name, value.slice
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _rows(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _rows(one)

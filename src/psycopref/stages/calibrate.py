@@ -55,18 +55,23 @@ class Calibrate(Stage):
     another test set of that name and stands alone. `test:tfidf` is a TF-IDF Bradley-Terry model and `test:longer` a logistic model of the
     word difference, both fitted on the train pairs; `test:<name>` is a reward model of others or a language model asked which response is better
     (both orders; its score is the mean, a flip a tie). Parts follow: `test_all:topic:<coarse>`, `test_all:<name>:gap:1 to 2`, `...:length:alike`.
-    Temperatures are fitted on the dev pairs (slice `dev`).
+    Temperatures are fitted on the dev pairs (slice `dev`). `names` are the models that are expected beside ours: one that scored nothing has no
+    row to be known by, and stands there as not scored.
     """
 
     name: str = ""
+    names: tuple[str, ...] = ()
     bins: int = Field(default=10, ge=1)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
 
     @classmethod
     def version(cls) -> int:
-        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside; no figure without an interval."""
-        return 2
+        """2: parts by topic, gap and length; temperatures; reward models of others and rankers beside; no figure without an interval.
+
+        3: intervals of calibration errors hold the truth, with their floor beside; models that scored nothing; temperatures that do not exist.
+        """
+        return 3
 
     def run(
         self,
@@ -94,7 +99,7 @@ class Calibrate(Stage):
             if rows.height:
                 sheet.add(name, rows, {one: fitted(rows) for one, fitted in models.items()}, {one: votes(rows, found) for one, found in rankers.items()})
         hot = sheet.temperatures if sheet.metrics else {}
-        heat = [row for name, found in hot.items() for row in estimate("reward.temperature", f"dev:{name}" if name else "dev", found)]
+        heat = [row for name, found in hot.items() for row in _heat(f"dev:{name}" if name else "dev", found)]
         return Calibrated([*sheet.metrics, *heat], sheet.bins)
 
     def _temperature(self, model: "_Margins", dev: pl.DataFrame) -> Interval:
@@ -124,6 +129,9 @@ class _Sheet:
         for model, vote in voted.items():
             right[model] = prompt_scores(vote)[0]
             self._votes(f"{name}:{model}", pairs, vote, right[model])
+        for model in self.how.names:
+            if model not in right:
+                self._unscored(f"{name}:{model}", np.zeros(pairs.height, dtype=bool))
         masks = parts(pairs)
         for model, own in right.items():
             self._compared(f"{name}:{model}", right[""], own, pairs) if model else None
@@ -137,7 +145,7 @@ class _Sheet:
         self._add(place, calibration.pair_figures(margin, clusters, ids, how.bins, how.draws, how.seed)._asdict())
         self._unscored(place, known)
         hot = self.temperatures.get(model)
-        if hot is not None and np.isfinite(hot.value):
+        if hot is not None and hot.low is not None:  # a temperature that some draws lack is the dev pairs' accident
             found = scaled(margin, hot.value, clusters, how.bins, how.draws, how.seed)._asdict()
             self._add(place, {f"{field}_scaled": one for field, one in found.items()})
         bins = calibration.reliability(margin, clusters, how.bins)
@@ -162,7 +170,7 @@ class _Sheet:
         both = np.isfinite(theirs)
         if both.any():
             clusters = pairs.filter(both)["speech_id"].to_list()
-            self._add(place, {"accuracy_over": paired_difference(ours[both], theirs[both], clusters, self.how.draws, self.how.seed)})
+            self._add(place, {"accuracy_over": paired_difference(ours[both], theirs[both], clusters, self.how.draws, self.how.seed, (-1.0, 1.0))})
 
     def _parts(self, place: str, right: Floats, masks: Mapping[str, Any], pairs: pl.DataFrame) -> None:
         for part, mask in masks.items():
@@ -178,6 +186,13 @@ class _Sheet:
             "reward.length_correlation": correlation(margin, chosen - rejected, clusters, self.how.draws, self.how.seed),
         }
         self.metrics += [row for one, figure in found.items() for row in estimate(one, name, figure)]
+
+
+def _heat(place: str, found: Interval) -> list[Metric]:
+    """A temperature, or on how many pairs it rests that there is none, or none with an interval."""
+    if np.isfinite(found.value):
+        return estimate("reward.temperature", place, found)
+    return [metric("reward.temperature.without_interval", place, found.n, count=found.n)]
 
 
 class _Rewards(NamedTuple):

@@ -21,7 +21,7 @@ from psycopref.stats.matches import Matched, figures
 from psycopref.stats.swaps import repeats
 from psycopref.store.keys import unit
 from psycopref.store.parquet import table
-from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, estimate
+from psycopref.tables import Failure, Metric, Rating, Response, Speech, Verdict, Winner, estimate, metric
 
 
 class Evaluated(NamedTuple):
@@ -56,8 +56,11 @@ class Evaluate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """4: verdicts by item; length-controlled, length-matched, compliant and pooled figures; bounds have intervals. 5: the judge's own figures."""
-        return 5
+        """4: verdicts by item; length-controlled, length-matched, compliant and pooled figures; bounds have intervals. 5: the judge's own figures.
+
+        6: failed repeats are counted; equal lengths are overlap.
+        """
+        return 6
 
     @model_validator(mode="before")
     @classmethod
@@ -107,7 +110,8 @@ class Evaluate(Stage):
         prompts = [match.speech.speech_id for match in some for _ in range(2)]
         found = repeats(outcomes[drawn].ravel(), second.ravel(), prompts, self.draws, self.seed)
         place = f"overall:{self.arm}"
-        return [*estimate(f"{self.name}.repeat_agreement", place, found.agreement), *estimate(f"{self.name}.repeat_kappa", place, found.kappa)]
+        lost = [metric(f"{self.name}.repeat_failed", place, int(np.isnan(second).sum()), count=second.size)] if some else []
+        return [*lost, *estimate(f"{self.name}.repeat_agreement", place, found.agreement), *estimate(f"{self.name}.repeat_kappa", place, found.kappa)]
 
     def _given(self, matches: Sequence[Match], verdicts: Sequence[Verdict], alone: int, targets: Sequence[Response]) -> Matched:
         """What the figures are made of, a row for each match."""

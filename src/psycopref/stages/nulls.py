@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from psycopref.lab import Lab
 from psycopref.settings import Stage
@@ -35,6 +35,14 @@ class Nulls(Stage):
     speeches: int = Field(default=200, ge=0)
     kinds: tuple[Null, ...] = NULLS
     constant: str = Field(default=WARM, min_length=1)
+
+    @field_validator("kinds")
+    @classmethod
+    def _once(cls, kinds: tuple[Null, ...]) -> tuple[Null, ...]:
+        """A kind named twice would be played twice, under one name."""
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"kinds: each once, found {list(kinds)}")
+        return kinds
 
     def run(self, lab: Lab, speeches: Sequence[Speech], pool: Sequence[Response], theirs: Sequence[Response]) -> Nullified:
         """Answers to the drawn speeches; `pool` holds the answers that longest and shortest are taken from, `theirs` the opponent's (others: draw 0 alone)."""

@@ -21,6 +21,9 @@ from psycopref.stats.intervals import (
     wilson,
 )
 
+_CELLS = 4_000_000  # draws x pairs held at once
+_SHARES = np.linspace(0.0, 4.0, 81)  # of the observed gaps: the true gaps that `ece` tests
+
 
 class Reliability(NamedTuple):
     """One bin of a reliability diagram: bounds and mean of the stated confidence, the share that was right with its interval, the pairs."""
@@ -40,6 +43,7 @@ class PairFigures(NamedTuple):
     accuracy: Interval
     auc: Interval
     ece: Interval
+    ece_floor: Interval
     brier: Interval
     logloss: Interval
 
@@ -71,6 +75,7 @@ def pair_figures(margins: ArrayLike, clusters: Sequence[str], ids: Sequence[str]
         mean_interval(correct(margin), clusters, draws, seed, share=True),
         auc(margin, clusters, ids, draws, seed),
         ece(margin, clusters, bins, draws, seed),
+        ece_floor(margin, bins, draws, seed),
         mean_interval((1 - probability) ** 2, clusters, draws, seed, share=True),
         mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed),
     )
@@ -112,25 +117,69 @@ def ece(margins: ArrayLike, clusters: Sequence[str], bins: int = 10, draws: int 
     """Expected calibration error over equal-mass bins: the mean gap between stated confidence and the share that was right.
 
     Confidence is the probability of the side that the model favours, max(p, 1 - p) (Guo et al. 2017, equation 3; equal-mass
-    bins: Nguyen and O'Connor 2015). Bins are those of the whole sample in every draw. With few pairs a bin the error, and
-    more so its interval, lies above the truth.
+    bins: Nguyen and O'Connor 2015). Bins are those of the whole sample in every draw.
+
+    The value is a sum of sizes of gaps, so chance alone lifts it above the true error (`ece_floor`), and percentiles of its bootstrap lie above
+    the truth. The interval is that of the true error instead, by inverting tests (Casella and Berger 2002, section 9.2.1): it holds every share of
+    the observed gaps with which, under the noise of the gaps over clusters, an error as large and one as small as the value are both likelier
+    than 2.5 %. It reaches down to 0 where a calibrated model would show as much. Pairs that are all right, or all wrong, have none: nothing is known
+    of the noise then.
+    """
+    margin = np.asarray(margins, dtype=np.float64)
+    if margin.size == 0:
+        return Interval(float("nan"), None, None, 0)
+    confidence, right = sigmoid(np.abs(margin)), correct(margin)
+    sums, total = _gaps(confidence, right, bins, clusters)
+    gap = total[:-1] / total[-1]
+    value = float(np.abs(gap).sum())
+    drawn = bootstrap_sums(sums, lambda one: one[:, :-1] / one[:, -1:], draws, seed)
+    noise = drawn - gap
+    if np.ptp(right) == 0 or np.ptp(drawn, axis=0).max() <= 1e-12:
+        return Interval(value, None, None, margin.size)
+    low, high = _inverted(gap, noise, value)
+    return Interval(value, low, high, margin.size)
+
+
+def ece_floor(margins: ArrayLike, bins: int = 10, draws: int = 2000, seed: int = 0) -> Interval:
+    """What `ece` would show for a perfectly calibrated model with these confidences: mean, 2.5th and 97.5th percentile over simulated outcomes.
+
+    Each outcome is right with the stated confidence, apart from the others.
     """
     margin = np.asarray(margins, dtype=np.float64)
     if margin.size == 0:
         return Interval(float("nan"), None, None, 0)
     confidence = sigmoid(np.abs(margin))
+    order = np.argsort(equal_mass(confidence, bins), kind="stable")
+    where, confidence = equal_mass(confidence, bins)[order], confidence[order]
+    starts = np.flatnonzero(np.r_[True, where[1:] != where[:-1]])
+    rng, found = np.random.default_rng(seed), []
+    step = max(1, _CELLS // margin.size)
+    for start in range(0, draws, step):
+        right = rng.random((min(step, draws - start), margin.size)) < confidence
+        found.append(np.abs(np.add.reduceat(right - confidence, starts, axis=1)).sum(axis=1) / margin.size)
+    drawn = np.concatenate(found)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(float(drawn.mean()), float(low), float(high), margin.size)
+
+
+def _gaps(confidence: Floats, right: Floats, bins: int, clusters: Sequence[str]) -> tuple[Floats, Floats]:
+    """Sums of right - confidence by bin, and counts in the last column: within clusters (clusters, bins + 1), and over all."""
     where = equal_mass(confidence, bins)
-    gaps = np.zeros((margin.size, int(where.max()) + 2))
-    gaps[np.arange(margin.size), where] = correct(margin) - confidence
+    gaps = np.zeros((confidence.size, int(where.max()) + 2))
+    gaps[np.arange(confidence.size), where] = right - confidence
     gaps[:, -1] = 1
     code, many = codes(clusters)
     sums = cluster_sums(gaps, code, many)
-    value = float(_gap(sums.sum(0, keepdims=True))[0])
-    return percentile(value, bootstrap_sums(sums, _gap, draws, seed), margin.size)
+    return sums, sums.sum(0)
 
 
-def _gap(total: Floats) -> Floats:
-    return np.asarray(np.abs(total[:, :-1]).sum(axis=1) / total[:, -1])
+def _inverted(gap: Floats, noise: Floats, value: float) -> tuple[float, float]:
+    """The interval of the error from the observed gaps (bins,) and draws of their noise (d, bins); it always holds the value."""
+    shown = np.stack([np.abs(share * gap + noise).sum(axis=1) for share in _SHARES])
+    reached, kept = (shown >= value).mean(axis=1), (shown <= value).mean(axis=1)
+    low = _SHARES[reached > 0.025].min(initial=1.0) * value
+    high = _SHARES[kept > 0.025].max(initial=1.0) * value
+    return float(low), float(min(1.0, high))
 
 
 def reliability(margins: ArrayLike, clusters: Sequence[str], bins: int = 10) -> list[Reliability]:

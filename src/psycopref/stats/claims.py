@@ -61,4 +61,4 @@ def paired_systems(first: ArrayLike, second: ArrayLike, clusters: Sequence[str],
     unpaired = int((np.isfinite(a) ^ np.isfinite(b)).sum())
     a, b = a[both], b[both]
     won = (a > 0.5).astype(np.float64) - (b > 0.5)
-    return PairedSystems(paired_difference(a, b, names, draws, seed), sign_test(a - b), sign_test(won).p, unpaired)
+    return PairedSystems(paired_difference(a, b, names, draws, seed, (-1.0, 1.0)), sign_test(a - b), sign_test(won).p, unpaired)

@@ -114,9 +114,14 @@ def mean_by_cluster(values: ArrayLike, clusters: Sequence[str], draws: int = 200
     return value, low, high
 
 
-def paired_difference(ours: ArrayLike, theirs: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
-    """The mean of ours - theirs over the same observations, with an interval by clusters."""
-    return mean_interval(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), clusters, draws, seed)
+def paired_difference(
+    ours: ArrayLike, theirs: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0, span: tuple[float, float] | None = None
+) -> Interval:
+    """The mean of ours - theirs over the same observations, with an interval by clusters.
+
+    `span` says between which values a difference must lie ((-1, 1) for scores in 0..1), so that differences that are all equal have an interval too.
+    """
+    return mean_interval(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), clusters, draws, seed, span=span)
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:

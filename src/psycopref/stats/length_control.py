@@ -22,7 +22,9 @@ class LengthControl(NamedTuple):
 
     `rate`: the predicted win rate at a length difference of 0. `coefficient`: log-odds of a win per standard deviation of the difference
     (positive: length pays). `matched`: the mean score of the prompts within the caliper. `longer`, `shorter`: prompts on which our answer has
-    more, fewer words (equal ones are in neither). `reason` is '' or why there is no `rate`: 'no_overlap' (too few prompts on one side of
+    more, fewer words (equal ones are in neither); `thin`: prompts on the thinner side of equal length, equal ones counted for both. Where all
+    lengths are equal `rate` is the plain rate, and there is no coefficient.
+    `reason` is '' or why there is no `rate`: 'no_overlap' (too few prompts on one side of
     equal length) or 'separated' (length alone tells wins from losses, so the likelihood has no maximum); the figure is then NaN.
     """
 
@@ -31,6 +33,7 @@ class LengthControl(NamedTuple):
     matched: Interval
     longer: int
     shorter: int
+    thin: int
     reason: str
 
 
@@ -48,16 +51,18 @@ def length_control(scores: ArrayLike, difference: ArrayLike, clusters: Sequence[
     near = np.abs(d) <= CALIPER * spread
     matched = mean_interval(y[near], [name for name, kept in zip(clusters, near, strict=True) if kept], draws, seed, share=True)
     thin = min(longer, shorter) + int((d == 0).sum())
+    if not d.any() and y.size >= LEAST:  # lengths are equal already: nothing to control for
+        return LengthControl(matched, _NOTHING, matched, longer, shorter, thin, "")
     if spread == 0 or thin < max(LEAST, SHARE * y.size):
-        return LengthControl(_NOTHING, _NOTHING, matched, longer, shorter, "no_overlap")
+        return LengthControl(_NOTHING, _NOTHING, matched, longer, shorter, thin, "no_overlap")
     x = d / spread
     code, many = codes(clusters)
     whole = fit(x, y, np.ones((1, y.size)))[0]
     drawn = bootstrap_rows(code, many, lambda weight: fit(x, y, weight), draws, seed)
     rate = percentile(float(expit(whole[0])), expit(drawn[:, 0]), y.size)
     if not math.isfinite(rate.value) or rate.low is None:
-        return LengthControl(_NOTHING, _NOTHING, matched, longer, shorter, "separated")
-    return LengthControl(rate, percentile(float(whole[1]), drawn[:, 1], y.size), matched, longer, shorter, "")
+        return LengthControl(_NOTHING, _NOTHING, matched, longer, shorter, thin, "separated")
+    return LengthControl(rate, percentile(float(whole[1]), drawn[:, 1], y.size), matched, longer, shorter, thin, "")
 
 
 def fit(x: Floats, y: Floats, weight: Floats) -> Floats:

@@ -85,7 +85,7 @@ def _lengths(make: _Maker, given: Matched, overall: Floats) -> list[Metric]:
         sides = {"longer": control.longer, "shorter": control.shorter}
         rows += [metric(f"{make.name}.{side}", place, count, count=len(judged)) for side, count in sides.items()]
         if control.reason:
-            rows.append(metric(f"{make.name}.length_controlled.{control.reason}", place, min(sides.values()), count=len(judged)))
+            rows.append(metric(f"{make.name}.length_controlled.{control.reason}", place, control.thin, count=len(judged)))
     if make.arm == "constrained":
         complied = within(given.words[:, 0], given.targets, SLACK)
         found["compliance"] = mean_interval(complied, prompts, *spare, share=True)

@@ -94,7 +94,8 @@ def _rank_sets(value: Floats, drawn: Floats) -> list[Rank]:
         return [Rank(place, 1, size) for place in places]
     spread = whole[:, :, None] - whole[:, None, :]
     error = spread.std(0)
-    studentised = np.divide(spread - gaps, error, out=np.zeros_like(spread), where=error > 0)  # 0 of a system with itself
+    varies = error > 1e-9  # a difference that no draw changes is not known to be certain: too few prompts to tell
+    studentised = np.divide(spread - gaps, error, out=np.zeros_like(spread), where=varies)
     reach = np.quantile(np.abs(studentised).max((1, 2)), 1 - _LEVEL)
-    under, over = gaps + reach * error < 0, gaps - reach * error > 0
+    under, over = varies & (gaps + reach * error < 0), varies & (gaps - reach * error > 0)
     return [Rank(place, int(under[at].sum()) + 1, size - int(over[at].sum())) for at, place in enumerate(places)]

@@ -61,5 +61,5 @@ def _slope(margin: Floats, weight: Floats) -> Floats:
 def scaled(margins: ArrayLike, by: float, clusters: Sequence[str], bins: int = 10, draws: int = 2000, seed: int = 0) -> Scaled:
     """Calibration figures of margins (n,) divided by a temperature that was fitted on other pairs; its own uncertainty is not in the intervals."""
     margin = np.asarray(margins, dtype=np.float64) / by
-    brier = mean_interval((1 - sigmoid(margin)) ** 2, clusters, draws, seed)
+    brier = mean_interval((1 - sigmoid(margin)) ** 2, clusters, draws, seed, share=True)
     return Scaled(ece(margin, clusters, bins, draws, seed), brier, mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed))
