@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from psycopref.errors import SourceError
 from psycopref.lab import Lab
 from psycopref.stages.collect import Collect, Collected, SourceSetting, prepared, speech_id
-from psycopref.tables import content_id
+from psycopref.tables import LENT, content_id
 from psycopref.text.privacy import Masker
 
 
@@ -197,6 +197,9 @@ def test_a_group_is_stored_as_an_id_and_a_published_split_stands(lab: Lab, tmp_p
     old = SourceSetting(name="csv", label="old", path=tmp_path / "old.csv", columns={"group": "client"})
     out = lab.do(Collect(sources=(new, old)))
     groups = [one.group for one in out.speeches]
-    assert groups[0] == groups[1] and len(set(groups)) == 3 and not any("Ann" in group for group in groups)
+    # the first is lent: a newcomer's, of a speech that another source has placed
+    assert groups[0] == LENT + groups[1] and len(set(groups)) == 4 and not any("Ann" in group for group in groups), (
+        "lent: a newcomer's, where a source has placed it"
+    )
     assert [one.split for one in out.speeches] == ["test", "", "", "train"]
     assert [one.reason for one in out.dropped] == ["duplicate"]
