@@ -1,12 +1,15 @@
-"""Model calls a second, beside what a plain asyncio loop gets: a loopback server with set latency, each client in a fresh process.
+"""Model calls a second, beside what a plain asyncio loop gets: a loopback server with set latency,
+each client in a fresh process.
 
-pip install -c constraints.txt -e . 'openai[aiohttp]'
-python benchmarks/calls.py [--calls 50000] [--flight 256] [--latency 0.2] [--only sdk-httpx,lab] [--distilabel PYTHON]
+pip install -c constraints.txt -e . 'openai[aiohttp]' python benchmarks/calls.py [--calls 50000]
+[--flight 256] [--latency 0.2] [--only sdk-httpx,lab] [--distilabel PYTHON]
 
-Every client sends the same requests (a counseling prompt of about 2,400 characters with a number in it, so that no two are alike) to
-benchmarks/endpoint.py in a process of its own, at most --flight at once, and is held to one core. `sdk-*` are plain loops with the
-openai SDK, `aiohttp` and `httpx2` the same loop without the SDK, `raw` a loop over sockets that parses nothing, which says what the
-server can do; `lab` is `Lab.ask` with its ledger. --distilabel names the Python of an environment that has distilabel[openai].
+Every client sends the same requests (a counseling prompt of about 2,400 characters with a number in
+it, so that no two are alike) to benchmarks/endpoint.py in a process of its own, at most --flight at
+once, and is held to one core. `sdk-*` are plain loops with the openai SDK, `aiohttp` and `httpx2`
+the same loop without the SDK, `raw` a loop over sockets that parses nothing, which says what the
+server can do; `lab` is `Lab.ask` with its ledger. --distilabel names the Python of an environment
+that has distilabel[openai].
 """
 
 import argparse
@@ -24,8 +27,15 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SYSTEM = "You are a counselor. " + "Answer with warmth, stay with what the client says, ask before you advise, and keep to plain words. " * 8
-SPEECH = "I have been lying awake since the move, and my partner says that I have become someone else. " * 16
+SYSTEM = (
+    "You are a counselor. "
+    + "Answer with warmth, stay with what the client says, ask before you advise, and keep to plain"
+    " words. " * 8
+)
+SPEECH = (
+    "I have been lying awake since the move, and my partner says that I have become someone else. "
+    * 16
+)
 Send = Callable[[int], Awaitable[int]]
 
 
@@ -52,11 +62,19 @@ async def sdk(url: str, flight: int, aiohttp: bool) -> AsyncIterator[Send]:
     import openai
 
     limits = httpx2.Limits(max_connections=flight, max_keepalive_connections=flight)
-    http = openai.DefaultAioHttpClient(limits=limits) if aiohttp else openai.DefaultAsyncHttpxClient(limits=limits)
-    async with openai.AsyncOpenAI(api_key="none", base_url=url, max_retries=0, http_client=http) as client:
+    http = (
+        openai.DefaultAioHttpClient(limits=limits)
+        if aiohttp
+        else openai.DefaultAsyncHttpxClient(limits=limits)
+    )
+    async with openai.AsyncOpenAI(
+        api_key="none", base_url=url, max_retries=0, http_client=http
+    ) as client:
 
         async def send(n: int) -> int:
-            answer = await client.chat.completions.create(model="m", messages=messages(n), max_tokens=300)  # type: ignore[arg-type]
+            answer = await client.chat.completions.create(
+                model="m", messages=messages(n), max_tokens=300
+            )  # type: ignore[arg-type]
             return len(answer.choices[0].message.content or "")
 
         yield send
@@ -71,7 +89,9 @@ async def bare_aiohttp(url: str, flight: int) -> AsyncIterator[Send]:
 
         async def send(n: int) -> int:
             body = json.dumps({"model": "m", "messages": messages(n), "max_tokens": 300})
-            async with session.post(f"{url}/chat/completions", data=body, headers={"Content-Type": "application/json"}) as answer:
+            async with session.post(
+                f"{url}/chat/completions", data=body, headers={"Content-Type": "application/json"}
+            ) as answer:
                 return len(json.loads(await answer.read())["choices"][0]["message"]["content"])
 
         yield send
@@ -87,7 +107,11 @@ async def bare_httpx(url: str, flight: int) -> AsyncIterator[Send]:
 
         async def send(n: int) -> int:
             body = json.dumps({"model": "m", "messages": messages(n), "max_tokens": 300})
-            answer = await client.post(f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"})
+            answer = await client.post(
+                f"{url}/chat/completions",
+                content=body,
+                headers={"Content-Type": "application/json"},
+            )
             return len(answer.json()["choices"][0]["message"]["content"])
 
         yield send
@@ -102,9 +126,13 @@ async def raw(url: str, flight: int) -> AsyncIterator[Send]:
     async def send(n: int) -> int:
         reader, writer = free.pop()
         body = b'{"n": %d, "%s"}' % (n, b"x" * 2400)
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
         head = await reader.readuntil(b"\r\n\r\n")
-        answer = await reader.readexactly(int(head.split(b"Content-Length: ", 1)[1].split(b"\r\n", 1)[0]))
+        answer = await reader.readexactly(
+            int(head.split(b"Content-Length: ", 1)[1].split(b"\r\n", 1)[0])
+        )
         free.append((reader, writer))
         return len(answer)
 
@@ -165,15 +193,39 @@ def client(name: str, url: str, calls: int, flight: int) -> None:
 
 def measured(name: str, args: argparse.Namespace) -> str:
     """One row of the table: a fresh server, a fresh client."""
-    command = [sys.executable, str(HERE / "endpoint.py"), "--latency", str(args.latency), "--flight", str(args.flight)]
+    command = [
+        sys.executable,
+        str(HERE / "endpoint.py"),
+        "--latency",
+        str(args.latency),
+        "--flight",
+        str(args.flight),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         os.sched_setaffinity(server.pid, {max(os.sched_getaffinity(0))})
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         try:
-            one = [sys.executable, __file__, "--client", name, "--url", url, "--calls", str(args.calls), "--flight", str(args.flight)]
+            one = [
+                sys.executable,
+                __file__,
+                "--client",
+                name,
+                "--url",
+                url,
+                "--calls",
+                str(args.calls),
+                "--flight",
+                str(args.flight),
+            ]
             if name == "distilabel":
-                one = [args.distilabel, str(HERE / "calls_distilabel.py"), url, str(args.calls), str(args.flight)]
+                one = [
+                    args.distilabel,
+                    str(HERE / "calls_distilabel.py"),
+                    url,
+                    str(args.calls),
+                    str(args.flight),
+                ]
             done = subprocess.run(one, stdout=subprocess.PIPE, text=True, check=True)
             used = Path(f"/proc/{server.pid}/stat").read_text().split()
         finally:
@@ -182,24 +234,37 @@ def measured(name: str, args: argparse.Namespace) -> str:
     rate, per = args.calls / took["wall"], 1000 * took["cpu"] / args.calls
     ticks = (int(used[13]) + int(used[14])) / os.sysconf("SC_CLK_TCK")
     ideal = args.flight / args.latency
-    return f"| {name} | {rate:,.0f} | {rate / ideal:.0%} | {per:.2f} | {took['rss']:.0f} | {ticks / took['wall']:.0%} |"
+    return (
+        f"| {name} | {rate:,.0f} | {rate / ideal:.0%} | {per:.2f} | {took['rss']:.0f} |"
+        f" {ticks / took['wall']:.0%} |"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=50_000)
     parser.add_argument("--flight", type=int, default=256)
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--only", default=",".join(CLIENTS))
-    parser.add_argument("--distilabel", default="", help="the Python of an environment with distilabel[openai]")
+    parser.add_argument(
+        "--distilabel", default="", help="the Python of an environment with distilabel[openai]"
+    )
     parser.add_argument("--client", choices=CLIENTS)
     parser.add_argument("--url")
     args = parser.parse_args()
     if args.client:
         client(args.client, args.url, args.calls, args.flight)
         return
-    print(f"{args.calls:,} calls, {args.flight} in flight, {1000 * args.latency:.0f} ms: at most {args.flight / args.latency:,.0f} a second\n")
-    print("| client | calls/s | of the most | CPU s per 1,000 | peak RSS MB | server's core |\n|---|---|---|---|---|---|")
+    print(
+        f"{args.calls:,} calls, {args.flight} in flight, {1000 * args.latency:.0f} ms: at most"
+        f" {args.flight / args.latency:,.0f} a second\n"
+    )
+    print(
+        "| client | calls/s | of the most | CPU s per 1,000 | peak RSS MB | server's core"
+        " |\n|---|---|---|---|---|---|"
+    )
     for name in [*args.only.split(","), *(["distilabel"] if args.distilabel else [])]:
         print(measured(name, args), flush=True)
 

@@ -1,7 +1,9 @@
-"""Time and memory of collect and clean over a CSV of made-up speeches of 366 characters: `python benchmarks/collect.py [ROWS] [--raw] [--language]`.
+"""Time and memory of collect and clean over a CSV of made-up speeches of 366 characters: `python
+benchmarks/collect.py [ROWS] [--raw] [--language]`.
 
-Each number of rows runs in a process of its own, a quarter of ROWS (default 1,000,000) and ROWS, so that the growth can be seen. `--raw` does not
-mask, `--language` screens the language too. Prints CPU seconds and the peak of the resident memory of each stage.
+Each number of rows runs in a process of its own, a quarter of ROWS (default 1,000,000) and ROWS, so
+that the growth can be seen. `--raw` does not mask, `--language` screens the language too. Prints
+CPU seconds and the peak of the resident memory of each stage.
 """
 
 import argparse
@@ -18,19 +20,25 @@ from psycopref.stages.clean import Clean
 from psycopref.stages.collect import Collect, SourceSetting
 
 SAID = (
-    "I feel so tired and lost since my mother left and nothing helps, my partner says nothing when we talk at night; how do I go on with work, with the "
-    "children and with the house? My sister Anna Smith called me on 12 May and said it will pass. It does not pass. I lie awake and count the hours."
+    "I feel so tired and lost since my mother left and nothing helps, my partner says nothing when"
+    " we talk at night; how do I go on with work, with the children and with the house? My sister"
+    " Anna Smith called me on 12 May and said it will pass. It does not pass. I lie awake and count"
+    " the hours."
 )
 
 
 def write(path: Path, rows: int) -> None:
-    """A CSV with an id, 366 characters of words in a drawn order, and in every tenth row a mail address."""
+    """A CSV with an id, 366 characters of words in a drawn order, and in every tenth row a mail
+    address.
+    """
     rng = random.Random(1)
     with path.open("w", encoding="utf-8") as file:
         file.write("id,text\n")
         for number in range(rows):
             said = " ".join(rng.choices(SAID.split(), k=90))
-            file.write(f'{number},"{said[:340] + " me@mail.org" if number % 10 == 0 else said[:366]}"\n')
+            file.write(
+                f'{number},"{said[:340] + " me@mail.org" if number % 10 == 0 else said[:366]}"\n'
+            )
 
 
 def measured(path: Path, masked: bool, language: str) -> None:
@@ -45,7 +53,11 @@ def measured(path: Path, masked: bool, language: str) -> None:
 
 def _say(stage: str, kept: int, dropped: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"  {stage:<8} {kept:>9,} kept {dropped:>7,} dropped  {time.process_time():>7.1f} CPU s so far  peak {peak:.2f} GB", flush=True)
+    print(
+        f"  {stage:<8} {kept:>9,} kept {dropped:>7,} dropped  {time.process_time():>7.1f} CPU s so"
+        f" far  peak {peak:.2f} GB",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -63,7 +75,9 @@ def main() -> None:
             path = Path(place) / "speeches.csv"
             write(path, rows)
             print(
-                f"{rows:,} rows, {path.stat().st_size / 2**20:.0f} MB, masking {'off' if given.raw else 'on'}, language {given.language or 'any'}", flush=True
+                f"{rows:,} rows, {path.stat().st_size / 2**20:.0f} MB, masking"
+                f" {'off' if given.raw else 'on'}, language {given.language or 'any'}",
+                flush=True,
             )
             more = [*(["--raw"] if given.raw else []), "--language", given.language]
             subprocess.run([sys.executable, __file__, "--file", str(path), *more], check=True)

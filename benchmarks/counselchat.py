@@ -1,4 +1,5 @@
-"""CounselChat through the whole dataset flow against a loopback server with slow, failing and refusing models; prints the counts.
+"""CounselChat through the whole dataset flow against a loopback server with slow, failing and
+refusing models; prints the counts.
 
 python benchmarks/counselchat.py CSV [--work DIR] [--speeches N]
 """
@@ -23,11 +24,19 @@ def tally(work: Path, run: Path) -> dict[str, object]:
     table = {}
     for entry in runs.taken(run):
         for name in entry["rows"]:
-            table[f"{entry['stage']}.{name}"] = pl.read_parquet(work / "steps" / entry["step"] / f"{name}.parquet")
+            table[f"{entry['stage']}.{name}"] = pl.read_parquet(
+                work / "steps" / entry["step"] / f"{name}.parquet"
+            )
     failures = pl.concat([table["respond.failures"], table["rate.failures"]])
     return {
         "speeches kept": table["topics.speeches"].height,
-        "dropped": dict(pl.concat([table[f"{s}.dropped"] for s in ("collect", "clean", "dedup")]).group_by("reason").len().sort("reason").iter_rows()),
+        "dropped": dict(
+            pl.concat([table[f"{s}.dropped"] for s in ("collect", "clean", "dedup")])
+            .group_by("reason")
+            .len()
+            .sort("reason")
+            .iter_rows()
+        ),
         "responses": table["respond.responses"].height,
         "respond failures": table["respond.failures"].height,
         "ratings": table["rate.ratings"].height,

@@ -1,10 +1,12 @@
-"""Cross-fitting on the sample: the quickstart's reward model against TF-IDF, every speech a test speech once per seed.
+"""Cross-fitting on the sample: the quickstart's reward model against TF-IDF, every speech a test
+speech once per seed.
 
 python benchmarks/crossfit.py [--work DIR] [--folds 5] [--seeds 3] [--base FOLDER]
 
-All 222 speeches are dealt into folds; on each fold's complement the reward model (settings of recipes/quickstart.toml) and the TF-IDF
-Bradley-Terry model learn from the same pairs with gap >= 1, and both are measured on every pair of the fold with gap > 0. The
-difference is paired, its interval resamples speeches. Prints one row per seed and one of their means.
+All 222 speeches are dealt into folds; on each fold's complement the reward model (settings of
+recipes/quickstart.toml) and the TF-IDF Bradley-Terry model learn from the same pairs with gap >= 1,
+and both are measured on every pair of the fold with gap > 0. The difference is paired, its interval
+resamples speeches. Prints one row per seed and one of their means.
 """
 
 import argparse
@@ -36,9 +38,14 @@ def dealt(speeches: Sequence[Speech], folds: int, seed: int) -> list[set[str]]:
     return [set(names[at::folds]) for at in range(folds)]
 
 
-def fold(recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int, more: dict[str, object]) -> pl.DataFrame:
+def fold(
+    recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int, more: dict[str, object]
+) -> pl.DataFrame:
     """The pairs of one fold, with whether each model is right (1, 0; a half for a tie)."""
-    speeches = [replace(speech, split="test" if speech.speech_id in test else "train") for speech in built.speeches]
+    speeches = [
+        replace(speech, split="test" if speech.speech_id in test else "train")
+        for speech in built.speeches
+    ]
     paired = lab.do(recipe.dataset.pair, speeches, built.responses, built.ratings)
     stage = recipe.training.reward.model_copy(update={"dev": "", "seed": seed, **more})
     weights = lab.do(stage, speeches, built.responses, paired.preferences, None).weights
@@ -48,7 +55,11 @@ def fold(recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int,
     train = table(Preference, paired.preferences).frame.filter(pl.col("split") == "train")
     used = sorted({*train["chosen_id"], *train["rejected_id"]})
     place = {key: at for at, key in enumerate(used)}
-    tfidf = tfidf_fit([texts[key] for key in used], [place[key] for key in train["chosen_id"]], [place[key] for key in train["rejected_id"]])
+    tfidf = tfidf_fit(
+        [texts[key] for key in used],
+        [place[key] for key in train["chosen_id"]],
+        [place[key] for key in train["rejected_id"]],
+    )
     words = dict(zip(texts, tfidf_scores(tfidf, list(texts.values())), strict=True))
     pairs = table(Preference, paired.measure).frame
     return pairs.select("preference_id", "speech_id").with_columns(
@@ -59,7 +70,9 @@ def fold(recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int,
 
 def right(pairs: pl.DataFrame, scores: dict[str, float]) -> pl.Series:
     """Whether the chosen response has the higher score."""
-    margins = [scores[a] - scores[b] for a, b in zip(pairs["chosen_id"], pairs["rejected_id"], strict=True)]
+    margins = [
+        scores[a] - scores[b] for a, b in zip(pairs["chosen_id"], pairs["rejected_id"], strict=True)
+    ]
     return pl.Series(np.asarray(correct(np.asarray(margins)), dtype=np.float64))
 
 
@@ -71,8 +84,14 @@ def shown(found: Interval) -> str:
 def line(name: str, rows: pl.DataFrame) -> str:
     """One row of the table."""
     clusters = rows["speech_id"].to_list()
-    cells = [shown(mean_interval(rows[one].to_numpy(), clusters)) for one in ("reward", "tfidf", "longer")]
-    return f"| {name} | {rows.height} | {' | '.join(cells)} | {shown(paired_difference(rows['reward'].to_numpy(), rows['tfidf'].to_numpy(), clusters))} |"
+    cells = [
+        shown(mean_interval(rows[one].to_numpy(), clusters))
+        for one in ("reward", "tfidf", "longer")
+    ]
+    return (
+        f"| {name} | {rows.height} | {' | '.join(cells)} |"
+        f" {shown(paired_difference(rows['reward'].to_numpy(), rows['tfidf'].to_numpy(), clusters))} |"
+    )
 
 
 def main() -> None:
@@ -81,18 +100,33 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--base", default="", help="start the reward model from this folder or hub id (a sentence encoder, say) instead of from nothing")
+    parser.add_argument(
+        "--base",
+        default="",
+        help=(
+            "start the reward model from this folder or hub id (a sentence encoder, say) instead of"
+            " from nothing"
+        ),
+    )
     parser.add_argument("--lr", type=float, default=5e-5, help="its learning rate, with --base")
     args = parser.parse_args()
     _, recipe = load_recipe("quickstart")
     assert isinstance(recipe, PaperRecipe)
     seeds = []
-    print("| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF |\n|---|---|---|---|---|---|")
+    print(
+        "| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF"
+        " |\n|---|---|---|---|---|---|"
+    )
     with Lab(args.work or Path(tempfile.mkdtemp(prefix="crossfit-")), Progress(quiet=True)) as lab:
         built = dataset.run(recipe.dataset, lab)
         more = {"base": args.base, "lr": args.lr, "max_length": 512} if args.base else {}
         for seed in range(args.seeds):
-            rows = pl.concat([fold(recipe, lab, built, test, seed, more) for test in dealt(list(built.speeches), args.folds, seed)])
+            rows = pl.concat(
+                [
+                    fold(recipe, lab, built, test, seed, more)
+                    for test in dealt(list(built.speeches), args.folds, seed)
+                ]
+            )
             seeds.append(rows)
             print(line(str(seed), rows), flush=True)
     mean = pl.concat(seeds).group_by("preference_id", "speech_id", maintain_order=True).mean()

@@ -1,9 +1,12 @@
-"""A chat-completions endpoint that is never the bottleneck: `python benchmarks/endpoint.py --latency 0.2` prints its port.
+"""A chat-completions endpoint that is never the bottleneck: `python benchmarks/endpoint.py
+--latency 0.2` prints its port.
 
-A raw asyncio protocol in a process of its own, one answer of fixed length for every request, sent `latency` seconds after the request
-came. It can refuse what is over its limits, fail for a while, and count requests by content, so that a benchmark can say what was
-asked how often. `GET /counts` gives the counts; `GET /asked` the numbers at the start of those prompts, since it was last
-asked, that have or will have an answer; `POST /faults` with a JSON object sets any of the fields of Faults while it runs.
+A raw asyncio protocol in a process of its own, one answer of fixed length for every request, sent
+`latency` seconds after the request came. It can refuse what is over its limits, fail for a while,
+and count requests by content, so that a benchmark can say what was asked how often. `GET /counts`
+gives the counts; `GET /asked` the numbers at the start of those prompts, since it was last asked,
+that have or will have an answer; `POST /faults` with a JSON object sets any of the fields of Faults
+while it runs.
 """
 
 import argparse
@@ -19,12 +22,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 NUMBER = re.compile(rb'"content": "(\d+): ')
-WORDS = ("It sounds as though this has been weighing on you for some time, and I am glad that you found words for it here. ") * 8
+WORDS = (
+    "It sounds as though this has been weighing on you for some time, and I am glad that you found"
+    " words for it here. " * 8
+)
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Shares are of requests; `down` and `limit` are statuses and seconds of the endpoint as a whole."""
+    """Shares are of requests; `down` and `limit` are statuses and seconds of the endpoint as a
+    whole.
+    """
 
     latency: float = 0.2
     busy: float = 0.0  # share that gets a 429
@@ -93,7 +101,15 @@ def completion(model: str, text: str) -> bytes:
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
     usage = {"prompt_tokens": 400, "completion_tokens": 180, "total_tokens": 580}
-    answer = {"id": "chatcmpl-1", "object": "chat.completion", "created": 0, "model": model, "system_fingerprint": "fp", "choices": [choice], "usage": usage}
+    answer = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "system_fingerprint": "fp",
+        "choices": [choice],
+        "usage": usage,
+    }
     return json.dumps(answer).encode()
 
 
@@ -102,7 +118,11 @@ ANSWER = completion("m", WORDS)
 
 def http(status: int, body: bytes, more: str = "") -> bytes:
     """A whole response."""
-    return f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+    return (
+        f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length:"
+        f" {len(body)}\r\n{more}\r\n".encode()
+        + body
+    )
 
 
 class Connection(asyncio.Protocol):
@@ -154,7 +174,12 @@ class Connection(asyncio.Protocol):
         if book.by_content and status == 200 and (found := NUMBER.search(body)):
             book.asked.append(int(found[1]))
         if status != 0:
-            self.loop.call_later(book.faults.latency if status == 200 else 0.0, self.answer, status, hash(body) if book.by_content else 0)
+            self.loop.call_later(
+                book.faults.latency if status == 200 else 0.0,
+                self.answer,
+                status,
+                hash(body) if book.by_content else 0,
+            )
 
     def answer(self, status: int, content: int) -> None:
         book = self.book
@@ -168,14 +193,22 @@ class Connection(asyncio.Protocol):
                 book.answered[content] += 1
             self.transport.write(http(200, ANSWER))
             return
-        wait = f"Retry-After: {book.faults.retry_after}\r\n" if status == 429 and book.faults.retry_after else ""
-        self.transport.write(http(status, b'{"error":{"message":"no","type":"t","code":"made_to_fail"}}', wait))
+        wait = (
+            f"Retry-After: {book.faults.retry_after}\r\n"
+            if status == 429 and book.faults.retry_after
+            else ""
+        )
+        self.transport.write(
+            http(status, b'{"error":{"message":"no","type":"t","code":"made_to_fail"}}', wait)
+        )
 
 
 async def serve(port: int, faults: Faults, by_content: bool) -> None:
     """Serve until killed."""
     book = Book(faults, by_content)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(book), "127.0.0.1", port, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(book), "127.0.0.1", port, backlog=4096
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -183,9 +216,13 @@ async def serve(port: int, faults: Faults, by_content: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--by-content", action="store_true", help="count answers by the request's content")
+    parser.add_argument(
+        "--by-content", action="store_true", help="count answers by the request's content"
+    )
     for field in fields(Faults):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default
+        )
     args = vars(parser.parse_args())
     faults = Faults(**{name: args[name] for name in asdict(Faults())})
     gc.freeze()

@@ -1,8 +1,10 @@
-"""How fast the ledger takes replies in, and how large it grows: python benchmarks/ledger.py [--rows 300000] [--together 32] [--work DIR]
+"""How fast the ledger takes replies in, and how large it grows: python benchmarks/ledger.py [--rows
+300000] [--together 32] [--work DIR]
 
-Rows are as long as those of the paper's dataset: of ten calls four are answers to a speech (prompt about 900 characters, answer about
-900) and six are ratings of four answers on one principle (prompt about 6,500, reply about 500), made of random words so that nothing
-repeats. `--together` replies are committed at once, each commit synced to the disk. Rates are of the first and the last tenth.
+Rows are as long as those of the paper's dataset: of ten calls four are answers to a speech (prompt
+about 900 characters, answer about 900) and six are ratings of four answers on one principle (prompt
+about 6,500, reply about 500), made of random words so that nothing repeats. `--together` replies
+are committed at once, each commit synced to the disk. Rates are of the first and the last tenth.
 """
 
 import argparse
@@ -21,20 +23,37 @@ def rows(rng: random.Random, words: list[str], start: int, count: int) -> list[t
     made = []
     for n in range(start, start + count):
         asked, answered = (900, 900) if n % 10 < 4 else (6500, 500)
-        prompt, answer = (" ".join(rng.choices(words, k=length // 7)) for length in (asked, answered))
-        ask = Ask(f"model-{n % 20}", (Message("system", "Be kind."), Message("user", f"{n} {prompt}")), 0.7, 400)
-        made.append((ask, Reply(ask.call_id, "ok", answer, asked // 4, answered // 4, 2.5, "model-2026 fp_1")))
+        prompt, answer = (
+            " ".join(rng.choices(words, k=length // 7)) for length in (asked, answered)
+        )
+        ask = Ask(
+            f"model-{n % 20}",
+            (Message("system", "Be kind."), Message("user", f"{n} {prompt}")),
+            0.7,
+            400,
+        )
+        made.append(
+            (
+                ask,
+                Reply(ask.call_id, "ok", answer, asked // 4, answered // 4, 2.5, "model-2026 fp_1"),
+            )
+        )
     return made
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--together", type=int, default=32)
     parser.add_argument("--work", type=Path, help="a folder on the disk that is to be measured")
     args = parser.parse_args()
     rng = random.Random(0)
-    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(20_000)]
+    words = [
+        "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9)))
+        for _ in range(20_000)
+    ]
     wall: list[float] = []
     cpu: list[float] = []
     with tempfile.TemporaryDirectory(dir=args.work, prefix="ledger-") as folder:
@@ -53,10 +72,19 @@ def main() -> None:
         opened = time.perf_counter() - began
         tenth = max(1, len(wall) // 10)
         rates = [tenth * args.together / sum(some) for some in (wall[:tenth], wall[-tenth:])]
-        print(f"{args.rows:,} rows, {args.together} to a commit: {args.rows / sum(wall):,.0f} rows/s ({rates[0]:,.0f} at first, {rates[1]:,.0f} at last), ")
-        print(f"{1000 * sum(cpu) / args.rows:.2f} CPU s per 1,000 rows, longest commit {max(wall):.2f} s, ")
+        print(
+            f"{args.rows:,} rows, {args.together} to a commit: {args.rows / sum(wall):,.0f} rows/s"
+            f" ({rates[0]:,.0f} at first, {rates[1]:,.0f} at last), "
+        )
+        print(
+            f"{1000 * sum(cpu) / args.rows:.2f} CPU s per 1,000 rows, longest commit"
+            f" {max(wall):.2f} s, "
+        )
         print(f"{size / 1e9:.2f} GB, {size / args.rows:,.0f} bytes a row, ")
-        print(f"opened again and {found} rows found in {opened:.3f} s, peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        print(
+            f"opened again and {found} rows found in {opened:.3f} s, peak"
+            f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""Near duplicates beside datasketch and a plain script: python benchmarks/near.py [--sizes 10000,100000,1000000] [--peer PYTHON] [--limit 900]
+"""Near duplicates beside datasketch and a plain script: python benchmarks/near.py [--sizes
+10000,100000,1000000] [--peer PYTHON] [--limit 900]
 
-Speeches of 366 characters on average (100 to 1,000) from a Zipf vocabulary of 50,000 made-up words, the same for every system; 1 in 20 is a
-planted near duplicate of an earlier one: words dropped, letters changed, neighbours swapped, the end cut off, at four strengths. All take runs
-of three words and a Jaccard similarity of 0.8, each in a process of its own. 'psycopref' keeps texts in order and decides by exact similarity.
-'datasketch' makes sketches of 128 permutations by its generator of bulk sketches with xxhash, asks its index for each and inserts it where
-none is as similar by estimate; once with the bands it chooses for 0.8, once with the 32 bands of 4 used here. 'plain' is the well-known script:
-permutations in numpy, bands in dicts, union-find, no check. PYTHON is an interpreter that has datasketch, numpy and xxhash.
-A peer that is estimated (from its last size, by proportion) above `--limit` seconds is left out and its estimate said.
+Speeches of 366 characters on average (100 to 1,000) from a Zipf vocabulary of 50,000 made-up words,
+the same for every system; 1 in 20 is a planted near duplicate of an earlier one: words dropped,
+letters changed, neighbours swapped, the end cut off, at four strengths. All take runs of three
+words and a Jaccard similarity of 0.8, each in a process of its own. 'psycopref' keeps texts in
+order and decides by exact similarity. 'datasketch' makes sketches of 128 permutations by its
+generator of bulk sketches with xxhash, asks its index for each and inserts it where none is as
+similar by estimate; once with the bands it chooses for 0.8, once with the 32 bands of 4 used here.
+'plain' is the well-known script: permutations in numpy, bands in dicts, union-find, no check.
+PYTHON is an interpreter that has datasketch, numpy and xxhash. A peer that is estimated (from its
+last size, by proportion) above `--limit` seconds is left out and its estimate said.
 """
 
 import argparse
@@ -30,7 +34,9 @@ _PRIME, _LARGEST = (1 << 61) - 1, (1 << 32) - 1
 
 
 def changed(words: list[str], kind: str, strength: float, rng: random.Random) -> list[str]:
-    """A near duplicate: a share of the words dropped, misspelt or swapped with the next one, or cut off at the end; at least one."""
+    """A near duplicate: a share of the words dropped, misspelt or swapped with the next one, or cut
+    off at the end; at least one.
+    """
     count, out = max(1, round(strength * len(words))), list(words)
     if kind == "cut":
         return out[:-count]
@@ -39,7 +45,9 @@ def changed(words: list[str], kind: str, strength: float, rng: random.Random) ->
             out[at] = ""
         elif kind == "typo":
             letter = rng.randrange(len(out[at]) or 1)
-            out[at] = out[at][:letter] + rng.choice("abcdefghijklmnopqrstuvwxyz") + out[at][letter + 1 :]
+            out[at] = (
+                out[at][:letter] + rng.choice("abcdefghijklmnopqrstuvwxyz") + out[at][letter + 1 :]
+            )
         else:
             out[at], out[at + 1] = out[at + 1], out[at]
     return [word for word in out if word]
@@ -49,7 +57,10 @@ def speeches(count: int) -> Iterator[tuple[str, int, str, float]]:
     """(text, the position of the one it was made of or -1, kind, strength)."""
     rng = random.Random(366)
     sizes = (2, 3, 3, 4, 4, 5, 6, 7, 9)
-    made = ("".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.choice(sizes))) for _ in range(60_000))
+    made = (
+        "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.choice(sizes)))
+        for _ in range(60_000)
+    )
     vocabulary = list(dict.fromkeys(made))[:50_000]
     total, weights = 0.0, []
     for rank in range(1, len(vocabulary) + 1):
@@ -62,7 +73,11 @@ def speeches(count: int) -> Iterator[tuple[str, int, str, float]]:
             kind, strength = rng.choice(("drop", "typo", "swap", "cut")), rng.choice(STRENGTHS)
             yield " ".join(changed(text.split(), kind, strength, rng)), source, kind, strength
             continue
-        words = rng.choices(vocabulary, cum_weights=weights, k=min(170, max(20, round(rng.lognormvariate(4.06, 0.42)))))
+        words = rng.choices(
+            vocabulary,
+            cum_weights=weights,
+            k=min(170, max(20, round(rng.lognormvariate(4.06, 0.42)))),
+        )
         text = " ".join(words)[:1000]
         if len(originals) < 50_000:
             originals.append((at, text))
@@ -78,7 +93,9 @@ def runs(text: str) -> set[str]:
 def ours(texts: Sequence[str]) -> list[int]:
     from psycopref.text.near import repeats
 
-    return [at for at, kept in enumerate(repeats(texts, THRESHOLD, LENGTH, PERMUTATIONS)) if kept >= 0]
+    return [
+        at for at, kept in enumerate(repeats(texts, THRESHOLD, LENGTH, PERMUTATIONS)) if kept >= 0
+    ]
 
 
 def sketched(texts: Sequence[str], params: tuple[int, int] | None) -> list[int]:
@@ -89,7 +106,9 @@ def sketched(texts: Sequence[str], params: tuple[int, int] | None) -> list[int]:
     kept: dict[int, Any] = {}
     dropped = []
     tokens = ([run.encode() for run in runs(text)] for text in texts)
-    for at, sketch in enumerate(MinHash.generator(tokens, num_perm=PERMUTATIONS, hashfunc=xxhash.xxh32_intdigest)):
+    for at, sketch in enumerate(
+        MinHash.generator(tokens, num_perm=PERMUTATIONS, hashfunc=xxhash.xxh32_intdigest)
+    ):
         if any(sketch.jaccard(kept[other]) >= THRESHOLD for other in index.query(sketch)):
             dropped.append(at)
         else:
@@ -103,7 +122,10 @@ def plain(texts: Sequence[str]) -> list[int]:
     import xxhash
 
     rng = np.random.RandomState(42)
-    factors, terms = rng.randint(1, _PRIME, PERMUTATIONS, dtype=np.uint64), rng.randint(0, _PRIME, PERMUTATIONS, dtype=np.uint64)
+    factors, terms = (
+        rng.randint(1, _PRIME, PERMUTATIONS, dtype=np.uint64),
+        rng.randint(0, _PRIME, PERMUTATIONS, dtype=np.uint64),
+    )
     rows, bands = 4, 32
     tables: list[defaultdict[bytes, list[int]]] = [defaultdict(list) for _ in range(bands)]
     parent: dict[int, int] = {}
@@ -115,8 +137,14 @@ def plain(texts: Sequence[str]) -> list[int]:
         return at
 
     for at, text in enumerate(texts):
-        hashes = np.array([xxhash.xxh32_intdigest(run.encode()) for run in runs(text)], dtype=np.uint64)
-        signature = (((hashes[:, None] * factors + terms) % _PRIME) & _LARGEST).min(axis=0).astype(np.uint32)
+        hashes = np.array(
+            [xxhash.xxh32_intdigest(run.encode()) for run in runs(text)], dtype=np.uint64
+        )
+        signature = (
+            (((hashes[:, None] * factors + terms) % _PRIME) & _LARGEST)
+            .min(axis=0)
+            .astype(np.uint32)
+        )
         for band, table in enumerate(tables):
             table[signature[band * rows : (band + 1) * rows].tobytes()].append(at)
     for table in tables:
@@ -140,17 +168,30 @@ def child(system: str, file: Path) -> None:
     texts = file.read_text(encoding="utf-8").split("\n")
     before, began = time.process_time(), time.perf_counter()
     dropped = SYSTEMS[system](texts)
-    took = {"cpu": time.process_time() - before, "wall": time.perf_counter() - began, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    took = {
+        "cpu": time.process_time() - before,
+        "wall": time.perf_counter() - began,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
     print(json.dumps({**took, "dropped": dropped}))
 
 
 def measured(system: str, file: Path, python: str) -> dict[str, Any]:
-    done = subprocess.run([python, __file__, "--child", system, "--file", str(file)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python, __file__, "--child", system, "--file", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(json.loads(done.stdout))
 
 
-def quality(texts: Sequence[str], planted: Sequence[tuple[int, int, str, float]], dropped: list[int]) -> str:
-    """Recall of planted pairs of 0.8 and more, by kind and strength, and how many were dropped that are below 0.7 of their original."""
+def quality(
+    texts: Sequence[str], planted: Sequence[tuple[int, int, str, float]], dropped: list[int]
+) -> str:
+    """Recall of planted pairs of 0.8 and more, by kind and strength, and how many were dropped that
+    are below 0.7 of their original.
+    """
     gone, hits, low = set(dropped), defaultdict(list), 0
     for at, source, kind, strength in planted:
         one, two = runs(texts[at]), runs(texts[source])
@@ -159,16 +200,28 @@ def quality(texts: Sequence[str], planted: Sequence[tuple[int, int, str, float]]
             hits[kind, strength].append(at in gone)
         low += exact < 0.7 and at in gone
     everything = [hit for some in hits.values() for hit in some]
-    by_kind = ", ".join(f"{kind} {strength:.0%} {sum(some) / len(some):.4f} of {len(some)}" for (kind, strength), some in sorted(hits.items()))
+    by_kind = ", ".join(
+        f"{kind} {strength:.0%} {sum(some) / len(some):.4f} of {len(some)}"
+        for (kind, strength), some in sorted(hits.items())
+    )
     others = len(gone - {at for at, *_ in planted})
-    return f"recall {sum(everything) / len(everything):.4f} of {len(everything):,}; dropped below 0.7: {low}, not planted: {others}\n    {by_kind}"
+    return (
+        f"recall {sum(everything) / len(everything):.4f} of {len(everything):,}; dropped below 0.7:"
+        f" {low}, not planted: {others}\n    {by_kind}"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", default="10000,100000,1000000")
-    parser.add_argument("--peer", default=sys.executable, help="an interpreter with datasketch, numpy and xxhash")
-    parser.add_argument("--limit", type=float, default=900, help="seconds a peer may be expected to take")
+    parser.add_argument(
+        "--peer", default=sys.executable, help="an interpreter with datasketch, numpy and xxhash"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=900, help="seconds a peer may be expected to take"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -181,25 +234,48 @@ def main() -> None:
             compare(size, Path(folder) / "texts.txt", args.peer, args.limit, last)
 
 
-def compare(size: int, file: Path, peer: str, limit: float, last: dict[str, tuple[int, float]]) -> None:
-    """One size: every system that is expected within the limit; `last` holds (size, CPU seconds) of the size before."""
+def compare(
+    size: int, file: Path, peer: str, limit: float, last: dict[str, tuple[int, float]]
+) -> None:
+    """One size: every system that is expected within the limit; `last` holds (size, CPU seconds) of
+    the size before.
+    """
     made = list(speeches(size))
     texts = [text for text, *_ in made]
-    planted = [(at, source, kind, strength) for at, (_, source, kind, strength) in enumerate(made) if source >= 0]
+    planted = [
+        (at, source, kind, strength)
+        for at, (_, source, kind, strength) in enumerate(made)
+        if source >= 0
+    ]
     file.write_text("\n".join(texts), encoding="utf-8")
-    print(f"\n{size:,} speeches of {sum(map(len, texts)) / size:.0f} characters, {len(planted):,} planted", flush=True)
+    print(
+        f"\n{size:,} speeches of {sum(map(len, texts)) / size:.0f} characters, {len(planted):,}"
+        " planted",
+        flush=True,
+    )
     own = 0.0
     for system in SYSTEMS:
         before = last.get(system)
         expected = before[1] * size / before[0] if before else 0.0
         if expected > limit:
-            print(f"  {system}: left out; {expected:,.0f} CPU s by proportion, {expected / own:.1f} times psycopref's", flush=True)
+            print(
+                f"  {system}: left out; {expected:,.0f} CPU s by proportion, {expected / own:.1f}"
+                " times psycopref's",
+                flush=True,
+            )
             continue
         got = measured(system, file, sys.executable if system == "psycopref" else peer)
         own = own or got["cpu"]
-        growth = f", growth exponent {math.log(got['cpu'] / before[1]) / math.log(size / before[0]):.2f}" if before else ""
+        growth = (
+            f", growth exponent {math.log(got['cpu'] / before[1]) / math.log(size / before[0]):.2f}"
+            if before
+            else ""
+        )
         last[system] = (size, got["cpu"])
-        print(f"  {system}: {got['cpu']:.1f} CPU s ({got['cpu'] / own:.1f} times), {got['wall']:.1f} s, peak {got['peak']:.2f} GB{growth}")
+        print(
+            f"  {system}: {got['cpu']:.1f} CPU s ({got['cpu'] / own:.1f} times), {got['wall']:.1f}"
+            f" s, peak {got['peak']:.2f} GB{growth}"
+        )
         print(f"    {quality(texts, planted, got['dropped'])}", flush=True)
 
 

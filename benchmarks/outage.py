@@ -1,9 +1,11 @@
-"""An endpoint that goes down in the middle of a run: requests while it is down, and how soon the full rate is back.
+"""An endpoint that goes down in the middle of a run: requests while it is down, and how soon the
+full rate is back.
 
 python benchmarks/outage.py [--flight 64] [--before 30] [--down 60] [--after 60] [--status 503]
 
-`Lab.ask` runs against benchmarks/endpoint.py with 200 ms latency; after --before seconds every request gets --status (0: no answer at
-all, with a time-out of 5 s), after --down more seconds the endpoint is well again. Rates are the endpoint's own counts by second.
+`Lab.ask` runs against benchmarks/endpoint.py with 200 ms latency; after --before seconds every
+request gets --status (0: no answer at all, with a time-out of 5 s), after --down more seconds the
+endpoint is well again. Rates are the endpoint's own counts by second.
 """
 
 import argparse
@@ -31,14 +33,20 @@ HERE = Path(__file__).parent
 def talk(port: int, what: str, body: dict[str, Any] | None = None) -> Any:
     """The endpoint's counts, or new faults for it."""
     data = json.dumps(body).encode() if body is not None else None
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/{what}", data, timeout=10) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        f"http://127.0.0.1:{port}/{what}", data, timeout=10
+    ) as answer:
         return json.load(answer)
 
 
 def play(port: int, args: argparse.Namespace, marks: list[int]) -> None:
     """Down and up again; the seconds on the endpoint's clock are written into `marks`."""
     trouble = {"down": args.status} if args.status else {"hung": 1.0}
-    for wait, faults in ((args.before, trouble), (args.down, {"down": 0, "hung": 0.0}), (args.after, None)):
+    for wait, faults in (
+        (args.before, trouble),
+        (args.down, {"down": 0, "hung": 0.0}),
+        (args.after, None),
+    ):
         time.sleep(wait)
         marks.append(int(talk(port, "counts")["now"]))
         if faults is not None:
@@ -57,8 +65,17 @@ def run(port: int, args: argparse.Namespace) -> list[int]:
             yield Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300)  # type: ignore[arg-type]
             n += 1
 
-    entry = ModelEntry(name="m", kind="openai", url=f"http://127.0.0.1:{port}/v1", concurrency=args.flight, timeout=5.0)
-    with tempfile.TemporaryDirectory(prefix="outage-") as folder, Lab(Path(folder) / "work", Progress(quiet=False)) as lab:
+    entry = ModelEntry(
+        name="m",
+        kind="openai",
+        url=f"http://127.0.0.1:{port}/v1",
+        concurrency=args.flight,
+        timeout=5.0,
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="outage-") as folder,
+        Lab(Path(folder) / "work", Progress(quiet=False)) as lab,
+    ):
         for _ in lab.ask(asks(), [entry]):
             pass
     actor.join()
@@ -66,14 +83,20 @@ def run(port: int, args: argparse.Namespace) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--flight", type=int, default=64)
     parser.add_argument("--before", type=float, default=30.0)
     parser.add_argument("--down", type=float, default=60.0)
     parser.add_argument("--after", type=float, default=60.0)
     parser.add_argument("--status", type=int, default=503)
     args = parser.parse_args()
-    with subprocess.Popen([sys.executable, str(HERE / "endpoint.py"), "--latency", "0.2"], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "endpoint.py"), "--latency", "0.2"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
         try:
             assert server.stdout is not None
             port = int(server.stdout.readline())
@@ -81,12 +104,30 @@ def main() -> None:
             counts = talk(port, "counts")
         finally:
             server.kill()
-    asked, good = ({int(second): n for second, n in counts[name].items()} for name in ("seconds", "good"))
+    asked, good = (
+        {int(second): n for second, n in counts[name].items()} for name in ("seconds", "good")
+    )
     full = sum(good.get(second, 0) for second in range(5, fell)) / max(1, fell - 5)
-    back = next((second - rose for second in range(rose, end) if good.get(second, 0) >= 0.9 * full), None)
-    print(f"full rate {full:.0f}/s; while down {sum(asked.get(second, 0) for second in range(fell + 1, rose))} requests in {rose - fell - 1} s, ")
-    print(f"most in one second {max((asked.get(second, 0) for second in range(fell + 1, rose)), default=0)}; nine tenths of the rate after {back} s")
-    print("each 5 s after:", [round(sum(good.get(second, 0) for second in range(start, start + 5)) / 5) for start in range(rose, end - 4, 5)])
+    back = next(
+        (second - rose for second in range(rose, end) if good.get(second, 0) >= 0.9 * full), None
+    )
+    print(
+        f"full rate {full:.0f}/s; while down"
+        f" {sum(asked.get(second, 0) for second in range(fell + 1, rose))} requests in"
+        f" {rose - fell - 1} s, "
+    )
+    print(
+        "most in one second"
+        f" {max((asked.get(second, 0) for second in range(fell + 1, rose)), default=0)}; nine"
+        f" tenths of the rate after {back} s"
+    )
+    print(
+        "each 5 s after:",
+        [
+            round(sum(good.get(second, 0) for second in range(start, start + 5)) / 5)
+            for start in range(rose, end - 4, 5)
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""The paper's dataset at full size against a loopback endpoint with faults: 26,483 speeches, 105,932 responses, 185,381 judge calls.
+"""The paper's dataset at full size against a loopback endpoint with faults: 26,483 speeches,
+105,932 responses, 185,381 judge calls.
 
 python benchmarks/rehearsal.py [--speeches 26483] [--latency 0.2] [--work DIR]
 
-The speeches are shuffled words; the endpoint is a process of its own (benchmarks/endpoint.py) that answers by a hash of the request and is busy,
-broken, silent, refusing, filtering, cut off or unreadable as often as FAULTS says. Prints wall time, memory, ledger size and counts, and fails
+The speeches are shuffled words; the endpoint is a process of its own (benchmarks/endpoint.py) that
+answers by a hash of the request and is busy, broken, silent, refusing, filtering, cut off or
+unreadable as often as FAULTS says. Prints wall time, memory, ledger size and counts, and fails
 where they do not add up. It measures the construction, not the judging: scores are noise.
 """
 
@@ -41,7 +43,10 @@ SENTENCES = (
     "I would like to understand more about what those evenings are like.", "You are the one who knows best what fits your life.",
 )  # fmt: skip
 SYLLABLES = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ander", "ill", "ory", "umble")]
-WORDS = sorted({word.strip(".?,").lower() for sentence in SENTENCES for word in sentence.split()}) + SYLLABLES
+WORDS = (
+    sorted({word.strip(".?,").lower() for sentence in SENTENCES for word in sentence.split()})
+    + SYLLABLES
+)
 
 
 def reply(body: bytes) -> tuple[int, bytes]:
@@ -58,14 +63,37 @@ def reply(body: bytes) -> tuple[int, bytes]:
     elif rated and share < FILTERED + REFUSED + CUT + PROSE:
         text = "All of them are quite good, I should say."
     message = {"role": "assistant", "content": text, "refusal": refusal}
-    usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(text) // 4, "total_tokens": (len(body) + len(text)) // 4}
+    usage = {
+        "prompt_tokens": len(body) // 4,
+        "completion_tokens": len(text) // 4,
+        "total_tokens": (len(body) + len(text)) // 4,
+    }
     choice = {"index": 0, "finish_reason": reason, "message": message}
-    return 200, json.dumps({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}).encode()
+    return (
+        200,
+        json.dumps(
+            {
+                "id": "c",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "m",
+                "choices": [choice],
+                "usage": usage,
+            }
+        ).encode(),
+    )
 
 
 def _text(key: int, rated: int) -> str:
     if rated:
-        scores = [{"response": n, "rationale": SENTENCES[(key >> n) % 14], "score": 1 + (key >> (3 * n)) % 5} for n in range(1, rated + 1)]
+        scores = [
+            {
+                "response": n,
+                "rationale": SENTENCES[(key >> n) % 14],
+                "score": 1 + (key >> (3 * n)) % 5,
+            }
+            for n in range(1, rated + 1)
+        ]
         return json.dumps({"ratings": scores})
     return " ".join(SENTENCES[(key >> n) % 14] for n in range(6 + key % 12)) + f" {key}"
 
@@ -84,7 +112,13 @@ def serve(latency: float) -> None:
                 self.loop.call_later(latency, self.sent, *reply(body), hash(body))
             elif status:
                 self.book.statuses[status] += 1
-                self.transport.write(http(status, b'{"error":{"message":"no","type":"t","code":"made_to_fail"}}', "Retry-After: 0.2\r\n"))
+                self.transport.write(
+                    http(
+                        status,
+                        b'{"error":{"message":"no","type":"t","code":"made_to_fail"}}',
+                        "Retry-After: 0.2\r\n",
+                    )
+                )
 
         def sent(self, status: int, body: bytes, content: int) -> None:
             if not self.transport.is_closing():
@@ -94,7 +128,9 @@ def serve(latency: float) -> None:
 
     async def main() -> None:
         book = Book(FAULTS, True)
-        server = await asyncio.get_running_loop().create_server(lambda: One(book), "127.0.0.1", 0, backlog=4096)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: One(book), "127.0.0.1", 0, backlog=4096
+        )
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
@@ -115,7 +151,10 @@ def write_speeches(path: Path, count: int) -> None:
 
 def recipe(speeches: Path, url: str) -> str:
     """The dataset half of recipes/paper.toml with all models at one address."""
-    own = f'kind = "openai", url = "{url}", timeout = 20.0, max_tokens = 512, price_in = 1.0, price_out = 4.0'
+    own = (
+        f'kind = "openai", url = "{url}", timeout = 20.0, max_tokens = 512, price_in = 1.0,'
+        " price_out = 4.0"
+    )
     models = ",\n".join(f'{{ name = "model-{n}", concurrency = 16, {own} }}' for n in range(20))
     return f"""
 flow = "dataset"
@@ -141,7 +180,11 @@ instrument = "psychocounsel"
 
 def tables(work: Path, place: Path) -> dict[str, int]:
     """Rows of every table of the run."""
-    return {f"{entry['stage']}.{name}": rows for entry in runs.taken(place) for name, rows in entry["rows"].items()}
+    return {
+        f"{entry['stage']}.{name}": rows
+        for entry in runs.taken(place)
+        for name, rows in entry["rows"].items()
+    }
 
 
 def check(rows: dict[str, int], ledger: Ledger, counts: dict[str, Any]) -> list[str]:
@@ -152,7 +195,11 @@ def check(rows: dict[str, int], ledger: Ledger, counts: dict[str, Any]) -> list[
     claims: Sequence[tuple[str, int, int]] = (
         ("responses and failures are 4 a speech", answered, 4 * speeches),
         ("ratings and failures are 7 a response", rated, 7 * rows["respond.responses"]),
-        ("every call in the ledger was answered by the endpoint", sum(one["calls"] for one in ledger.summary()), counts["distinct"]),
+        (
+            "every call in the ledger was answered by the endpoint",
+            sum(one["calls"] for one in ledger.summary()),
+            counts["distinct"],
+        ),
         ("none was answered twice", counts["repeats"], 0),
     )
     return [f"{what}: {one} against {other}" for what, one, other in claims if one != other]
@@ -171,7 +218,11 @@ def main() -> None:
     work = args.work or Path(tempfile.mkdtemp(prefix="rehearsal-"))
     work.mkdir(parents=True, exist_ok=True)
     write_speeches(work / "speeches.jsonl", args.speeches)
-    with subprocess.Popen([sys.executable, __file__, "--serve", "--latency", str(args.latency)], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, __file__, "--serve", "--latency", str(args.latency)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         (work / "rehearsal.toml").write_text(recipe(work / "speeches.jsonl", url), encoding="utf-8")
@@ -187,13 +238,21 @@ def main() -> None:
         "minutes": round(seconds / 60, 1),
         "CPU minutes": round((used.ru_utime + used.ru_stime) / 60, 1),
         "peak RSS MB": round(used.ru_maxrss / 1024),
-        "ledger MB": round(sum(path.stat().st_size for path in (work / "work").glob("calls.sqlite*")) / 1e6),
+        "ledger MB": round(
+            sum(path.stat().st_size for path in (work / "work").glob("calls.sqlite*")) / 1e6
+        ),
         "dollars at 1 and 4 a million": round(ledger.spent(), 2),
         "requests": counts["requests"],
         "statuses": counts["statuses"],
         "answered twice": counts["repeats"],
         **rows,
-        "reasons": dict(pl.read_parquet(next((work / "work" / "steps").glob("rate-*/failures.parquet"))).group_by("reason").len().sort("reason").iter_rows()),
+        "reasons": dict(
+            pl.read_parquet(next((work / "work" / "steps").glob("rate-*/failures.parquet")))
+            .group_by("reason")
+            .len()
+            .sort("reason")
+            .iter_rows()
+        ),
         "by stage, s": {entry["stage"]: round(entry["seconds"], 1) for entry in runs.taken(place)},
         "does not add up": check(rows, ledger, counts),
     }

@@ -1,8 +1,10 @@
-"""The quickstart once per seed, each in a workspace of its own: every seed's figures and times, rising or not.
+"""The quickstart once per seed, each in a workspace of its own: every seed's figures and times,
+rising or not.
 
 python benchmarks/seeds.py [--seeds 3] [--work DIR]
 
-The seed goes into every training stage; split, recorded responses and the judge's ratings stay. Drafts follow the weights.
+The seed goes into every training stage; split, recorded responses and the judge's ratings stay.
+Drafts follow the weights.
 """
 
 import argparse
@@ -23,7 +25,11 @@ Figures = dict[tuple[str, str], dict[str, Any]]
 
 def seeded(seed: int) -> str:
     """The quickstart's recipe with `seed` in every section that trains."""
-    return re.sub(rf"(?m)^\[training\.({'|'.join(TRAINED)})\].*$", rf"\g<0>\nseed = {seed}", RECIPE.read_text(encoding="utf-8"))
+    return re.sub(
+        rf"(?m)^\[training\.({'|'.join(TRAINED)})\].*$",
+        rf"\g<0>\nseed = {seed}",
+        RECIPE.read_text(encoding="utf-8"),
+    )
 
 
 def once(work: Path, seed: int) -> tuple[float, float, Figures]:
@@ -33,7 +39,15 @@ def once(work: Path, seed: int) -> tuple[float, float, Figures]:
     seconds = []
     for _ in range(2):
         began = time.monotonic()
-        command = [sys.executable, "-m", "psycopref", "run", str(recipe), "--work", str(work / f"work{seed}")]
+        command = [
+            sys.executable,
+            "-m",
+            "psycopref",
+            "run",
+            str(recipe),
+            "--work",
+            str(work / f"work{seed}"),
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds.append(time.monotonic() - began)
     newest = max((work / f"work{seed}" / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
@@ -63,13 +77,33 @@ def main() -> None:
     print("|---|" + "---|" * args.seeds)
     print("| seconds, first run | " + " | ".join(f"{one:.0f}" for one, _, _ in found) + " |")
     print("| seconds, second run | " + " | ".join(f"{two:.1f}" for _, two, _ in found) + " |")
-    rows = [(f"reward.{field}", f"{place}{model}") for place in ("test", "test_all") for model in ("", ":tfidf", ":longer") for field in FIELDS]
-    rows += [(f"policy.{field}", f"round:{number}") for field in ("gold_reward", "reward", "words") for number in range(5)]
-    rows += [("winrate", "overall:raw"), ("winrate", "overall:constrained"), ("winrate.start", "overall:raw")]
+    rows = [
+        (f"reward.{field}", f"{place}{model}")
+        for place in ("test", "test_all")
+        for model in ("", ":tfidf", ":longer")
+        for field in FIELDS
+    ]
+    rows += [
+        (f"policy.{field}", f"round:{number}")
+        for field in ("gold_reward", "reward", "words")
+        for number in range(5)
+    ]
+    rows += [
+        ("winrate", "overall:raw"),
+        ("winrate", "overall:constrained"),
+        ("winrate.start", "overall:raw"),
+    ]
     for name, place in rows:
         digits = 1 if name == "policy.words" else 3
-        print(f"| {name} {place} | " + " | ".join(cell(figures, name, place, digits) for _, _, figures in found) + " |")
-    print(f"\npeak memory of a run: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB")
+        print(
+            f"| {name} {place} | "
+            + " | ".join(cell(figures, name, place, digits) for _, _, figures in found)
+            + " |"
+        )
+    print(
+        "\npeak memory of a run:"
+        f" {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB"
+    )
 
 
 FIELDS = ("accuracy", "auc", "ece", "brier")

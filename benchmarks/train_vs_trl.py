@@ -1,13 +1,16 @@
-"""Training side by side with TRL in one run: the same weights, pairs, batches, dtype and gradient checkpointing, each case in a fresh process.
+"""Training side by side with TRL in one run: the same weights, pairs, batches, dtype and gradient
+checkpointing, each case in a fresh process.
 
-pip install -c constraints.txt -e '.[train,bench]'
-python benchmarks/train_vs_trl.py [--steps 5] [--threads 1] [--only dpo,reward,bf16,score,memory] [--out FILE]
+pip install -c constraints.txt -e '.[train,bench]' python benchmarks/train_vs_trl.py [--steps 5]
+[--threads 1] [--only dpo,reward,bf16,score,memory] [--out FILE]
 
-Pairs are synthetic token ids of realistic lengths (prompt about 90, responses about 245 and 225 tokens, log-normal), the model a Llama of
-6 layers x 512 with random weights, AdamW, 8 pairs a step. "Real tokens" are prompt + chosen + prompt + rejected of each pair, the same for
-every row, so tokens per second compare. CPU seconds are of the process, one thread by default: the steadiest figure on a shared machine.
-The reference is live where its pass is inside the time (ours makes it once before the first step, so its seconds are added), cached
-where it is not; its own seconds stand in a column. Peak memory is the process's maximum resident size.
+Pairs are synthetic token ids of realistic lengths (prompt about 90, responses about 245 and 225
+tokens, log-normal), the model a Llama of 6 layers x 512 with random weights, AdamW, 8 pairs a step.
+"Real tokens" are prompt + chosen + prompt + rejected of each pair, the same for every row, so
+tokens per second compare. CPU seconds are of the process, one thread by default: the steadiest
+figure on a shared machine. The reference is live where its pass is inside the time (ours makes it
+once before the first step, so its seconds are added), cached where it is not; its own seconds stand
+in a column. Peak memory is the process's maximum resident size.
 """
 
 import argparse
@@ -70,14 +73,19 @@ def make_pairs(count: int, vocab: int) -> list[dict[str, list[int]]]:
     rng = np.random.default_rng(0)
     prompts, chosen, rejected = (
         np.clip(rng.lognormal(np.log(median), spread, count), low, high).astype(int)
-        for median, spread, low, high in ((83, 0.4, 20, 300), (245, 0.4, 100, 500), (215, 0.45, 100, 500))
+        for median, spread, low, high in (
+            (83, 0.4, 20, 300),
+            (245, 0.4, 100, 500),
+            (215, 0.45, 100, 500),
+        )
     )
 
     def ids(length: int) -> list[int]:
         return [int(one) for one in rng.integers(10, min(vocab, 8192), length)]
 
     return [
-        {"prompt": [BOS, *ids(p - 1)], "chosen": [*ids(c - 1), EOS], "rejected": [*ids(r - 1), EOS]} for p, c, r in zip(prompts, chosen, rejected, strict=True)
+        {"prompt": [BOS, *ids(p - 1)], "chosen": [*ids(c - 1), EOS], "rejected": [*ids(r - 1), EOS]}
+        for p, c, r in zip(prompts, chosen, rejected, strict=True)
     ]
 
 
@@ -99,7 +107,9 @@ def make_model(task: str, vocab: int) -> Any:
     return (LlamaForCausalLM if task == "dpo" else LlamaForSequenceClassification)(config).float()
 
 
-def run_ours(task: str, options: dict[str, Any], pairs: list[dict[str, list[int]]], clock: Clock) -> dict[str, Any]:
+def run_ours(
+    task: str, options: dict[str, Any], pairs: list[dict[str, list[int]]], clock: Clock
+) -> dict[str, Any]:
     """The project's own loop on the pairs."""
     from contextlib import contextmanager
     from functools import partial
@@ -117,13 +127,29 @@ def run_ours(task: str, options: dict[str, Any], pairs: list[dict[str, list[int]
             yield lambda more=1, note="": clock.tick() if more and note else None
 
     model = make_model(task, options.get("vocab", 8192))
-    items = [Item((Encoded(p["prompt"], p["chosen"]), Encoded(p["prompt"], p["rejected"]))) for p in pairs]
-    plan = Training(batch_size=BATCH, lr=1e-5, decay="constant", warmup=0.0, batch_tokens=10**6, precision="bf16" if options.get("bf16") else "fp32")
+    items = [
+        Item((Encoded(p["prompt"], p["chosen"]), Encoded(p["prompt"], p["rejected"])))
+        for p in pairs
+    ]
+    plan = Training(
+        batch_size=BATCH,
+        lr=1e-5,
+        decay="constant",
+        warmup=0.0,
+        batch_tokens=10**6,
+        precision="bf16" if options.get("bf16") else "fp32",
+    )
     facts: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
         if task == "dpo":
             began = time.process_time()
-            items = loop.reference(model, forward.logps, items, plan.model_copy(update={"batch_tokens": 8192}), Path(place) / "reference.pt")
+            items = loop.reference(
+                model,
+                forward.logps,
+                items,
+                plan.model_copy(update={"batch_tokens": 8192}),
+                Path(place) / "reference.pt",
+            )
             facts["reference"] = time.process_time() - began
             steps = loop.Task("dpo", forward.logps, partial(losses.dpo, beta=0.1))
         else:
@@ -133,7 +159,9 @@ def run_ours(task: str, options: dict[str, Any], pairs: list[dict[str, list[int]
     return facts
 
 
-def run_trl(task: str, options: dict[str, Any], pairs: list[dict[str, list[int]]], clock: Clock) -> dict[str, Any]:
+def run_trl(
+    task: str, options: dict[str, Any], pairs: list[dict[str, list[int]]], clock: Clock
+) -> dict[str, Any]:
     """TRL's trainer on the pairs, its defaults but for what is said above."""
     import trl
     from datasets import Dataset
@@ -155,21 +183,38 @@ def run_trl(task: str, options: dict[str, Any], pairs: list[dict[str, list[int]]
     }  # fmt: skip
     began = time.process_time()
     if task == "reward":
-        rows = {side + "_ids": [p["prompt"] + p[side] for p in pairs] for side in ("chosen", "rejected")}
+        rows = {
+            side + "_ids": [p["prompt"] + p[side] for p in pairs] for side in ("chosen", "rejected")
+        }
         trainer = trl.RewardTrainer(
-            model=model, args=trl.RewardConfig(**common), processing_class=words(), train_dataset=Dataset.from_dict(rows), callbacks=[Ticking()]
+            model=model,
+            args=trl.RewardConfig(**common),
+            processing_class=words(),
+            train_dataset=Dataset.from_dict(rows),
+            callbacks=[Ticking()],
         )
     else:
-        reference = None if options.get("cached") else make_model(task, vocab).eval().requires_grad_(False)
-        more = {"precompute_ref_log_probs": bool(options.get("cached")), "padding_free": bool(options.get("padding_free"))}
-        rows = {name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs] for name in ("prompt", "chosen", "rejected")}
+        reference = (
+            None if options.get("cached") else make_model(task, vocab).eval().requires_grad_(False)
+        )
+        more = {
+            "precompute_ref_log_probs": bool(options.get("cached")),
+            "padding_free": bool(options.get("padding_free")),
+        }
+        rows = {
+            name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs]
+            for name in ("prompt", "chosen", "rejected")
+        }
         trainer = trl.DPOTrainer(
             model=model, ref_model=reference, args=trl.DPOConfig(**common, **more), processing_class=words(),
             train_dataset=Dataset.from_dict(rows), callbacks=[Ticking()],
         )  # fmt: skip
     before = time.process_time() - began
     result = trainer.train()
-    return {"loss": result.training_loss, **({"reference": before} if options.get("cached") else {})}
+    return {
+        "loss": result.training_loss,
+        **({"reference": before} if options.get("cached") else {}),
+    }
 
 
 def words() -> Any:
@@ -180,7 +225,13 @@ def words() -> Any:
     vocab = {"<pad>": PAD, "<s>": BOS, "</s>": EOS, **{f"w{i}": i for i in range(3, 8192)}}
     raw = Tokenizer(models.WordLevel(vocab, unk_token="<pad>"))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", bos_token="<s>", eos_token="</s>", padding_side="right")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        padding_side="right",
+    )
 
 
 def text(ids: list[int]) -> str:
@@ -197,19 +248,34 @@ def run_score(who: str, clock: Clock, groups: int) -> dict[str, Any]:
 
     model = make_model("score", 8192).eval()
     pairs = make_pairs(4 * groups, 8192)
-    rows = [[Encoded(pairs[4 * g]["prompt"], p[side]) for p in pairs[4 * g : 4 * g + 4] for side in ("chosen", "rejected")] for g in range(groups)]
+    rows = [
+        [
+            Encoded(pairs[4 * g]["prompt"], p[side])
+            for p in pairs[4 * g : 4 * g + 4]
+            for side in ("chosen", "rejected")
+        ]
+        for g in range(groups)
+    ]
     values = []
     with torch.no_grad():
         clock.start()
         for group in rows:
             if who == "ours":
-                values += [value for _, found in forward.measure_all(model, forward.rewards, group, 8192) for value in found]
+                values += [
+                    value
+                    for _, found in forward.measure_all(model, forward.rewards, group, 8192)
+                    for value in found
+                ]
             else:
                 longest = max(len(row.ids) for row in group)
                 ids = torch.tensor([row.ids + [PAD] * (longest - len(row.ids)) for row in group])
                 values += model(input_ids=ids, attention_mask=ids != PAD).logits[:, 0].tolist()
             clock.tick()
-    return {"loss": statistics.mean(values), "tokens": sum(len(row.ids) for group in rows[1:] for row in group), "done": 8 * (groups - 1)}
+    return {
+        "loss": statistics.mean(values),
+        "tokens": sum(len(row.ids) for group in rows[1:] for row in group),
+        "done": 8 * (groups - 1),
+    }
 
 
 def one(name: str, steps: int, threads: int) -> dict[str, Any]:
@@ -227,7 +293,10 @@ def one(name: str, steps: int, threads: int) -> dict[str, Any]:
         mean = sum(map(real_tokens, pairs)) / len(pairs)
         facts["tokens"] = mean * BATCH * (steps - 1)
         facts["done"] = BATCH * (steps - 1)
-    cpu, wall = clock.cpu[-1] - clock.cpu[1], clock.wall[-1] - clock.wall[1]  # the first step warms up
+    cpu, wall = (
+        clock.cpu[-1] - clock.cpu[1],
+        clock.wall[-1] - clock.wall[1],
+    )  # the first step warms up
     if options.get("live") and "reference" in facts:
         cpu += facts["reference"] * (steps - 1) / steps
         wall += facts["reference"] * (steps - 1) / steps / threads
@@ -243,7 +312,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", default="", help="words; a case runs when its name holds one of them")
+    parser.add_argument(
+        "--only", default="", help="words; a case runs when its name holds one of them"
+    )
     parser.add_argument("--case")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -252,24 +323,57 @@ def main() -> None:
         return
     rows: dict[str, dict[str, Any]] = {}
     print(
-        "| case | CPU s per 1,000 real tokens | pairs/s | real tokens/s | peak GB | reference, CPU s per pair | mean loss | times TRL |\n"
-        + "|---|"
-        + "---|" * 7
+        "| case | CPU s per 1,000 real tokens | pairs/s | real tokens/s | peak GB | reference, CPU"
+        " s per pair | mean loss | times TRL |\n" + "|---|" + "---|" * 7
     )
     for name in CASES:
         if args.only and not any(word in name for word in args.only.split(",")):
             continue
-        command = [sys.executable, __file__, "--case", name, "--steps", str(3 if "memory" in name else args.steps), "--threads", str(args.threads)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": str(args.threads)}, check=False)
+        command = [
+            sys.executable,
+            __file__,
+            "--case",
+            name,
+            "--steps",
+            str(3 if "memory" in name else args.steps),
+            "--threads",
+            str(args.threads),
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(args.threads)},
+            check=False,
+        )
         lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if not lines:
             print(f"| {name} | failed: {done.stderr.strip().splitlines()[-1][:120]} |")
             continue
         row = rows[name] = json.loads(lines[0][7:])
-        peer = rows.get(name.replace("ours", "padded" if "score" in name else "trl", 1)) if name.startswith("ours") else None
-        times = f"{peer['cpu_s_per_1k_tokens'] / row['cpu_s_per_1k_tokens']:.2f}, memory {row['peak_gb'] / peer['peak_gb']:.2f}" if peer else ""
-        reference = f"{row['reference_cpu_s_per_pair']:.2f}" if row["reference_cpu_s_per_pair"] is not None else ""
-        cells = [f"{row['cpu_s_per_1k_tokens']:.3f}", f"{row['pairs_per_s']:.3f}", f"{row['tokens_per_s']:.0f}", f"{row['peak_gb']:.2f}", reference]
+        peer = (
+            rows.get(name.replace("ours", "padded" if "score" in name else "trl", 1))
+            if name.startswith("ours")
+            else None
+        )
+        times = (
+            f"{peer['cpu_s_per_1k_tokens'] / row['cpu_s_per_1k_tokens']:.2f}, memory"
+            f" {row['peak_gb'] / peer['peak_gb']:.2f}"
+            if peer
+            else ""
+        )
+        reference = (
+            f"{row['reference_cpu_s_per_pair']:.2f}"
+            if row["reference_cpu_s_per_pair"] is not None
+            else ""
+        )
+        cells = [
+            f"{row['cpu_s_per_1k_tokens']:.3f}",
+            f"{row['pairs_per_s']:.3f}",
+            f"{row['tokens_per_s']:.0f}",
+            f"{row['peak_gb']:.2f}",
+            reference,
+        ]
         print(f"| {name} | {' | '.join(cells)} | {row['loss']:.4f} | {times} |", flush=True)
     if args.out:
         args.out.write_text(json.dumps(list(rows.values()), indent=1), encoding="utf-8")

@@ -1,9 +1,11 @@
-"""Learning what readers upvoted: CounselChat's answers in pairs by upvotes, cross-fitted by question, beside TF-IDF and "longer wins".
+"""Learning what readers upvoted: CounselChat's answers in pairs by upvotes, cross-fitted by
+question, beside TF-IDF and "longer wins".
 
 python benchmarks/upvotes.py CSV [--folds 5] [--seeds 1]
 
-A pair is two answers to one question with different upvotes (both masked); each question is a test question once per seed. Upvotes are few and
-noisy, and depend on when an answer was written and how often it was seen: this shows what can be learnt from them, not counseling quality.
+A pair is two answers to one question with different upvotes (both masked); each question is a test
+question once per seed. Upvotes are few and noisy, and depend on when an answer was written and how
+often it was seen: this shows what can be learnt from them, not counseling quality.
 """
 
 import argparse
@@ -39,8 +41,26 @@ def built(path: Path) -> Built:
             speeches[speech.speech_id] = speech
             key = content_id("response", speech.speech_id, "therapist", answer)
             responses.setdefault(key, Response(key, speech.speech_id, "therapist", answer))
-            ratings.setdefault(key, Rating(content_id("rating", key, "upvotes"), key, "upvotes", "readers", float(row["upvotes"])))
-    return Built(list(speeches.values()), list(responses.values()), list(ratings.values()), [], [], [], [], [])
+            ratings.setdefault(
+                key,
+                Rating(
+                    content_id("rating", key, "upvotes"),
+                    key,
+                    "upvotes",
+                    "readers",
+                    float(row["upvotes"]),
+                ),
+            )
+    return Built(
+        list(speeches.values()),
+        list(responses.values()),
+        list(ratings.values()),
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
 
 
 def main() -> None:
@@ -54,7 +74,12 @@ def main() -> None:
     _, recipe = load_recipe("quickstart")
     assert isinstance(recipe, PaperRecipe)
     pair = Pair(item="upvotes", test="every", gap=1.0)
-    reward = recipe.training.reward.model_copy(update={"max_length": 1024, "size": recipe.training.reward.size.model_copy(update={"vocab": 4096})})
+    reward = recipe.training.reward.model_copy(
+        update={
+            "max_length": 1024,
+            "size": recipe.training.reward.size.model_copy(update={"vocab": 4096}),
+        }
+    )
     changed = recipe.model_copy(
         update={
             "dataset": recipe.dataset.model_copy(update={"pair": pair}),
@@ -62,12 +87,23 @@ def main() -> None:
         }
     )
     data = built(args.csv)
-    print(f"{len(data.speeches)} questions, {len(data.responses)} answers, {np.mean([row.score for row in data.ratings]):.2f} upvotes on average\n")
-    print("| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF |\n|---|---|---|---|---|---|")
+    print(
+        f"{len(data.speeches)} questions, {len(data.responses)} answers,"
+        f" {np.mean([row.score for row in data.ratings]):.2f} upvotes on average\n"
+    )
+    print(
+        "| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF"
+        " |\n|---|---|---|---|---|---|"
+    )
     with Lab(args.work or Path(tempfile.mkdtemp(prefix="upvotes-")), Progress(quiet=True)) as lab:
         for seed in range(args.seeds):
             tests = dealt(data.speeches, args.folds, seed)
-            print(line(str(seed), pl.concat([fold(changed, lab, data, test, seed) for test in tests])), flush=True)
+            print(
+                line(
+                    str(seed), pl.concat([fold(changed, lab, data, test, seed) for test in tests])
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Build src/psycopref/data/recorded/sample.sqlite: the sample's responses and ratings as answers to the requests the stages make."""
+"""Build src/psycopref/data/recorded/sample.sqlite: the sample's responses and ratings as answers to
+the requests the stages make.
+"""
 
 import json
 from collections import defaultdict
@@ -33,10 +35,15 @@ def main() -> None:
     by_text = {row["id"]: row for row in read_responses()}
     from psycopref.sources.sample import read as read_sample
 
-    origin = {found.origin.split(":")[-1]: number for number, found in enumerate(read_sample(None, {}))}
+    origin = {
+        found.origin.split(":")[-1]: number for number, found in enumerate(read_sample(None, {}))
+    }
     assert len(origin) == len(speeches), "the sample holds duplicates"
     named = {key: speeches[number] for key, number in origin.items()}
-    respond, rate = Respond(pool="sample"), Rate(instrument="psychocounsel", judge="sample/sample-judge")
+    respond, rate = (
+        Respond(pool="sample"),
+        Rate(instrument="psychocounsel", judge="sample/sample-judge"),
+    )
     ledger = Ledger(OUT)
     rows, responses, source_id = [], [], {}
     for row in by_text.values():
@@ -44,7 +51,12 @@ def main() -> None:
         ask = respond_ask(respond.prompt, pool[row["model"]], speech)
         rows.append((ask, reply(ask, row["text"])))
         text = row["text"].strip()
-        response = Response(content_id("response", speech.speech_id, row["model"], text), speech.speech_id, row["model"], text)
+        response = Response(
+            content_id("response", speech.speech_id, row["model"], text),
+            speech.speech_id,
+            row["model"],
+            text,
+        )
         responses.append(response)
         source_id[response.response_id] = row["id"]
     ledger.add(rows, "respond")
@@ -54,14 +66,21 @@ def main() -> None:
     rated = []
     for job in rate.jobs(list(speeches), responses):
         found = [scores[source_id[r.response_id]][job.items[0].name] for r in job.responses]
-        answer = {"ratings": [{"response": n, "rationale": one["rationale"], "score": one["score"]} for n, one in enumerate(found, 1)]}
+        answer = {
+            "ratings": [
+                {"response": n, "rationale": one["rationale"], "score": one["score"]}
+                for n, one in enumerate(found, 1)
+            ]
+        }
         ask = rate.ask(job)
         rated.append((ask, reply(ask, json.dumps(answer, ensure_ascii=False))))
     ledger.add(rated, "rate")
     ledger.pack()
     ledger.close()
     OUT.chmod(0o644)
-    print(f"{OUT}: {len(rows)} responses, {len(rated)} judge calls, {OUT.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"{OUT}: {len(rows)} responses, {len(rated)} judge calls, {OUT.stat().st_size / 1e6:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from psycopref import tables
 
 def hint_text(hint: object) -> str:
     """A type as a reader would write it."""
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "").replace("psycopref.tables.", "")
+    return (
+        hint.__name__
+        if isinstance(hint, type)
+        else str(hint).replace("typing.", "").replace("psycopref.tables.", "")
+    )
 
 
 def page() -> str:
@@ -18,14 +22,27 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        "Written from `src/psycopref/tables.py` by `scripts/write_tables_doc.py`; a test checks that it is up to date.",
+        (
+            "Written from `src/psycopref/tables.py` by `scripts/write_tables_doc.py`; a test checks"
+            " that it is up to date."
+        ),
         "The first column of a table is its key.",
         "",
     ]
     for name, row in inspect.getmembers(tables, dataclasses.is_dataclass):
         hints = typing.get_type_hints(row)
-        lines += [f"## {name}", "", inspect.cleandoc(row.__doc__ or ""), "", "| column | type |", "|---|---|"]
-        lines += [f"| `{field.name}` | `{hint_text(hints[field.name])}` |".replace(" | None", " or None") for field in dataclasses.fields(row)] + [""]
+        lines += [
+            f"## {name}",
+            "",
+            inspect.cleandoc(row.__doc__ or ""),
+            "",
+            "| column | type |",
+            "|---|---|",
+        ]
+        lines += [
+            f"| `{field.name}` | `{hint_text(hints[field.name])}` |".replace(" | None", " or None")
+            for field in dataclasses.fields(row)
+        ] + [""]
     return "\n".join(lines)
 
 

@@ -1,4 +1,6 @@
-"""A dataset recipe for CounselChat against the loopback server, with slow, busy, broken, cut-off and refusing models."""
+"""A dataset recipe for CounselChat against the loopback server, with slow, busy, broken, cut-off
+and refusing models.
+"""
 
 from pathlib import Path
 
@@ -21,13 +23,15 @@ def server() -> Loopback:
 
 def entry(name: str, url: str) -> str:
     """One pool entry."""
-    return f'{{ name = "{name}", kind = "openai", url = "{url}", concurrency = 32, max_tokens = 400 }}'
+    return (
+        f'{{ name = "{name}", kind = "openai", url = "{url}", concurrency = 32, max_tokens = 400 }}'
+    )
 
 
 def recipe(csv: Path, url: str) -> str:
     """The recipe as TOML: five models and the therapists' own answers, four drawn per speech."""
     pool = ",\n  ".join(entry(name, url) for name in MODELS if name != "judge")
-    return f'''
+    return f"""
 flow = "dataset"
 [dataset.collect]
 sources = [{{ name = "counsel-chat", path = "{csv}" }}]
@@ -50,4 +54,4 @@ instrument = "psychocounsel"
 judge = {entry("judge", url)}
 [dataset.pair]
 instrument = "psychocounsel"
-'''
+"""

@@ -14,12 +14,21 @@ WORLD = small_world(size=60)
 
 
 def sheet_of(lab: Lab, **settings: object) -> list[SheetRow]:
-    out: Validated = lab.do(Validate(draws=100, **settings), WORLD.speeches, WORLD.responses, WORLD.preferences, [])  # type: ignore[arg-type]
+    out: Validated = lab.do(
+        Validate(draws=100, **settings), WORLD.speeches, WORLD.responses, WORLD.preferences, []
+    )  # type: ignore[arg-type]
     return list(out.sheet)
 
 
-def fill(path: Path, answer: Callable[[int, dict[str, str]], dict[str, str]], encoding: str = "utf-8-sig", delimiter: str = ",") -> None:
-    """Fill a CSV sheet as a spreadsheet would: `answer` gives what is written into a row's cells."""
+def fill(
+    path: Path,
+    answer: Callable[[int, dict[str, str]], dict[str, str]],
+    encoding: str = "utf-8-sig",
+    delimiter: str = ",",
+) -> None:
+    """Fill a CSV sheet as a spreadsheet would: `answer` gives what is written into a row's
+    cells.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     for number, row in enumerate(rows):

@@ -1,7 +1,9 @@
-"""A real HTTP server on loopback that speaks the chat-completions protocol: `python tests/loopback.py --port 0` prints its port.
+"""A real HTTP server on loopback that speaks the chat-completions protocol: `python
+tests/loopback.py --port 0` prints its port.
 
-Everything it does follows from the request and from how often that request has come: delays, 429, 500, refusals, filtered
-and cut-off answers. It counts requests by content, so that a test can say how often each was made.
+Everything it does follows from the request and from how often that request has come: delays, 429,
+500, refusals, filtered and cut-off answers. It counts requests by content, so that a test can say
+how often each was made.
 """
 
 import argparse
@@ -39,7 +41,9 @@ _SENTENCES = (
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a model behaves. Shares are of distinct requests; `bad_tries` is how often a 429 or 500 comes before the answer."""
+    """How a model behaves. Shares are of distinct requests; `bad_tries` is how often a 429 or 500
+    comes before the answer.
+    """
 
     latency: float = 0.0
     busy: float = 0.0
@@ -81,47 +85,76 @@ def number(*parts: object) -> float:
 def counsel(body: dict[str, Any]) -> str:
     """A counselor-like answer of 60 to 200 words, made of model, messages and seed."""
     rng = random.Random(json.dumps([body["model"], body["messages"], body.get("seed")]))
-    target, said = rng.randint(60, 180), [f"Thank you for telling me this, {rng.choice(('truly', 'openly', 'so plainly'))}."]
+    target, said = (
+        rng.randint(60, 180),
+        [f"Thank you for telling me this, {rng.choice(('truly', 'openly', 'so plainly'))}."],
+    )
     while len(" ".join(said).split()) < target:
         said.append(rng.choice(_SENTENCES))
     return " ".join(said)
 
 
 def judge(messages: Messages) -> str:
-    """Scores for every `<response id="k">` of the last user message: 1 to 5, made of item and text; questions score higher."""
+    """Scores for every `<response id="k">` of the last user message: 1 to 5, made of item and text;
+    questions score higher.
+    """
     text = messages[-1]["content"]
     item = text.rsplit("</response>", 1)[-1]
     ratings = []
     for key, reply in _RESPONSE.findall(text):
         score = 1 + int(4 * number(item, reply)) + (reply.count("?") > 1)
-        ratings.append({"response": int(key), "rationale": f"{reply.count('?')} questions in {len(reply.split())} words", "score": min(5, score)})
+        ratings.append(
+            {
+                "response": int(key),
+                "rationale": f"{reply.count('?')} questions in {len(reply.split())} words",
+                "score": min(5, score),
+            }
+        )
     return json.dumps({"ratings": ratings})
 
 
 def is_judging(body: dict[str, Any]) -> bool:
     """Whether a request asks for ratings."""
-    return '"ratings"' in body["messages"][-1]["content"] or "ratings" in json.dumps(body.get("response_format", ""))
+    return '"ratings"' in body["messages"][-1]["content"] or "ratings" in json.dumps(
+        body.get("response_format", "")
+    )
 
 
 class Loopback:
-    """`with Loopback({"slow": Behaviour(latency=0.2)}) as server:` serves at `server.url`; `server.book` has the counts.
+    """`with Loopback({"slow": Behaviour(latency=0.2)}) as server:` serves at `server.url`;
+    `server.book` has the counts.
 
-    `judge`, `counsel` and `extra` (for other kinds of requests: body to text, or None) may be replaced.
+    `judge`, `counsel` and `extra` (for other kinds of requests: body to text, or None) may be
+    replaced.
     """
 
-    def __init__(self, behaviours: dict[str, Behaviour] | None = None, default: Behaviour | None = None, key: str = "", port: int = 0) -> None:
-        self.behaviours, self.default, self.key = dict(behaviours or {}), default or Behaviour(), key
+    def __init__(
+        self,
+        behaviours: dict[str, Behaviour] | None = None,
+        default: Behaviour | None = None,
+        key: str = "",
+        port: int = 0,
+    ) -> None:
+        self.behaviours, self.default, self.key = (
+            dict(behaviours or {}),
+            default or Behaviour(),
+            key,
+        )
         self.book = Book()
         self.judge: Callable[[Messages], str] = judge
         self.counsel: Callable[[dict[str, Any]], str] = counsel
         self.extra: Callable[[dict[str, Any]], str | None] = lambda body: None
-        self.other: Callable[[str, str, bytes], tuple[int, bytes] | None] = lambda method, path, raw: None  # other addresses
+        self.other: Callable[[str, str, bytes], tuple[int, bytes] | None] = (
+            lambda method, path, raw: None
+        )  # other addresses
         self._server = _Server(("127.0.0.1", port), self)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> "Loopback":
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
         self._thread.start()
         return self
 
@@ -141,7 +174,9 @@ class Loopback:
             return other
         return self.judge(body["messages"]) if is_judging(body) else self.counsel(body)
 
-    def respond(self, body: dict[str, Any], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, Any], dict[str, str]]:
+    def respond(
+        self, body: dict[str, Any], auth: str, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
         """Status, JSON and headers for a request; waits the model's latency."""
         model, content = str(body["model"]), json.dumps(body, sort_keys=True)
         how = self.behaviours.get(model, self.default)
@@ -153,7 +188,9 @@ class Loopback:
             self.book.headers = headers
             self.book.bodies = [*self.book.bodies[-999:], body]
             self.book.in_flight[model] += 1
-            self.book.most_in_flight[model] = max(self.book.most_in_flight[model], self.book.in_flight[model])
+            self.book.most_in_flight[model] = max(
+                self.book.most_in_flight[model], self.book.in_flight[model]
+            )
         time.sleep(how.latency)
         answer = self._answer(body, how, content, tried, auth)
         with self.book.lock:
@@ -162,19 +199,27 @@ class Loopback:
             self.book.answers[content] += answer[0] == 200
         return answer
 
-    def _answer(self, body: dict[str, Any], how: Behaviour, content: str, tried: int, auth: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    def _answer(
+        self, body: dict[str, Any], how: Behaviour, content: str, tried: int, auth: str
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
         if self.key and auth != f"Bearer {self.key}":
             return 401, _error(f"Incorrect API key provided: {auth}", "invalid_api_key"), {}
         if how.status:
             return how.status, _error(f"no: {content}", "made_to_fail"), {}
         trouble, kind = tried < how.bad_tries, number("trouble", content)
         if trouble and kind < how.busy:
-            return 429, _error("slow down", "rate_limit_exceeded"), {"Retry-After": str(how.retry_after)} if how.retry_after is not None else {}
+            return (
+                429,
+                _error("slow down", "rate_limit_exceeded"),
+                {"Retry-After": str(how.retry_after)} if how.retry_after is not None else {},
+            )
         if trouble and kind < how.busy + how.broken:
             return 500, _error(f"fault while reading {content}", "server_error"), {}
         return self._complete(body, how, content)
 
-    def _complete(self, body: dict[str, Any], how: Behaviour, content: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    def _complete(
+        self, body: dict[str, Any], how: Behaviour, content: str
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
         kind, text = number("answer", content), self.text(body)
         if kind < how.filtered:
             return 400, _error(f"filtered: {content}", "content_filter"), {}
@@ -189,7 +234,9 @@ def _error(message: str, code: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": code, "param": None, "code": code}}
 
 
-def _completion(body: dict[str, Any], text: str | None, reason: str, refusal: str | None) -> dict[str, Any]:
+def _completion(
+    body: dict[str, Any], text: str | None, reason: str, refusal: str | None
+) -> dict[str, Any]:
     words = sum(len(one["content"].split()) for one in body["messages"])
     more = len((text or refusal or "").split())
     return {
@@ -198,7 +245,14 @@ def _completion(body: dict[str, Any], text: str | None, reason: str, refusal: st
         "created": 0,
         "model": body["model"],
         "system_fingerprint": "fp_loopback",
-        "choices": [{"index": 0, "finish_reason": reason, "logprobs": None, "message": {"role": "assistant", "content": text, "refusal": refusal}}],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": reason,
+                "logprobs": None,
+                "message": {"role": "assistant", "content": text, "refusal": refusal},
+            }
+        ],
         "usage": {"prompt_tokens": words, "completion_tokens": more, "total_tokens": words + more},
     }
 
@@ -230,7 +284,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body, owner = json.loads(raw), self.server.owner
         drip = owner.behaviours.get(body["model"], owner.default).drip
-        self._send(*owner.respond(body, self.headers.get("Authorization", ""), dict(self.headers)), drip)
+        self._send(
+            *owner.respond(body, self.headers.get("Authorization", ""), dict(self.headers)), drip
+        )
 
     def do_GET(self) -> None:
         """`/counts`: what came in, for a test in another process."""
@@ -255,10 +311,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _send(self, status: int, value: dict[str, Any], headers: dict[str, str], drip: float = 0.0) -> None:
+    def _send(
+        self, status: int, value: dict[str, Any], headers: dict[str, str], drip: float = 0.0
+    ) -> None:
         data = json.dumps(value).encode()
         self.send_response(status)
-        for name, text in {**headers, "Content-Type": "application/json", "Content-Length": str(len(data))}.items():
+        for name, text in {
+            **headers,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+        }.items():
             self.send_header(name, text)
         self.end_headers()
         for start in range(0, len(data), 1 if drip else len(data)):
@@ -273,7 +335,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
-    parser.add_argument("--behaviours", default="{}", help='JSON: {"model": {"latency": 0.2, "busy": 0.1}}; the model "*" stands for all others')
+    parser.add_argument(
+        "--behaviours",
+        default="{}",
+        help='JSON: {"model": {"latency": 0.2, "busy": 0.1}}; the model "*" stands for all others',
+    )
     args = parser.parse_args()
     named = {model: Behaviour(**values) for model, values in json.loads(args.behaviours).items()}
     server = Loopback(named, named.pop("*", Behaviour(latency=args.latency)), port=args.port)

@@ -1,6 +1,8 @@
-"""Run by torch.distributed.run in a test: DPO and a reward model with weights spread over two CPU processes; prints curves and digests.
+"""Run by torch.distributed.run in a test: DPO and a reward model with weights spread over two CPU
+processes; prints curves and digests.
 
-accelerate shards on GPUs alone, so its state is told here that this is such a launch; everything after that is what runs there.
+accelerate shards on GPUs alone, so its state is told here that this is such a launch; everything
+after that is what runs there.
 """
 
 import json
@@ -19,23 +21,43 @@ from psycopref.train import adapters, examples, forward, loop, losses, machine, 
 from psycopref.train.losses import Outcome, Values
 from psycopref.train.plan import Training
 
-PLAN = Training(batch_size=3, batch_tokens=128, steps=4, lr=1e-3, dev_every=2, keep_every=2, best="loss", size=TINY)
+PLAN = Training(
+    batch_size=3,
+    batch_tokens=128,
+    steps=4,
+    lr=1e-3,
+    dev_every=2,
+    keep_every=2,
+    best="loss",
+    size=TINY,
+)
 
 
 def spread() -> None:
     state = machine.accelerator().state
     if state.num_processes > 1:
         PartialState().distributed_type = state.distributed_type = DistributedType.FSDP
-        state.fsdp_plugin = FullyShardedDataParallelPlugin()  # from the environment that launch/fsdp2.yaml makes
+        state.fsdp_plugin = (
+            FullyShardedDataParallelPlugin()
+        )  # from the environment that launch/fsdp2.yaml makes
 
 
 def trained(kind: str, place: Path, stop: int = 0) -> list[tuple[str, int, float]]:
     world = build_world()
     texts = examples.texts(world.speeches, world.responses, "train")
-    fresh, measure = (weights.fresh_policy, forward.logps) if kind == "policy" else (weights.fresh_reward, forward.rewards)
+    fresh, measure = (
+        (weights.fresh_policy, forward.logps)
+        if kind == "policy"
+        else (weights.fresh_reward, forward.rewards)
+    )
     loaded = fresh(texts, TINY, 0)
-    items, dev = (examples.pairs(loaded.tokenizer, *world, split, 512).items for split in ("train", "dev"))
-    items, dev = (loop.reference(loaded.model, forward.logps, p, PLAN, place / n) if kind == "policy" else p for p, n in ((items, "a.pt"), (dev[:1], "b.pt")))
+    items, dev = (
+        examples.pairs(loaded.tokenizer, *world, split, 512).items for split in ("train", "dev")
+    )
+    items, dev = (
+        loop.reference(loaded.model, forward.logps, p, PLAN, place / n) if kind == "policy" else p
+        for p, n in ((items, "a.pt"), (dev[:1], "b.pt"))
+    )
     seen = 0
 
     def objective(v: Values) -> Outcome:
@@ -45,7 +67,9 @@ def trained(kind: str, place: Path, stop: int = 0) -> list[tuple[str, int, float
             raise KeyboardInterrupt
         return losses.dpo(v, 0.1) if kind == "policy" else losses.bradley_terry(v)
 
-    points = loop.train(loaded.model, loop.Task(kind, measure, objective), items, dev, PLAN, place, Progress())
+    points = loop.train(
+        loaded.model, loop.Task(kind, measure, objective), items, dev, PLAN, place, Progress()
+    )
     assert shards.are_sharded(loaded.model) == (machine.accelerator().num_processes > 1)
     weights.save(loaded, place / "weights", kind, PLAN, {})
     if machine.accelerator().num_processes > 1:

@@ -1,4 +1,6 @@
-"""A finished run of a dataset that needs no model: a published dataset of made-up texts, and its recipe."""
+"""A finished run of a dataset that needs no model: a published dataset of made-up texts, and its
+recipe.
+"""
 
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from psycopref.progress import Progress
 def write(folder: Path, more: str = "") -> Path:
     """The dataset and its recipe in `folder`; `more` goes to the top of the recipe."""
     path = folder / "small.toml"
-    path.write_text(more + f'flow = "dataset"{DATASET}'.replace("FOLDER", str(dataset(folder / "published"))), encoding="utf-8")
+    path.write_text(
+        more + f'flow = "dataset"{DATASET}'.replace("FOLDER", str(dataset(folder / "published"))),
+        encoding="utf-8",
+    )
     return path
 
 

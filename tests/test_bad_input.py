@@ -1,4 +1,6 @@
-"""Bad input, through the real command: an error that says what, where and what to do; nothing is lost."""
+"""Bad input, through the real command: an error that says what, where and what to do; nothing is
+lost.
+"""
 
 import gzip
 import os
@@ -31,15 +33,32 @@ instrument = "psychocounsel"
 """
 
 
-def recipe(folder: Path, source: str = '{ name = "sample" }', clean: str = "", instrument: str = "psychocounsel") -> Path:
+def recipe(
+    folder: Path,
+    source: str = '{ name = "sample" }',
+    clean: str = "",
+    instrument: str = "psychocounsel",
+) -> Path:
     path = folder / "recipe.toml"
-    path.write_text(DATASET.format(source=source, clean=clean, instrument=instrument), encoding="utf-8")
+    path.write_text(
+        DATASET.format(source=source, clean=clean, instrument=instrument), encoding="utf-8"
+    )
     return path
 
 
-def psycopref(*words: object, before: Callable[[], None] | None = None, cwd: Path | None = None) -> tuple[int, str]:
+def psycopref(
+    *words: object, before: Callable[[], None] | None = None, cwd: Path | None = None
+) -> tuple[int, str]:
     command = [sys.executable, "-m", "psycopref", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=before, cwd=cwd, check=False, timeout=120)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=before,
+        cwd=cwd,
+        check=False,
+        timeout=120,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr
 
@@ -57,7 +76,13 @@ def test_no_such_recipe(tmp_path: Path) -> None:
 
 
 def test_unknown_setting(tmp_path: Path) -> None:
-    refused(recipe(tmp_path, clean="lowest = 3"), tmp_path / "w", "recipe.toml [dataset.clean]", "no setting 'lowest'", "did you mean 'low'")
+    refused(
+        recipe(tmp_path, clean="lowest = 3"),
+        tmp_path / "w",
+        "recipe.toml [dataset.clean]",
+        "no setting 'lowest'",
+        "did you mean 'low'",
+    )
 
 
 def test_not_toml(tmp_path: Path) -> None:
@@ -71,7 +96,12 @@ def test_unknown_flow(tmp_path: Path) -> None:
 
 
 def test_unknown_instrument(tmp_path: Path) -> None:
-    refused(recipe(tmp_path, instrument="psychocounsle"), tmp_path / "w", "psychocounsle", "did you mean 'psychocounsel'")
+    refused(
+        recipe(tmp_path, instrument="psychocounsle"),
+        tmp_path / "w",
+        "psychocounsle",
+        "did you mean 'psychocounsel'",
+    )
 
 
 def source(path: Path) -> str:
@@ -84,10 +114,19 @@ def source(path: Path) -> str:
         (b"", ["intake.csv", "empty"]),
         (f"id,note\n1,{SECRET}\n".encode(), ["intake.csv", "message"]),
         (f"1,{SECRET}\n2,and more\n".encode(), ["intake.csv", "'message'", "2 columns"]),
-        ("id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n", ["intake.csv", "UTF-8"]),
+        (
+            "id,message\n1,caf\xe9 ".encode("latin-1") + SECRET.encode() + b"\n",
+            ["intake.csv", "UTF-8"],
+        ),
         (f"id,message\n1,{SECRET}\n1,{SECRET} again\n".encode(), ["intake.csv", "row 2", "unique"]),
-        (gzip.compress(f"id,message\n1,{SECRET}\n".encode(), mtime=0), ["intake.csv", "a gzip archive", "unpack it"]),
-        (f'id,message\n1,"{SECRET}\n2,"{SECRET}"\n'.encode(), ["intake.csv", "row 1", "opens a quote"]),
+        (
+            gzip.compress(f"id,message\n1,{SECRET}\n".encode(), mtime=0),
+            ["intake.csv", "a gzip archive", "unpack it"],
+        ),
+        (
+            f'id,message\n1,"{SECRET}\n2,"{SECRET}"\n'.encode(),
+            ["intake.csv", "row 1", "opens a quote"],
+        ),
     ],
 )
 def test_csv(tmp_path: Path, raw: bytes, says: list[str]) -> None:
@@ -100,9 +139,19 @@ def test_missing_csv(tmp_path: Path) -> None:
 
 
 def test_asking_for_what_was_not_recorded(tmp_path: Path) -> None:
-    rows = "id,message\n" + f'1,"{SECRET} ' + "and I have thought about it for many long evenings since then. " * 3 + '"\n'
+    rows = (
+        "id,message\n"
+        + f'1,"{SECRET} '
+        + "and I have thought about it for many long evenings since then. " * 3
+        + '"\n'
+    )
     (tmp_path / "intake.csv").write_text(rows, encoding="utf-8")
-    refused(recipe(tmp_path, source(tmp_path / "intake.csv")), tmp_path / "w", "nothing was recorded", "live pool")
+    refused(
+        recipe(tmp_path, source(tmp_path / "intake.csv")),
+        tmp_path / "w",
+        "nothing was recorded",
+        "live pool",
+    )
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
@@ -122,7 +171,8 @@ def test_a_read_only_workspace(tmp_path: Path) -> None:
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_uid == os.getuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    # root ignores modes, and nobody may not read every interpreter: so the program is loaded first, then gives its rights up
+    # root ignores modes, and nobody may not read every interpreter: so the program is loaded first,
+    # then gives its rights up
     program = f"""
 import os, sys
 import psycopref.inspecting
@@ -132,8 +182,20 @@ if os.getuid() == 0:
     os.setuid(65534)
 sys.exit(main(["run", {str(path)!r}, "--work", {str(work)!r}]))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
-    assert done.returncode == 1 and str(work) in done.stderr and "--work" in done.stderr and "Traceback" not in done.stderr, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        timeout=120,
+    )
+    assert (
+        done.returncode == 1
+        and str(work) in done.stderr
+        and "--work" in done.stderr
+        and "Traceback" not in done.stderr
+    ), done.stderr
 
 
 def test_two_runs_at_once(tmp_path: Path) -> None:
@@ -143,7 +205,14 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
         refused(recipe(tmp_path), tmp_path / "w", "another run", str(os.getpid()), "--work")
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[:-50], lambda raw: raw[:200] + bytes([raw[200] ^ 255]) + raw[201:], lambda raw: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw[:-50],
+        lambda raw: raw[:200] + bytes([raw[200] ^ 255]) + raw[201:],
+        lambda raw: b"",
+    ],
+)
 def test_a_damaged_table(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path, work = recipe(tmp_path), tmp_path / "w"
     assert psycopref("run", path, "--work", work)[0] == 0

@@ -1,4 +1,6 @@
-"""Every Python block in README and docs runs; docs/tables.md is what tables.py says; every TOML block is TOML."""
+"""Every Python block in README and docs runs; docs/tables.md is what tables.py says; every TOML
+block is TOML.
+"""
 
 import re
 import runpy
@@ -12,7 +14,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
     pytest.param(kind, text, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, (kind, text) in enumerate(re.findall(r"```(python|toml)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    for number, (kind, text) in enumerate(
+        re.findall(r"```(python|toml)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
 ]
 
 
@@ -26,7 +30,9 @@ def test_blocks_run(kind: str, text: str) -> None:
 
 def test_tables_page_is_up_to_date() -> None:
     page = runpy.run_path(str(ROOT / "scripts" / "write_tables_doc.py"))["page"]()
-    assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == page, "run scripts/write_tables_doc.py"
+    assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == page, (
+        "run scripts/write_tables_doc.py"
+    )
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,4 +1,6 @@
-"""What leaves the workspace is what is inside: preferences for `datasets`, weights for plain transformers."""
+"""What leaves the workspace is what is inside: preferences for `datasets`, weights for plain
+transformers.
+"""
 
 import json
 import shutil
@@ -37,20 +39,35 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def one_step(folder: Path, stage: str, table: str) -> pl.DataFrame:
-    taken = next(entry for entry in runs.taken(runs.latest(folder / "work")) if entry["stage"] == stage)
+    taken = next(
+        entry for entry in runs.taken(runs.latest(folder / "work")) if entry["stage"] == stage
+    )
     return pl.read_parquet(folder / "work" / "steps" / taken["step"] / f"{table}.parquet")
 
 
-def test_preferences_load_with_datasets_as_they_came(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preferences_load_with_datasets_as_they_came(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     loaded = datasets.load_dataset(str(made / "preferences"), cache_dir=str(tmp_path))
     assert {name: len(part) for name, part in loaded.items()} == {"train": 32, "test": 10}
-    columns = ["question", "chosen", "rejected", "chosen_model", "rejected_model", *[f"{s}_{i}_rating" for s in ("chosen", "rejected") for i in ITEMS]]
+    columns = [
+        "question",
+        "chosen",
+        "rejected",
+        "chosen_model",
+        "rejected_model",
+        *[f"{s}_{i}_rating" for s in ("chosen", "rejected") for i in ITEMS],
+    ]
     for name, part in loaded.items():
         given = pl.read_parquet(made / "published" / "data" / f"{name}-*.parquet")
         ours = pl.DataFrame(part.to_list())
-        assert ours.columns[:7] == ["ID", "prefID", "question", "chosen", "rejected", "chosen_model", "rejected_model"] and ours["ID"].is_unique().all()
+        assert (
+            ours.columns[:7]
+            == ["ID", "prefID", "question", "chosen", "rejected", "chosen_model", "rejected_model"]
+            and ours["ID"].is_unique().all()
+        )
         # a published question may be repaired (white space at its end) on the way in
         stripped = given.select(columns).with_columns(pl.col("question").str.strip_chars())
         assert ours.select(columns).sort("question").equals(stripped.sort("question"))
@@ -68,17 +85,39 @@ def test_reward_folder_scores_the_same_one_by_one_and_padded(made: Path) -> None
     model = transformers.AutoModelForSequenceClassification.from_pretrained(made / "reward").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(made / "reward")
     assert tokenizer.pad_token_id != tokenizer.eos_token_id
-    speeches, responses = one_step(made, "topics", "speeches"), one_step(made, "collect", "responses")
+    speeches, responses = (
+        one_step(made, "topics", "speeches"),
+        one_step(made, "collect", "responses"),
+    )
     texts = dict(speeches.select("speech_id", "text").iter_rows())
     inside = dict(one_step(made, "score", "ratings").select("subject_id", "score").iter_rows())
     chats = [
-        tokenizer.apply_chat_template([{"role": "user", "content": texts[row["speech_id"]]}, {"role": "assistant", "content": row["text"]}], tokenize=False)
+        tokenizer.apply_chat_template(
+            [
+                {"role": "user", "content": texts[row["speech_id"]]},
+                {"role": "assistant", "content": row["text"]},
+            ],
+            tokenize=False,
+        )
         for row in responses.iter_rows(named=True)
     ]
     ours = torch.tensor([inside[key] for key in responses["response_id"]])
     with torch.no_grad():
-        single = torch.cat([model(**tokenizer(chat, return_tensors="pt", add_special_tokens=False)).logits[:, 0] for chat in chats])
-        padded = model(**tokenizer(chats, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)).logits[:, 0]
+        single = torch.cat(
+            [
+                model(**tokenizer(chat, return_tensors="pt", add_special_tokens=False)).logits[:, 0]
+                for chat in chats
+            ]
+        )
+        padded = model(
+            **tokenizer(
+                chats,
+                return_tensors="pt",
+                padding=True,
+                padding_side="right",
+                add_special_tokens=False,
+            )
+        ).logits[:, 0]
     assert torch.allclose(single, ours, atol=1e-5) and torch.allclose(padded, ours, atol=1e-5)
 
 
@@ -88,22 +127,39 @@ def test_policy_folder_says_the_same(made: Path) -> None:
     loaded = weights.load_policy(made / "policy")
     _, recipe = load_recipe(str(made / "tiny.toml"))
     speeches = one_step(made, "topics", "speeches").head(4)
-    chats = [[{"role": "user", "content": text}, {"role": "assistant", "content": "I hear you."}] for text in speeches["text"]]
+    chats = [
+        [{"role": "user", "content": text}, {"role": "assistant", "content": "I hear you."}]
+        for text in speeches["text"]
+    ]
     for chat in chats:
-        prompt = tokenizer.apply_chat_template(chat[:1], add_generation_prompt=True, return_tensors="pt", return_dict=True)["input_ids"]
-        whole = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)["input_ids"]
+        prompt = tokenizer.apply_chat_template(
+            chat[:1], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )["input_ids"]
+        whole = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)[
+            "input_ids"
+        ]
         with torch.no_grad():
-            logps = torch.log_softmax(model(input_ids=whole).logits[0, :-1], -1).gather(-1, whole[0, 1:, None])[:, 0]
+            logps = torch.log_softmax(model(input_ids=whole).logits[0, :-1], -1).gather(
+                -1, whole[0, 1:, None]
+            )[:, 0]
             row = examples.Encoded(prompt[0].tolist(), whole[0, prompt.shape[1] :].tolist())
-            assert torch.allclose(forward.logps(loaded.model.eval(), [row])[0], logps[prompt.shape[1] - 1 :].sum(), atol=1e-4)
-    drawn = model.generate(**tokenizer("I", return_tensors="pt"), max_new_tokens=40, do_sample=False)
+            assert torch.allclose(
+                forward.logps(loaded.model.eval(), [row])[0],
+                logps[prompt.shape[1] - 1 :].sum(),
+                atol=1e-4,
+            )
+    drawn = model.generate(
+        **tokenizer("I", return_tensors="pt"), max_new_tokens=40, do_sample=False
+    )
     assert drawn.shape[1] > 1 and recipe.flow == "paper"
 
 
 @pytest.mark.parametrize("what", ["reward", "policy"])
 def test_cards_say_whom_it_is_for(made: Path, what: str) -> None:
     card = (made / what / "README.md").read_text(encoding="utf-8")
-    assert "review by a licensed professional, never shown to clients unreviewed" in " ".join(card.split())
+    assert "review by a licensed professional, never shown to clients unreviewed" in " ".join(
+        card.split()
+    )
 
 
 def test_export_writes_over_nothing(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,13 +199,28 @@ gap = GAP
 
 def rated(folder: Path, gap: float = 0.5) -> Path:
     """A workspace with a finished run of conversations rated by an own instrument."""
-    turns = [{"role": "client", "text": "I cannot sleep."}, {"role": "counselor", "text": "Since when?"}]
-    rows = [{"text": f"Since week {n}, and it is worse at night.", "history": turns if n % 2 else []} for n in range(16)]
-    (folder / "talks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    turns = [
+        {"role": "client", "text": "I cannot sleep."},
+        {"role": "counselor", "text": "Since when?"},
+    ]
+    rows = [
+        {"text": f"Since week {n}, and it is worse at night.", "history": turns if n % 2 else []}
+        for n in range(16)
+    ]
+    (folder / "talks.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
     (folder / "own.toml").write_text(OWN, encoding="utf-8")
     with Loopback() as server:
-        models = ", ".join(f'{{ name = "{name}", kind = "openai", url = "{server.url}" }}' for name in "abc")
-        text = RATED.replace("FOLDER", str(folder)).replace("MODELS", models).replace("URL", server.url).replace("GAP", str(gap))
+        models = ", ".join(
+            f'{{ name = "{name}", kind = "openai", url = "{server.url}" }}' for name in "abc"
+        )
+        text = (
+            RATED.replace("FOLDER", str(folder))
+            .replace("MODELS", models)
+            .replace("URL", server.url)
+            .replace("GAP", str(gap))
+        )
         (folder / "rated.toml").write_text(text, encoding="utf-8")
         runs.run(str(folder / "rated.toml"), folder / "work", Progress())
     return folder / "work"
@@ -158,16 +229,41 @@ def rated(folder: Path, gap: float = 0.5) -> Path:
 def test_an_own_instrument_and_the_turns_before_are_exported(tmp_path: Path) -> None:
     work = rated(tmp_path)
     assert main(["export", "preferences", str(tmp_path / "out"), "--work", str(work)]) == 0
-    frame = pl.concat([pl.read_parquet(tmp_path / "out" / "data" / f"{name}-*.parquet") for name in ("train", "test")])
-    scores = [f"{side}_{item}_rating" for side in ("chosen", "rejected") for item in ("warmth", "depth")]
-    assert frame.columns == ["ID", "prefID", "question", "chosen", "rejected", "chosen_model", "rejected_model", *scores, "history"]
+    frame = pl.concat(
+        [
+            pl.read_parquet(tmp_path / "out" / "data" / f"{name}-*.parquet")
+            for name in ("train", "test")
+        ]
+    )
+    scores = [
+        f"{side}_{item}_rating" for side in ("chosen", "rejected") for item in ("warmth", "depth")
+    ]
+    assert frame.columns == [
+        "ID",
+        "prefID",
+        "question",
+        "chosen",
+        "rejected",
+        "chosen_model",
+        "rejected_model",
+        *scores,
+        "history",
+    ]
     assert all(frame[name].dtype == pl.Int64 and not frame[name].null_count() for name in scores)
     gap = frame.select(pl.sum_horizontal(scores[:2]) - pl.sum_horizontal(scores[2:])).to_series()
     assert frame.height and (gap >= 1).all()
-    assert {tuple(turn["text"] for turn in row) for row in frame["history"].to_list()} == {(), ("I cannot sleep.", "Since when?")}
+    assert {tuple(turn["text"] for turn in row) for row in frame["history"].to_list()} == {
+        (),
+        ("I cannot sleep.", "Since when?"),
+    }
     card = " ".join((tmp_path / "out" / "README.md").read_text(encoding="utf-8").split())
     assert "ratings of judge-1 on the 2 items of the instrument 'own' (after nobody)" in card
-    assert "from 0 to 10 for warmth, depth" in card and "`history`" in card and "seven" not in card and "empathy" not in card
+    assert (
+        "from 0 to 10 for warmth, depth" in card
+        and "`history`" in card
+        and "seven" not in card
+        and "empathy" not in card
+    )
     assert (tmp_path / "out").stat().st_mode & 0o077 == 0
 
     shutil.rmtree(next((work / "steps").glob("rate-*")))
@@ -182,8 +278,13 @@ def test_no_pairs_are_no_export(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not (tmp_path / "out").exists()
 
 
-def tables(scores: list[tuple[str, str, str, float]], history: tuple[Turn, ...] = ()) -> list[pl.DataFrame]:
-    rows = [Rating(f"{subject}{item}{judge}", subject, item, judge, score) for subject, item, judge, score in scores]
+def tables(
+    scores: list[tuple[str, str, str, float]], history: tuple[Turn, ...] = ()
+) -> list[pl.DataFrame]:
+    rows = [
+        Rating(f"{subject}{item}{judge}", subject, item, judge, score)
+        for subject, item, judge, score in scores
+    ]
     return [
         table(Speech, [Speech("s", "made-up", "Hello", history, split="test")]).frame,
         table(Response, [Response("a", "s", "m", "A"), Response("b", "s", "n", "B")]).frame,
@@ -193,27 +294,52 @@ def tables(scores: list[tuple[str, str, str, float]], history: tuple[Turn, ...] 
 
 
 def test_two_judges_are_averaged_and_halves_kept() -> None:
-    scores = [("a", "safety", "j", 4.0), ("a", "safety", "k", 5.0), ("b", "safety", "j", 2.0), ("a", "clarity", "j", 3.0), ("b", "clarity", "j", 1.0)]
+    scores = [
+        ("a", "safety", "j", 4.0),
+        ("a", "safety", "k", 5.0),
+        ("b", "safety", "j", 2.0),
+        ("a", "clarity", "j", 3.0),
+        ("b", "clarity", "j", 1.0),
+    ]
     row = export.flat(*tables(scores))
-    assert row.select("chosen_safety_rating", "rejected_safety_rating", "chosen_clarity_rating", "rejected_clarity_rating").row(0) == (4.5, 2.0, 3, 1)
-    assert row["chosen_clarity_rating"].dtype == pl.Int64 and row["chosen_empathy_rating"].null_count() == 1
+    assert row.select(
+        "chosen_safety_rating",
+        "rejected_safety_rating",
+        "chosen_clarity_rating",
+        "rejected_clarity_rating",
+    ).row(0) == (4.5, 2.0, 3, 1)
+    assert (
+        row["chosen_clarity_rating"].dtype == pl.Int64
+        and row["chosen_empathy_rating"].null_count() == 1
+    )
     assert "history" not in row.columns
-    assert row["split"].to_list() == ["test"], "a pair is where its speech is, also when its source gave no split"
+    assert row["split"].to_list() == ["test"], (
+        "a pair is where its speech is, also when its source gave no split"
+    )
 
 
 def test_the_published_seven_stand_in_their_order() -> None:
     ratings = table(Rating, [Rating(item, "a", item, "j", 1.0) for item in sorted(ITEMS)]).frame
     assert tuple(export._items(ratings, {})) == ITEMS
-    assert list(export._items(ratings.filter(pl.col("item") != "safety"), {})) == sorted(set(ITEMS) - {"safety"})
+    assert list(export._items(ratings.filter(pl.col("item") != "safety"), {})) == sorted(
+        set(ITEMS) - {"safety"}
+    )
 
 
 def test_a_published_card_says_what_came_with_the_source(made: Path) -> None:
     card = " ".join((made / "preferences" / "README.md").read_text(encoding="utf-8").split())
-    assert "ratings on 7 items that came with the source" in card and "(found: 2 to 5) for empathy, relevance" in card
+    assert (
+        "ratings on 7 items that came with the source" in card
+        and "(found: 2 to 5) for empathy, relevance" in card
+    )
 
 
-@pytest.mark.parametrize(("what", "where"), [("preferences", "file"), ("preferences", "file/below")])
-def test_a_target_that_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, where: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "where"), [("preferences", "file"), ("preferences", "file/below")]
+)
+def test_a_target_that_is_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, where: str
+) -> None:
     work = built(tmp_path)
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     assert main(["export", what, str(tmp_path / where), "--work", str(work)]) == 1
@@ -221,7 +347,9 @@ def test_a_target_that_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
-def test_an_export_that_fails_takes_away_what_it_wrote_and_keeps_the_folder_s_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_fails_takes_away_what_it_wrote_and_keeps_the_folder_s_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work, out = built(tmp_path), tmp_path / "out"
     out.mkdir(mode=0o755)
 

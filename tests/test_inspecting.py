@@ -1,4 +1,6 @@
-"""What a workspace holds, for people, and whether it is as it was written: through the real command."""
+"""What a workspace holds, for people, and whether it is as it was written: through the real
+command.
+"""
 
 import json
 import shutil
@@ -85,7 +87,9 @@ def test_a_step_under_way_is_left_alone(work: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("what", ["/", "..", ".", "nothing", "../steps"])
-def test_what_is_no_step_is_never_to_be_deleted(work: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+def test_what_is_no_step_is_never_to_be_deleted(
+    work: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
     code, out = said(capsys, "show", what, "--work", work)
     assert code == 1 and "no run and no step" in out and "delete" not in out
 

@@ -1,4 +1,6 @@
-"""kill -9 of the real process at random moments: finished calls are not asked again, and the result is the same."""
+"""kill -9 of the real process at random moments: finished calls are not asked again, and the result
+is the same.
+"""
 
 import json
 import os
@@ -47,7 +49,14 @@ gap = 0.5
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    command = [sys.executable, str(TESTS / "loopback.py"), "--port", "0", "--behaviours", json.dumps({"*": {"latency": 0.03, "busy": 0.05}})]
+    command = [
+        sys.executable,
+        str(TESTS / "loopback.py"),
+        "--port",
+        "0",
+        "--behaviours",
+        json.dumps({"*": {"latency": 0.03, "busy": 0.05}}),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield int(server.stdout.readline())
@@ -60,17 +69,26 @@ def counts(port: int) -> dict[str, Any]:
 
 
 def start(recipe: Path, work: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "psycopref", "run", str(recipe), "--work", str(work)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-m", "psycopref", "run", str(recipe), "--work", str(work)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def tables(work: Path) -> dict[str, pl.DataFrame]:
-    return {f"{path.parent.name.split('-')[0]}/{path.stem}": pl.read_parquet(path) for path in sorted((work / "steps").glob("*/*.parquet"))}
+    return {
+        f"{path.parent.name.split('-')[0]}/{path.stem}": pl.read_parquet(path)
+        for path in sorted((work / "steps").glob("*/*.parquet"))
+    }
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(port: int, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(RECIPE.format(url=f"http://127.0.0.1:{port}/v1", c=CONCURRENCY), encoding="utf-8")
+    recipe.write_text(
+        RECIPE.format(url=f"http://127.0.0.1:{port}/v1", c=CONCURRENCY), encoding="utf-8"
+    )
     rng, kills, before = random.Random(7), 0, 0
     for _ in range(KILLS):
         process, seen = start(recipe, tmp_path / "work"), counts(port)["requests"]
@@ -88,7 +106,10 @@ def test_killed_at_random_moments(port: int, tmp_path: Path) -> None:
     after = counts(port)
     assert after["repeats"] <= kills * IN_FLIGHT, after
     assert after["answers"] - after["repeats"] == after["distinct"]
-    print(f"kills {kills}, calls {after['distinct']}, asked twice {after['repeats']}, bound {kills * IN_FLIGHT}")
+    print(
+        f"kills {kills}, calls {after['distinct']}, asked twice {after['repeats']}, bound"
+        f" {kills * IN_FLIGHT}"
+    )
     answers = after["answers"]
     assert start(recipe, tmp_path / "work").wait() == 0
     assert counts(port)["answers"] == answers, "an unchanged run asks nothing"

@@ -1,4 +1,6 @@
-"""kill -9 while calls are in flight: finished calls are not asked again, and no more are lost than may be in flight."""
+"""kill -9 while calls are in flight: finished calls are not asked again, and no more are lost than
+may be in flight.
+"""
 
 import json
 import os
@@ -17,7 +19,13 @@ ROOT = Path(__file__).parents[1]
 
 def killed(*options: str) -> dict[str, int]:
     command = [sys.executable, str(ROOT / "benchmarks" / "kills.py"), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(json.loads(done.stdout))
 
@@ -52,14 +60,20 @@ print(new)
 
 def python(code: str, *options: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    return subprocess.Popen([sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True, env=environment
+    )
 
 
-def test_a_second_process_is_told_who_is_at_work_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+def test_a_second_process_is_told_who_is_at_work_and_a_killed_one_leaves_no_lock(
+    tmp_path: Path,
+) -> None:
     with python(HOLD, str(tmp_path / "work")) as first:
         try:
             assert first.stdout is not None and first.stdout.readline() == "held\n"
-            with pytest.raises(StoreError, match=rf"another run \(process {first.pid}\) is at work here"):
+            with pytest.raises(
+                StoreError, match=rf"another run \(process {first.pid}\) is at work here"
+            ):
                 Lab(tmp_path / "work")
         finally:
             first.kill()

@@ -1,4 +1,6 @@
-"""kill -9 of the real process while it trains and samples: it goes on from its checkpoints to the same weights, bit for bit."""
+"""kill -9 of the real process while it trains and samples: it goes on from its checkpoints to the
+same weights, bit for bit.
+"""
 
 import contextlib
 import os
@@ -34,7 +36,9 @@ def checkpoints(work: Path) -> list[Path]:
 
 
 def stamps(work: Path) -> list[tuple[Path, int]]:
-    """The checkpoints there are and when each was written; one that goes away meanwhile is left out."""
+    """The checkpoints there are and when each was written; one that goes away meanwhile is left
+    out.
+    """
     found = []
     for path in checkpoints(work):
         with contextlib.suppress(FileNotFoundError):
@@ -42,8 +46,11 @@ def stamps(work: Path) -> list[tuple[Path, int]]:
     return found
 
 
-def kill_inside(process: subprocess.Popen[bytes], work: Path, rng: random.Random, saved: bool) -> str:
-    """Kill a process some moments after a training or drafting step came under way (or, `saved`, after some fresh checkpoints).
+def kill_inside(
+    process: subprocess.Popen[bytes], work: Path, rng: random.Random, saved: bool
+) -> str:
+    """Kill a process some moments after a training or drafting step came under way (or, `saved`,
+    after some fresh checkpoints).
 
     Gives the step that was killed, "" where the process was quicker.
     """
@@ -52,7 +59,11 @@ def kill_inside(process: subprocess.Popen[bytes], work: Path, rng: random.Random
     wait = rng.random() * (0.02 if saved else 0.25)
     while process.poll() is None:
         seen |= set(stamps(work))
-        if len(seen) >= enough if saved else any(name.startswith(TRAINING) for name in under_way(work)):
+        if (
+            len(seen) >= enough
+            if saved
+            else any(name.startswith(TRAINING) for name in under_way(work))
+        ):
             break
         time.sleep(0.005)
     time.sleep(wait)
@@ -65,8 +76,13 @@ def kill_inside(process: subprocess.Popen[bytes], work: Path, rng: random.Random
 
 def results(work: Path) -> dict[str, str]:
     """The digest of each step's weights, and the bytes of its tables."""
-    out = {path.parent.name: folder_digest(path) for path in sorted((work / "steps").glob("*/weights"))}
-    return out | {f"{path.parent.name}/{path.name}": file_digest(path) for path in sorted((work / "steps").glob("draft-*/*.parquet"))}
+    out = {
+        path.parent.name: folder_digest(path) for path in sorted((work / "steps").glob("*/weights"))
+    }
+    return out | {
+        f"{path.parent.name}/{path.name}": file_digest(path)
+        for path in sorted((work / "steps").glob("draft-*/*.parquet"))
+    }
 
 
 @pytest.mark.slow
@@ -79,7 +95,9 @@ def test_killed_while_training(tmp_path: Path) -> None:
             resumed += len(checkpoints(work))
         assert run(recipe, work).wait() == 0
         answered = sum(server.book.answers.values())
-        assert run(recipe, work).wait() == 0 and sum(server.book.answers.values()) == answered, "an unchanged run asks nothing"
+        assert run(recipe, work).wait() == 0 and sum(server.book.answers.values()) == answered, (
+            "an unchanged run asks nothing"
+        )
         assert len(server.book.repeats()) <= KILLS * 4
         assert run(recipe, tmp_path / "straight").wait() == 0
     hit = [name.split("-")[0] for name in kills if name]

@@ -25,7 +25,9 @@ class Count(Stage):
 
     def run(self, lab: Lab, rows: Sequence[Metric]) -> Counted:
         self.runs.append(1)
-        return Counted([metric(row.name, row.slice, row.value + self.by, 0.0, 9.0, 5) for row in rows])
+        return Counted(
+            [metric(row.name, row.slice, row.value + self.by, 0.0, 9.0, 5) for row in rows]
+        )
 
 
 ROWS = [metric("a", "x", 1.0, 0.0, 9.0, 5), metric("a", "y", 2.0, 0.0, 9.0, 5)]
@@ -34,7 +36,9 @@ ROWS = [metric("a", "x", 1.0, 0.0, 9.0, 5), metric("a", "y", 2.0, 0.0, 9.0, 5)]
 def test_done_once_and_again_when_settings_or_input_change(lab: Lab) -> None:
     first = lab.do(Count(), ROWS)
     again = lab.do(Count(), ROWS)
-    assert [row.value for row in first.metrics] == [2.0, 3.0] == [row.value for row in again.metrics]
+    assert (
+        [row.value for row in first.metrics] == [2.0, 3.0] == [row.value for row in again.metrics]
+    )
     assert [entry["found"] for entry in lab.taken] == [False, True]
     lab.do(Count(by=2), ROWS)
     lab.do(Count(), ROWS[:1])
@@ -93,16 +97,29 @@ def test_a_folder_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with Lab(tmp_path) as lab:
         assert lab.work.stat().st_mode & 0o777 == 0o755
-        assert all(path.stat().st_mode & 0o077 == 0 for path in (lab.work / "steps", lab.ledger.path))
+        assert all(
+            path.stat().st_mode & 0o077 == 0 for path in (lab.work / "steps", lab.ledger.path)
+        )
 
 
-@pytest.mark.parametrize("edit", [("settings", {"by": 2, "runs": []}), ("version", 2), ("inputs", []), ("stage", "counts"), ("key", "0" * 64)])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("settings", {"by": 2, "runs": []}),
+        ("version", 2),
+        ("inputs", []),
+        ("stage", "counts"),
+        ("key", "0" * 64),
+    ],
+)
 def test_an_edited_manifest_is_found_out(lab: Lab, edit: tuple[str, object]) -> None:
     lab.do(Count(), ROWS)
     folder = next(steps.listed(lab.work / "steps"))
     manifest = steps.load_manifest(folder)
     assert steps.verify(folder) == []
-    (folder / "manifest.json").write_text(json.dumps({**manifest, edit[0]: edit[1]}), encoding="utf-8")
+    (folder / "manifest.json").write_text(
+        json.dumps({**manifest, edit[0]: edit[1]}), encoding="utf-8"
+    )
     assert "manifest.json: changed since it was written" in steps.verify(folder)[0]
 
 

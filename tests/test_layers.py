@@ -30,15 +30,46 @@ ALLOWED: dict[str, set[str]] = {
     "train": {"store", "progress", "models", "judging", "prompts", "stats"},
     "report": {"stats", "instruments", "toml_files", "topic_list", "store", "columns"},
     "stages": {
-        *("lab", "sources", "text", "judging", "train", "stats", "store", "models", "instruments", "prompts"),
-        *("topic_list", "topic_training", "toml_files", "report", "columns", "pair_columns", "progress", "comparing", "experts"),
+        *(
+            "lab",
+            "sources",
+            "text",
+            "judging",
+            "train",
+            "stats",
+            "store",
+            "models",
+            "instruments",
+            "prompts",
+        ),
+        *(
+            "topic_list",
+            "topic_training",
+            "toml_files",
+            "report",
+            "columns",
+            "pair_columns",
+            "progress",
+            "comparing",
+            "experts",
+        ),
     },
     "recipes": {"stages", "toml_files", "models"},
     "flows": {"stages", "lab", "recipes", "store", "stats"},
     "missing": {"lab", "models", "store", "recipes", "runs"},
     "reporting": {"columns", "recipes", "report", "sources", "stages", "store"},
     "publishing": {"recipes", "report", "reporting", "runs", "stages", "store"},
-    "runs": {"reporting", "experts", "flows", "lab", "recipes", "progress", "store", "report", "stages"},
+    "runs": {
+        "reporting",
+        "experts",
+        "flows",
+        "lab",
+        "recipes",
+        "progress",
+        "store",
+        "report",
+        "stages",
+    },
     "export": {"runs", "sources", "store", "toml_files"},
     "inspecting": {"runs", "lab", "store", "missing"},
     "needs": {"flows", "recipes", "stages", "train"},
@@ -62,7 +93,14 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" if node.module == "psycopref" or node.module.count(".") == 1 else node.module for alias in node.names}
+            found |= {
+                (
+                    f"{node.module}.{alias.name}"
+                    if node.module == "psycopref" or node.module.count(".") == 1
+                    else node.module
+                )
+                for alias in node.names
+            }
     return found
 
 
@@ -75,7 +113,9 @@ def test_arrows(path: Path) -> None:
             assert own == "train" or path.name == "local.py", f"{parts[0]} outside train/"
         if parts[0] != "psycopref" or len(parts) < 2:
             continue
-        assert parts[1] == own or parts[1] in LOW | ALLOWED[own] | {"__version__"}, f"{own} may not import {name}"
+        assert parts[1] == own or parts[1] in LOW | ALLOWED[own] | {"__version__"}, (
+            f"{own} may not import {name}"
+        )
         if own == "stages" and parts[1] == "stages":
             assert path.name == "__init__.py", f"a stage imports a stage: {name}"
 

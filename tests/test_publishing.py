@@ -1,4 +1,6 @@
-"""A finished run's report made anew: the same page from the step folders alone, on the terminal and in files."""
+"""A finished run's report made anew: the same page from the step folders alone, on the terminal and
+in files.
+"""
 
 import json
 from pathlib import Path
@@ -11,20 +13,36 @@ from psycopref.errors import StoreError
 from psycopref.report.markdown import twin
 
 
-def test_a_report_made_anew_is_the_one_the_run_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_made_anew_is_the_one_the_run_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     work = built(tmp_path)
     place = runs.latest(work)
     again = publishing.reported(work)
     assert again == (place / "report.html").read_text(encoding="utf-8")
     capsys.readouterr()
     assert cli.main(["report", "--work", str(work)]) == 0
-    assert capsys.readouterr().out == twin(again) == (place / "report.md").read_text(encoding="utf-8")
+    assert (
+        capsys.readouterr().out == twin(again) == (place / "report.md").read_text(encoding="utf-8")
+    )
 
 
 def test_a_report_in_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     work = built(tmp_path)
     for name, start in (("a.html", "<!doctype html>"), ("a.md", "psycopref report")):
-        assert cli.main(["report", runs.latest(work).name, "--work", str(work), "--out", str(tmp_path / name)]) == 0
+        assert (
+            cli.main(
+                [
+                    "report",
+                    runs.latest(work).name,
+                    "--work",
+                    str(work),
+                    "--out",
+                    str(tmp_path / name),
+                ]
+            )
+            == 0
+        )
         assert (tmp_path / name).read_text(encoding="utf-8").lstrip().startswith(start)
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
 
@@ -37,7 +55,16 @@ def test_where_a_report_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_figures_of_an_older_version_are_read(tmp_path: Path) -> None:
     work = built(tmp_path)
     place = runs.latest(work)
-    bare = {"metric_id": "m", "name": "reward.old", "slice": "test", "value": 0.5, "low": None, "high": None, "count": 7, "colour": "red"}
+    bare = {
+        "metric_id": "m",
+        "name": "reward.old",
+        "slice": "test",
+        "value": 0.5,
+        "low": None,
+        "high": None,
+        "count": 7,
+        "colour": "red",
+    }
     rows = [*json.loads((place / "metrics.json").read_text(encoding="utf-8")), bare]
     (place / "metrics.json").write_text(json.dumps(rows), encoding="utf-8")
     (row,) = [row for row in runs.kept_metrics(place) if row.name.startswith("reward.old")]
@@ -48,15 +75,34 @@ def test_figures_of_an_older_version_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("steps.json", "{}"), ("steps.json", "[]"), ("steps.json", '{"steps": [{}]}'), ("steps.json", '{"steps": []}')]
-    + [("metrics.json", text) for text in ("{}", "[1]", '[{"name": "a", "slice": "b", "value": "x"}]')],
+    [
+        ("steps.json", "{}"),
+        ("steps.json", "[]"),
+        ("steps.json", '{"steps": [{}]}'),
+        ("steps.json", '{"steps": []}'),
+    ]
+    + [
+        ("metrics.json", text)
+        for text in ("{}", "[1]", '[{"name": "a", "slice": "b", "value": "x"}]')
+    ],
 )
-def test_a_damaged_run_is_named_with_what_to_do(tmp_path: Path, file: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_run_is_named_with_what_to_do(
+    tmp_path: Path, file: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     work = built(tmp_path)
     place = runs.latest(work)
     (place / file).write_text(text, encoding="utf-8")
-    calls = [["report", "--work", str(work)], ["compare", place.name, place.name, "--work", str(work)]]
-    for call in [*calls, ["show", place.name, "--work", str(work)]] if text != '{"steps": []}' else calls[:1]:
+    calls = [
+        ["report", "--work", str(work)],
+        ["compare", place.name, place.name, "--work", str(work)],
+    ]
+    for call in (
+        [*calls, ["show", place.name, "--work", str(work)]]
+        if text != '{"steps": []}'
+        else calls[:1]
+    ):
         assert cli.main(call) == 1, call
         said = capsys.readouterr().err
-        assert str(work) in said and "run its recipe again" in said or "run the recipe again" in said
+        assert (
+            str(work) in said and "run its recipe again" in said or "run the recipe again" in said
+        )

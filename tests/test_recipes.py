@@ -31,11 +31,24 @@ def test_the_paper_s_settings() -> None:
     assert recipe.flow == "paper"
     dataset, training = recipe.dataset, recipe.training
     assert dataset.respond and dataset.rate and dataset.pair
-    assert (len(dataset.respond.pool.models), dataset.respond.per_speech, dataset.rate.responses_per_call) == (20, 4, 4)
+    assert (
+        len(dataset.respond.pool.models),
+        dataset.respond.per_speech,
+        dataset.rate.responses_per_call,
+    ) == (20, 4, 4)
     assert (dataset.clean.low, dataset.clean.high, dataset.pair.gap) == (100, 1000, 1.0)
     assert abs(dataset.topics.test_share - 3291 / 26483) < 1e-4
-    assert (training.reward.epochs, training.reward.batch_size, training.reward.lr) == (2, 128, 9e-6)
-    assert (training.policy.beta, training.policy.batch_size, training.policy.lr, training.policy.steps) == (0.1, 64, 5e-7, 1600)
+    assert (training.reward.epochs, training.reward.batch_size, training.reward.lr) == (
+        2,
+        128,
+        9e-6,
+    )
+    assert (
+        training.policy.beta,
+        training.policy.batch_size,
+        training.policy.lr,
+        training.policy.steps,
+    ) == (0.1, 64, 5e-7, 1600)
     assert (training.draft.samples, training.round_speeches) == (8, 6400)
 
 
@@ -61,7 +74,9 @@ PUBLISHED = RECIPES[0].parent / "quickstart.toml"
         ("[training.gold]", "", "gold"),
     ],
 )
-def test_the_gold_split_is_used_for_nothing_else(tmp_path: Path, section: str, line: str, stage: str) -> None:
+def test_the_gold_split_is_used_for_nothing_else(
+    tmp_path: Path, section: str, line: str, stage: str
+) -> None:
     text, path = PUBLISHED.read_text(encoding="utf-8"), tmp_path / "r.toml"
     table = re.search(rf"^{re.escape(section)}.*?(?=^\[)", text, re.DOTALL | re.MULTILINE)
     assert table
@@ -73,7 +88,9 @@ def test_the_gold_split_is_used_for_nothing_else(tmp_path: Path, section: str, l
 
 
 def test_a_gold_model_may_look_at_gold_pairs(tmp_path: Path) -> None:
-    text = PUBLISHED.read_text(encoding="utf-8").replace('split = "gold"\ndev = ""', 'split = "gold"\ndev = "gold"')
+    text = PUBLISHED.read_text(encoding="utf-8").replace(
+        'split = "gold"\ndev = ""', 'split = "gold"\ndev = "gold"'
+    )
     (tmp_path / "r.toml").write_text(text, encoding="utf-8")
     _, recipe = load_recipe(str(tmp_path / "r.toml"))
     assert recipe.flow == "paper" and recipe.training.gold and recipe.training.gold.dev == "gold"
@@ -82,7 +99,9 @@ def test_a_gold_model_may_look_at_gold_pairs(tmp_path: Path) -> None:
 def test_training_without_pairs_is_refused_before_anything_trains(lab: Lab) -> None:
     _, recipe = load_recipe(str(PUBLISHED))
     assert recipe.flow == "paper"
-    pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
+    pairs = [
+        Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")
+    ]
     built = Built((), (), (), pairs, (), (), (), [])
     paper.trainable(recipe.training.model_copy(update={"rounds": 0}), built)
     for left, says in (
@@ -93,42 +112,89 @@ def test_training_without_pairs_is_refused_before_anything_trains(lab: Lab) -> N
             paper.trainable(recipe.training, built._replace(preferences=left))
 
 
-def test_a_paper_run_without_pairs_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper.dataset, "run", lambda recipe, lab: Built((), (), (), (), (), (), (), []))
+def test_a_paper_run_without_pairs_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        paper.dataset, "run", lambda recipe, lab: Built((), (), (), (), (), (), (), [])
+    )
     _, recipe = load_recipe(str(PUBLISHED))
     with Lab(tmp_path / "work") as lab, pytest.raises(RecipeError, match="no preference pairs"):
         paper.run(recipe, lab)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("objective", "refused"), [("base", False), ("sft", False), ("dpo", True), ("simpo", True)])
+@pytest.mark.parametrize(
+    ("objective", "refused"), [("base", False), ("sft", False), ("dpo", True), ("simpo", True)]
+)
 def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused: bool) -> None:
     _, recipe = load_recipe(str(PUBLISHED))
     assert recipe.flow == "paper"
-    training = recipe.training.model_copy(update={"policy": recipe.training.policy.model_copy(update={"objective": objective, "split": "dev"}), "rounds": 0})
-    pairs = [Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")]
-    with pytest.raises(RecipeError, match=r"training.policy\]: no preference pairs") if refused else nullcontext():
+    training = recipe.training.model_copy(
+        update={
+            "policy": recipe.training.policy.model_copy(
+                update={"objective": objective, "split": "dev"}
+            ),
+            "rounds": 0,
+        }
+    )
+    pairs = [
+        Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")
+    ]
+    with (
+        pytest.raises(RecipeError, match=r"training.policy\]: no preference pairs")
+        if refused
+        else nullcontext()
+    ):
         paper.trainable(training, Built((), (), (), pairs, (), (), (), []))
 
 
 def test_a_judge_that_pair_weighs_must_rate(tmp_path: Path) -> None:
     def write(judges: str) -> str:
-        text = Path("recipes/open.toml").read_text(encoding="utf-8").replace("gap = 1.0\n", f"gap = 1.0\njudges = {judges}\n", 1)
+        text = (
+            Path("recipes/open.toml")
+            .read_text(encoding="utf-8")
+            .replace("gap = 1.0\n", f"gap = 1.0\njudges = {judges}\n", 1)
+        )
         (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
         return str(tmp_path / "mine.toml")
 
     load_recipe(write('{ "Qwen/Qwen2.5-72B-Instruct" = 2.0 }'))
-    with pytest.raises(RecipeError, match="judges: 'Qwen/Qwen2.5-72B' does not rate in .*did you mean 'Qwen/Qwen2.5-72B-Instruct'"):
+    with pytest.raises(
+        RecipeError,
+        match=(
+            "judges: 'Qwen/Qwen2.5-72B' does not rate in .*did you mean 'Qwen/Qwen2.5-72B-Instruct'"
+        ),
+    ):
         load_recipe(write('{ "Qwen/Qwen2.5-72B" = 2.0 }'))
 
 
 def test_every_new_setting_survives_in_the_resolved_recipe(tmp_path: Path) -> None:
-    text = Path("recipes/open.toml").read_text(encoding="utf-8").replace("per_speech = 4\n", "per_speech = 4\nwords = [80, 160]\n", 1)
-    text = text.replace("attempts = 3 ", 'per_call = "all"\nrepeats = 2\njudges = ["judges/gpt-4o-2024-08-06"]\nattempts = 3 ', 1)
-    weights = 'judges = { "gpt-4o-2024-08-06" = 2.0 }\ntopic_weights = { "Crisis and Safety Concerns" = { safety = 2.0 } }'
-    (tmp_path / "one.toml").write_text(text.replace("gap = 1.0\n", f"gap = 1.0\n{weights}\n", 1), encoding="utf-8")
+    text = (
+        Path("recipes/open.toml")
+        .read_text(encoding="utf-8")
+        .replace("per_speech = 4\n", "per_speech = 4\nwords = [80, 160]\n", 1)
+    )
+    text = text.replace(
+        "attempts = 3 ",
+        'per_call = "all"\nrepeats = 2\njudges = ["judges/gpt-4o-2024-08-06"]\nattempts = 3 ',
+        1,
+    )
+    weights = (
+        'judges = { "gpt-4o-2024-08-06" = 2.0 }\ntopic_weights = { "Crisis and Safety Concerns" = {'
+        " safety = 2.0 } }"
+    )
+    (tmp_path / "one.toml").write_text(
+        text.replace("gap = 1.0\n", f"gap = 1.0\n{weights}\n", 1), encoding="utf-8"
+    )
     recipe = load_recipe(str(tmp_path / "one.toml"))[1]
     (tmp_path / "two.toml").write_text(resolved(recipe), encoding="utf-8")
     assert load_recipe(str(tmp_path / "two.toml"))[1] == recipe
     rate, pair = recipe.dataset.rate, recipe.dataset.pair
-    assert rate and rate.prompt.name == "rate_all" and [entry.name for entry in rate.judges] == ["gpt-4o-2024-08-06"]
-    assert pair and pair.topics and pair.topic_weights["Crisis and Safety Concerns"] == {"safety": 2.0}
+    assert (
+        rate
+        and rate.prompt.name == "rate_all"
+        and [entry.name for entry in rate.judges] == ["gpt-4o-2024-08-06"]
+    )
+    assert (
+        pair and pair.topics and pair.topic_weights["Crisis and Safety Concerns"] == {"safety": 2.0}
+    )

@@ -1,4 +1,6 @@
-"""One run of a recipe: which one is the newest, what it counts, and what an early end leaves behind."""
+"""One run of a recipe: which one is the newest, what it counts, and what an early end leaves
+behind.
+"""
 
 import json
 import os
@@ -49,16 +51,23 @@ def test_a_damaged_file_of_a_run_says_what_to_do(tmp_path: Path) -> None:
 
 def test_failed_calls_are_counted_once_and_rows_apart(lab: Lab) -> None:
     rows = [Failure(f"f{n}", f"response-{n}", "refused: rate empathy", "call-1") for n in range(4)]
-    rows += [Failure("f5", "speech", "truncated: respond", "call-2"), Failure("f6", "response-9", "unrated: pair")]
+    rows += [
+        Failure("f5", "speech", "truncated: respond", "call-2"),
+        Failure("f6", "response-9", "unrated: pair"),
+    ]
     nothing = Built((), (), (), (), (), (), rows, [])
     found = {(row.name, row.slice): row.value for row in runs._run_metrics(lab, nothing, None, 1.0)}
     assert (found["calls.failed", "run"], found["failures", "run"]) == (2, 6)
 
 
 @pytest.mark.parametrize("path", ["nowhere.csv", "."])
-def test_annotations_that_are_not_there_are_said_before_anything_is_made(tmp_path: Path, path: str) -> None:
+def test_annotations_that_are_not_there_are_said_before_anything_is_made(
+    tmp_path: Path, path: str
+) -> None:
     recipe = write(tmp_path, f'annotations = "{path}"\n')
-    recipe.write_text(recipe.read_text(encoding="utf-8") + "[validate]\npairs = 4\n", encoding="utf-8")
+    recipe.write_text(
+        recipe.read_text(encoding="utf-8") + "[validate]\npairs = 4\n", encoding="utf-8"
+    )
     with pytest.raises(RecipeError, match="annotations"):
         runs.run(str(recipe), tmp_path / "work", Progress())
     assert not (tmp_path / "work").exists()
@@ -67,7 +76,9 @@ def test_annotations_that_are_not_there_are_said_before_anything_is_made(tmp_pat
 def test_annotations_that_do_not_fit_leave_no_run(tmp_path: Path) -> None:
     (tmp_path / "filled.csv").write_text("annotator\nme\n", encoding="utf-8")
     recipe = write(tmp_path, f'annotations = "{tmp_path / "filled.csv"}"\n')
-    recipe.write_text(recipe.read_text(encoding="utf-8") + "[validate]\npairs = 4\n", encoding="utf-8")
+    recipe.write_text(
+        recipe.read_text(encoding="utf-8") + "[validate]\npairs = 4\n", encoding="utf-8"
+    )
     with pytest.raises(Exception, match=r"filled.csv"):
         runs.run(str(recipe), tmp_path / "work", Progress())
     assert not list((tmp_path / "work").glob("runs/*"))
@@ -77,7 +88,9 @@ def test_what_a_run_leaves_is_private(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir(mode=0o755)
     place = runs.latest(built(tmp_path))
     assert all(path.stat().st_mode & 0o077 == 0 for path in (place, place.parent))
-    assert {row["name"] for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))} >= {"pairs", "calls.failed", "failures"}
+    assert {
+        row["name"] for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+    } >= {"pairs", "calls.failed", "failures"}
 
 
 NO_PAIRS = """
@@ -92,19 +105,31 @@ gap = 4.5
 """
 
 
-def test_a_dataset_without_a_pair_is_said_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dataset_without_a_pair_is_said_loudly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sample = DATASET.replace('"published", path = "FOLDER"', '"sample"')
     (tmp_path / "recipe.toml").write_text(f'flow = "dataset"{sample}{NO_PAIRS}', encoding="utf-8")
     runs.run(str(tmp_path / "recipe.toml"), tmp_path / "work", Progress(quiet=False))
-    assert "WARNING: no preference pairs: 888 responses" in " ".join(capsys.readouterr().err.split())
+    assert "WARNING: no preference pairs: 888 responses" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_kin_of_the_judge_is_noted_from_the_recipe() -> None:
     _, recipe = load_recipe("open")
     assert isinstance(recipe, PaperRecipe)
     (said,) = reporting.notes(recipe)
-    assert said.startswith("2 of the 8 models that answered are of the judge's own family (Qwen/Qwen2.5-72B-Instruct, Alibaba)")
+    assert said.startswith(
+        "2 of the 8 models that answered are of the judge's own family (Qwen/Qwen2.5-72B-Instruct,"
+        " Alibaba)"
+    )
     policy = recipe.training.policy.model_copy(update={"base": "Qwen/Qwen2.5-3B-Instruct"})
-    own = recipe.model_copy(update={"training": recipe.training.model_copy(update={"policy": policy})})
-    assert any("the model that was trained (Qwen/Qwen2.5-3B-Instruct) are of one family (Alibaba)" in line for line in reporting.notes(own))
+    own = recipe.model_copy(
+        update={"training": recipe.training.model_copy(update={"policy": policy})}
+    )
+    assert any(
+        "the model that was trained (Qwen/Qwen2.5-3B-Instruct) are of one family (Alibaba)" in line
+        for line in reporting.notes(own)
+    )
     assert reporting.notes(load_recipe("quickstart")[1]) == []

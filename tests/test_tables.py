@@ -1,4 +1,6 @@
-"""Rows: ids are content, and a figure without interval and count cannot be built unless its name says that it needs none."""
+"""Rows: ids are content, and a figure without interval and count cannot be built unless its name
+says that it needs none.
+"""
 
 import math
 
@@ -7,9 +9,20 @@ import pytest
 from psycopref.tables import Metric, estimate, kind_of, metric
 
 
-@pytest.mark.parametrize("more", [{}, {"count": 5}, {"low": 0.1, "count": 5}, {"high": 0.9, "count": 5}, {"low": 0.1, "high": 0.9}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"count": 5},
+        {"low": 0.1, "count": 5},
+        {"high": 0.9, "count": 5},
+        {"low": 0.1, "high": 0.9},
+    ],
+)
 def test_a_bare_estimate_is_refused(more: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"'winrate' of 'overall:raw': an estimate needs low, high and a count"):
+    with pytest.raises(
+        ValueError, match=r"'winrate' of 'overall:raw': an estimate needs low, high and a count"
+    ):
         metric("winrate", "overall:raw", 0.5, **more)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="KINDS"):
         Metric("metric-1", "winrate", "overall:raw", 0.5, **more)  # type: ignore[arg-type]
@@ -36,6 +49,10 @@ def test_a_p_value_needs_what_it_rests_on() -> None:
 
 
 def test_a_figure_without_interval_is_a_count_of_what_it_rests_on() -> None:
-    assert estimate("policy.words", "round:0", (12.0, 10.0, 14.0, 9)) == [metric("policy.words", "round:0", 12.0, 10.0, 14.0, 9)]
-    assert estimate("policy.words", "round:0", (12.0, None, None, 9)) == [metric("policy.words.without_interval", "round:0", 9, count=9)]
+    assert estimate("policy.words", "round:0", (12.0, 10.0, 14.0, 9)) == [
+        metric("policy.words", "round:0", 12.0, 10.0, 14.0, 9)
+    ]
+    assert estimate("policy.words", "round:0", (12.0, None, None, 9)) == [
+        metric("policy.words.without_interval", "round:0", 9, count=9)
+    ]
     assert estimate("policy.words", "round:0", (math.nan, None, None, 0)) == []

@@ -1,7 +1,9 @@
-"""A stage whose output changes raises its version: the digests of what the sample yields are kept beside the versions.
+"""A stage whose output changes raises its version: the digests of what the sample yields are kept
+beside the versions.
 
-`python tests/test_versions.py` writes tests/versions.json anew, after `version()` of the stage that changed was raised. Training stages
-and stages that fit models are not here: their last digits differ between machines.
+`python tests/test_versions.py` writes tests/versions.json anew, after `version()` of the stage that
+changed was raised. Training stages and stages that fit models are not here: their last digits
+differ between machines.
 """
 
 import json
@@ -26,7 +28,13 @@ def yielded(work: Path) -> dict[str, dict[str, object]]:
         built = dataset.run(recipe.dataset, lab)
         lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, [])
         manifests = [steps.load_manifest(work / "steps" / entry["step"]) for entry in lab.taken]
-    return {m["stage"]: {"version": m["version"], "tables": {name: out["digest"] for name, out in sorted(m["outputs"].items())}} for m in manifests}
+    return {
+        m["stage"]: {
+            "version": m["version"],
+            "tables": {name: out["digest"] for name, out in sorted(m["outputs"].items())},
+        }
+        for m in manifests
+    }
 
 
 def test_a_changed_output_has_a_new_version(tmp_path: Path) -> None:
@@ -34,8 +42,13 @@ def test_a_changed_output_has_a_new_version(tmp_path: Path) -> None:
     assert kept.keys() == now.keys() == STAGES
     for stage, made in now.items():
         if made != kept[stage]:
-            assert made["version"] != kept[stage]["version"], f"{stage}: its output changed; raise {stage.capitalize()}.version()"
-            raise AssertionError(f"{stage}: version raised; write versions.json anew with `python tests/test_versions.py`")
+            assert made["version"] != kept[stage]["version"], (
+                f"{stage}: its output changed; raise {stage.capitalize()}.version()"
+            )
+            raise AssertionError(
+                f"{stage}: version raised; write versions.json anew with `python"
+                " tests/test_versions.py`"
+            )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from psycopref.tables import Preference, Response, Speech, Split, content_id
 from psycopref.train.plan import Size
 
 TINY = Size(vocab=400, hidden=32, layers=2, heads=2, kv_heads=1, inner=48, positions=512)
-GOOD, BAD = "I hear how heavy this is. What would help you most today?", "Just stop worrying. Everyone has problems, get over it."
+GOOD, BAD = (
+    "I hear how heavy this is. What would help you most today?",
+    "Just stop worrying. Everyone has problems, get over it.",
+)
 
 
 class World(NamedTuple):
@@ -23,12 +26,26 @@ def build_world() -> World:
     speeches, responses, preferences = [], [], []
     for number in range(16):
         split: Split = "train" if number < 12 else "dev"
-        text = f"My week number {number} was hard and I cannot sleep. " + "It goes on. " * (number % 5)
+        text = f"My week number {number} was hard and I cannot sleep. " + "It goes on. " * (
+            number % 5
+        )
         speech = Speech(content_id("speech", text), "test", text, split=split)
-        pair = [Response(content_id("response", speech.speech_id, t), speech.speech_id, m, t) for m, t in (("a", f"{GOOD} {number}"), ("b", f"{BAD} {number}"))]
+        pair = [
+            Response(content_id("response", speech.speech_id, t), speech.speech_id, m, t)
+            for m, t in (("a", f"{GOOD} {number}"), ("b", f"{BAD} {number}"))
+        ]
         speeches.append(speech)
         responses += pair
-        preferences.append(Preference(content_id("preference", number), speech.speech_id, pair[0].response_id, pair[1].response_id, 2.0, split))
+        preferences.append(
+            Preference(
+                content_id("preference", number),
+                speech.speech_id,
+                pair[0].response_id,
+                pair[1].response_id,
+                2.0,
+                split,
+            )
+        )
     return World(speeches, responses, preferences)
 
 

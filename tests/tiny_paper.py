@@ -1,4 +1,6 @@
-"""The paper's training half as a recipe of some seconds: a published dataset of short made-up texts, models of a few thousand parameters."""
+"""The paper's training half as a recipe of some seconds: a published dataset of short made-up
+texts, models of a few thousand parameters.
+"""
 
 from pathlib import Path
 
@@ -85,7 +87,9 @@ SIZE = "{ vocab = 400, hidden = 32, layers = 2, heads = 2, kv_heads = 1, inner =
 
 
 def dataset(folder: Path) -> Path:
-    """Preferences in the published layout: 32 train and 10 test questions with a good and a bad answer each."""
+    """Preferences in the published layout: 32 train and 10 test questions with a good and a bad
+    answer each.
+    """
     (folder / "data").mkdir(parents=True)
     for split, numbers in (("train", range(32)), ("test", range(32, 42))):
         rows = [
@@ -99,8 +103,15 @@ def dataset(folder: Path) -> Path:
 
 
 def write(folder: Path, url: str, flow: str = "paper", more: str = "") -> Path:
-    """The dataset and the recipe in `folder`; the opponent answers at `url`; `more` goes to the end."""
+    """The dataset and the recipe in `folder`; the opponent answers at `url`; `more` goes to the
+    end.
+    """
     path = folder / "tiny.toml"
     text = f'flow = "{flow}"{DATASET}{TRAINING}{more}'
-    path.write_text(text.replace("FOLDER", str(dataset(folder / "published"))).replace("URL", url).replace("SIZE", SIZE), encoding="utf-8")
+    path.write_text(
+        text.replace("FOLDER", str(dataset(folder / "published")))
+        .replace("URL", url)
+        .replace("SIZE", SIZE),
+        encoding="utf-8",
+    )
     return path

@@ -14,37 +14,99 @@ from psycopref.progress import Progress
 def parser() -> argparse.ArgumentParser:
     """The commands."""
     top = argparse.ArgumentParser(
-        prog="psycopref", description="Counseling principles into preference data, reward models, aligned models and figures that hold."
+        prog="psycopref",
+        description=(
+            "Counseling principles into preference data, reward models, aligned models and figures"
+            " that hold."
+        ),
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a recipe; what was done before is found, not done again")
+    run = commands.add_parser(
+        "run", help="run a recipe; what was done before is found, not done again"
+    )
     run.add_argument("recipe", help="a .toml file, or the name of one in recipes/")
-    run.add_argument("--dry-run", action="store_true", help="say what will be asked, what it costs and what training takes; ask and train nothing")
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what will be asked, what it costs and what training takes; ask and train nothing",
+    )
     show = commands.add_parser("show", help="show the runs, one run, one step or one table")
-    show.add_argument("what", nargs="?", default="", help="a run's or step's name, or STEP/TABLE; nothing lists the runs")
+    show.add_argument(
+        "what",
+        nargs="?",
+        default="",
+        help="a run's or step's name, or STEP/TABLE; nothing lists the runs",
+    )
     show.add_argument("--rows", type=int, default=10, help="how many rows of a table (default 10)")
-    calls = commands.add_parser("calls", help="the model calls made here: a summary, those still missing, or add a file of replies")
+    calls = commands.add_parser(
+        "calls",
+        help="the model calls made here: a summary, those still missing, or add a file of replies",
+    )
     calls.add_argument("action", nargs="?", choices=["missing", "add"], help="nothing: a summary")
-    calls.add_argument("file", nargs="?", help="missing: the recipe; add: a .jsonl or ledger file with replies")
-    report = commands.add_parser("report", help="print the report of a finished run as Markdown, or write it anew to a file")
-    report.add_argument("name", nargs="?", default="", metavar="RUN", help="the name of a run (default: the newest)")
-    report.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
-    report.add_argument("--texts", action="store_true", help="show clients' words in case studies even where their source has no known licence")
-    compare = commands.add_parser("compare", help="two finished runs side by side: settings, figures, paired differences")
-    compare.add_argument("first", metavar="RUN", help="a run's name, or the path of a run's folder in another workspace")
+    calls.add_argument(
+        "file", nargs="?", help="missing: the recipe; add: a .jsonl or ledger file with replies"
+    )
+    report = commands.add_parser(
+        "report", help="print the report of a finished run as Markdown, or write it anew to a file"
+    )
+    report.add_argument(
+        "name", nargs="?", default="", metavar="RUN", help="the name of a run (default: the newest)"
+    )
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal"
+    )
+    report.add_argument(
+        "--texts",
+        action="store_true",
+        help="show clients' words in case studies even where their source has no known licence",
+    )
+    compare = commands.add_parser(
+        "compare", help="two finished runs side by side: settings, figures, paired differences"
+    )
+    compare.add_argument(
+        "first",
+        metavar="RUN",
+        help="a run's name, or the path of a run's folder in another workspace",
+    )
     compare.add_argument("second", metavar="RUN")
-    compare.add_argument("--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal")
+    compare.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .html or .md file instead of the terminal"
+    )
     commands.add_parser("verify", help="check every step, weight and call against what was written")
-    export = commands.add_parser("export", help="write preferences, the reward model or the policy of a run to a folder")
+    export = commands.add_parser(
+        "export", help="write preferences, the reward model or the policy of a run to a folder"
+    )
     export.add_argument("what", choices=["preferences", "reward", "policy"])
     export.add_argument("folder", type=Path)
-    export.add_argument("--format", default="hf", choices=["hf"], help="hf: a folder that datasets.load_dataset reads")
-    export.add_argument("--licence", default="", help="what the card says; refused where it allows more than a source does (default: the sources' own)")
+    export.add_argument(
+        "--format",
+        default="hf",
+        choices=["hf"],
+        help="hf: a folder that datasets.load_dataset reads",
+    )
+    export.add_argument(
+        "--licence",
+        default="",
+        help=(
+            "what the card says; refused where it allows more than a source does (default: the"
+            " sources' own)"
+        ),
+    )
     export.add_argument("--run", default="", help="the name of a run (default: the newest)")
-    _plan_words(commands.add_parser("plan", help="how many prompts or pairs a claim needs, before money is spent"))
+    _plan_words(
+        commands.add_parser(
+            "plan", help="how many prompts or pairs a claim needs, before money is spent"
+        )
+    )
     for command in commands.choices.values():
-        command.add_argument("--work", type=Path, default=Path("work"), metavar="DIR", help="the workspace (default work/)")
+        command.add_argument(
+            "--work",
+            type=Path,
+            default=Path("work"),
+            metavar="DIR",
+            help="the workspace (default work/)",
+        )
     return top
 
 
@@ -66,11 +128,19 @@ def _plan_words(command: argparse.ArgumentParser) -> None:
         "seconds": "that one pair takes an expert",
     }.items():
         command.add_argument(f"--{name}", type=float, default=None, metavar="X", help=text)
-    command.add_argument("--topics", type=int, default=None, metavar="N", help="topics with a claim of their own (default 8)")
+    command.add_argument(
+        "--topics",
+        type=int,
+        default=None,
+        metavar="N",
+        help="topics with a claim of their own (default 8)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it went well, 1 with a message on standard error, 130 when interrupted."""
+    """Run one command; 0 when it went well, 1 with a message on standard error, 130 when
+    interrupted.
+    """
     args = parser().parse_args(argv)
     share_the_machine()
     try:
@@ -79,7 +149,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"psycopref: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("psycopref: interrupted; what was finished is kept, run again to go on", file=sys.stderr)
+        print(
+            "psycopref: interrupted; what was finished is kept, run again to go on", file=sys.stderr
+        )
         return 130
     except BrokenPipeError:
         return 0
@@ -111,7 +183,11 @@ def _do(args: argparse.Namespace) -> int:
         case "plan":
             from psycopref.plan import Claim, plan
 
-            given = {name: getattr(args, name) for name in Claim._fields if getattr(args, name) is not None}
+            given = {
+                name: getattr(args, name)
+                for name in Claim._fields
+                if getattr(args, name) is not None
+            }
             plan(Claim(**given), args.recipe, args.work)
             return 0
         case _:

@@ -14,11 +14,20 @@ REWARD = "reward"
 
 
 def reward_of(scores: Sequence[Rating]) -> pl.DataFrame:
-    """The reward of each response as (response_id, reward, judge); TableError where one has two, since which is meant is unknown."""
-    frame = table(Rating, scores).frame.filter(pl.col("item") == REWARD).select(response_id="subject_id", reward="score", judge="judge")
+    """The reward of each response as (response_id, reward, judge); TableError where one has two,
+    since which is meant is unknown.
+    """
+    frame = (
+        table(Rating, scores)
+        .frame.filter(pl.col("item") == REWARD)
+        .select(response_id="subject_id", reward="score", judge="judge")
+    )
     twice = frame.filter(pl.col("response_id").is_duplicated())
     if twice.height:
-        raise TableError(f"scores: {twice['response_id'][0]!r} has more than one reward; give the scores of one reward model")
+        raise TableError(
+            f"scores: {twice['response_id'][0]!r} has more than one reward; give the scores of one"
+            " reward model"
+        )
     return frame
 
 
@@ -33,7 +42,9 @@ def _groups() -> dict[str, str]:
 
 
 def coarse(topic: str) -> str:
-    """The coarse topic of a fine one; '' for none; a topic of another list than the shipped one stands for itself."""
+    """The coarse topic of a fine one; '' for none; a topic of another list than the shipped one
+    stands for itself.
+    """
     return _groups().get(topic, topic)
 
 

@@ -1,4 +1,6 @@
-"""Two answers to one speech, shown to a judge in both orders: requests, and what is read from the replies."""
+"""Two answers to one speech, shown to a judge in both orders: requests, and what is read from the
+replies.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -20,7 +22,10 @@ _WINNER = {
     "type": "object",
     "additionalProperties": False,
     "required": ["rationale", "winner"],
-    "properties": {"rationale": _RATIONALE, "winner": {"type": "string", "enum": ["1", "2", "tie"]}},
+    "properties": {
+        "rationale": _RATIONALE,
+        "winner": {"type": "string", "enum": ["1", "2", "tie"]},
+    },
 }
 SCHEMA = canonical(_WINNER)
 
@@ -51,10 +56,21 @@ class Game(NamedTuple):
     first: Side
     second: Side
 
-    def verdict(self, winner: Winner, judge: str, item: str = OVERALL, call_id: str = "") -> Verdict:
+    def verdict(
+        self, winner: Winner, judge: str, item: str = OVERALL, call_id: str = ""
+    ) -> Verdict:
         """What a judge (or a reward model) said of it on one item."""
         key = content_id("verdict", self.first.response_id, self.second.response_id, item, judge)
-        return Verdict(key, self.speech.speech_id, self.first.response_id, self.second.response_id, item, judge, winner, call_id)
+        return Verdict(
+            key,
+            self.speech.speech_id,
+            self.first.response_id,
+            self.second.response_id,
+            item,
+            judge,
+            winner,
+            call_id,
+        )
 
     def failure(self, outcome: str, call_id: str) -> Failure:
         """The order is without a verdict on any item."""
@@ -63,19 +79,36 @@ class Game(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Who is asked, with which prompt, and on which items: those of `instrument` and overall in one call, or overall alone (None)."""
+    """Who is asked, with which prompt, and on which items: those of `instrument` and overall in one
+    call, or overall alone (None).
+    """
 
     judge: ModelEntry
     prompt: Prompt
     instrument: Instrument | None = None
 
     def ask(self, game: Game, attempt: int = 0, draw: int = 0) -> Ask:
-        """The request that compares the two answers in the game's order; `draw` 1 is the same question once more."""
+        """The request that compares the two answers in the game's order; `draw` 1 is the same
+        question once more.
+        """
         speech, first, second = game.speech, fence(game.first.text), fence(game.second.text)
-        shown = {"history": history_text(speech), "speech": fence(speech.text), "first": first, "second": second}
+        shown = {
+            "history": history_text(speech),
+            "speech": fence(speech.text),
+            "first": first,
+            "second": second,
+        }
         asked = told(self.instrument, _form) if self.instrument else {}
         schema = items_schema(self.instrument) if self.instrument else SCHEMA
-        return Ask(self.judge.name, self.prompt.fill(**shown, **asked), self.judge.temperature, self.judge.max_tokens, schema, draw, attempt)
+        return Ask(
+            self.judge.name,
+            self.prompt.fill(**shown, **asked),
+            self.judge.temperature,
+            self.judge.max_tokens,
+            schema,
+            draw,
+            attempt,
+        )
 
     def read(self, reply: Reply) -> tuple[str, dict[str, Winner]]:
         """The outcome and the winner of each item; none unless every item asked for has one."""
@@ -84,8 +117,12 @@ class Comparison(NamedTuple):
         outcome, winner = read_winner(reply)
         return outcome, {OVERALL: winner} if winner else {}
 
-    def play(self, lab: Lab, games: Sequence[Game], attempts: int, draw: int = 0) -> tuple[list[Verdict], list[Failure]]:
-        """Every game to a verdict on each item or one failure; what cannot be read is asked again up to `attempts` times."""
+    def play(
+        self, lab: Lab, games: Sequence[Game], attempts: int, draw: int = 0
+    ) -> tuple[list[Verdict], list[Failure]]:
+        """Every game to a verdict on each item or one failure; what cannot be read is asked again
+        up to `attempts` times.
+        """
         verdicts: list[Verdict] = []
         failures: list[Failure] = []
         with lab.progress.track("evaluate", len(games)) as tick:
@@ -96,13 +133,20 @@ class Comparison(NamedTuple):
                     if outcome in ("malformed", "truncated") and attempt + 1 < attempts:
                         again.append(game)
                         continue
-                    verdicts += [game.verdict(winner, self.judge.name, item, reply.call_id) for item, winner in winners.items()]
+                    verdicts += [
+                        game.verdict(winner, self.judge.name, item, reply.call_id)
+                        for item, winner in winners.items()
+                    ]
                     failures += [] if winners else [game.failure(outcome, reply.call_id)]
                     tick()
                 games = again
-        return sorted(verdicts, key=lambda v: v.verdict_id), sorted(failures, key=lambda f: f.failure_id)
+        return sorted(verdicts, key=lambda v: v.verdict_id), sorted(
+            failures, key=lambda f: f.failure_id
+        )
 
-    def _asked(self, lab: Lab, games: Sequence[Game], attempt: int, draw: int) -> Iterator[tuple[Game, Reply]]:
+    def _asked(
+        self, lab: Lab, games: Sequence[Game], attempt: int, draw: int
+    ) -> Iterator[tuple[Game, Reply]]:
         """Each game with its reply; two games with the same words are one call and share it."""
         waiting: dict[str, list[Game]] = {}
         for game in games:
@@ -114,7 +158,9 @@ class Comparison(NamedTuple):
 
 
 def read_winner(reply: Reply) -> tuple[str, Winner | None]:
-    """The outcome and winner of a reply: the last JSON object of the answer that names one; anything else is 'malformed', never a tie."""
+    """The outcome and winner of a reply: the last JSON object of the answer that names one;
+    anything else is 'malformed', never a tie.
+    """
     if reply.outcome != "ok":
         return reply.outcome, None
     winner = _winner(last_object(reply.text, "winner"))
@@ -122,30 +168,52 @@ def read_winner(reply: Reply) -> tuple[str, Winner | None]:
 
 
 def read_winners(reply: Reply, items: Sequence[str]) -> tuple[str, dict[str, Winner]]:
-    """The outcome, and the winner of each item and overall: 'malformed' unless the last object with `items` has each of them once and no other."""
+    """The outcome, and the winner of each item and overall: 'malformed' unless the last object with
+    `items` has each of them once and no other.
+    """
     if reply.outcome != "ok":
         return reply.outcome, {}
     answer = last_object(reply.text, "items") or {}
     own = answer.get("items")
     if not isinstance(own, Mapping) or own.keys() != set(items):
         return "malformed", {}
-    found = {name: _winner(one) for name, one in [*((name, own[name]) for name in items), (OVERALL, answer.get(OVERALL))]}
+    found = {
+        name: _winner(one)
+        for name, one in [*((name, own[name]) for name in items), (OVERALL, answer.get(OVERALL))]
+    }
     winners = {name: winner for name, winner in found.items() if winner}
     return ("ok", winners) if len(winners) == len(found) else ("malformed", {})
 
 
 def _winner(answer: Any) -> Winner | None:
-    return _WINNERS.get(str(answer.get("winner")).strip().lower()) if isinstance(answer, Mapping) else None
+    return (
+        _WINNERS.get(str(answer.get("winner")).strip().lower())
+        if isinstance(answer, Mapping)
+        else None
+    )
 
 
 def _form(instrument: Instrument) -> dict[str, Any]:
-    return {item.name: {"rationale": "one sentence", "winner": "1 or 2 or tie"} for item in instrument.items}
+    return {
+        item.name: {"rationale": "one sentence", "winner": "1 or 2 or tie"}
+        for item in instrument.items
+    }
 
 
 @lru_cache(maxsize=64)
 def items_schema(instrument: Instrument) -> str:
     """The JSON schema of an answer on all items and overall, canonical."""
     names = [item.name for item in instrument.items]
-    items = {"type": "object", "additionalProperties": False, "required": names, "properties": dict.fromkeys(names, _WINNER)}
-    whole = {"type": "object", "additionalProperties": False, "required": ["items", OVERALL], "properties": {"items": items, OVERALL: _WINNER}}
+    items = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": names,
+        "properties": dict.fromkeys(names, _WINNER),
+    }
+    whole = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["items", OVERALL],
+        "properties": {"items": items, OVERALL: _WINNER},
+    }
     return canonical(whole)

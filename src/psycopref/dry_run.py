@@ -1,4 +1,6 @@
-"""`run --dry-run`: what a recipe will ask, cost and compute, before anything is asked, paid or trained."""
+"""`run --dry-run`: what a recipe will ask, cost and compute, before anything is asked, paid or
+trained.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +30,9 @@ VERDICT = 60  # tokens of a judge's words on one response
 
 
 class Line(NamedTuple):
-    """What one stage asks of one model: calls in all, those already kept, tokens of the rest, dollars (None without prices)."""
+    """What one stage asks of one model: calls in all, those already kept, tokens of the rest,
+    dollars (None without prices).
+    """
 
     stage: str
     model: str
@@ -40,9 +44,11 @@ class Line(NamedTuple):
 
 
 class Rehearsal(Lab):
-    """A lab that asks nobody: what the ledger has is answered from it; anything else is counted, and answered by a placeholder.
+    """A lab that asks nobody: what the ledger has is answered from it; anything else is counted,
+    and answered by a placeholder.
 
-    Steps that cost nothing (reading, cleaning, finding duplicates) are done and kept as ever; the others are made in memory.
+    Steps that cost nothing (reading, cleaning, finding duplicates) are done and kept as ever; the
+    others are made in memory.
     """
 
     FREE = ("collect", "clean", "dedup")
@@ -61,14 +67,20 @@ class Rehearsal(Lab):
         if isinstance(stage, Compare):
             return JudgesCompared([])  # there is nothing to compare yet
         before, self.now = self.now, name
-        self._items = len(stage.instrument.items) if "all" in (getattr(stage, "per_call", ""), getattr(stage, "items", "")) else 1
+        self._items = (
+            len(stage.instrument.items)
+            if "all" in (getattr(stage, "per_call", ""), getattr(stage, "items", ""))
+            else 1
+        )
         try:
             return stage.run(self, *args, **kwargs)
         finally:
             self.now = before
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
-        """Every ask with its reply from the ledger, or counted with a placeholder: a text from a responder, a refusal from a judge."""
+        """Every ask with its reply from the ledger, or counted with a placeholder: a text from a
+        responder, a refusal from a judge.
+        """
         self.entries |= {entry.name: entry for entry in models}
         if all(entry.kind == "recorded" for entry in models):
             yield from self._replayed(asks, models)
@@ -84,7 +96,9 @@ class Rehearsal(Lab):
                     self._count(ask, reply)
                 yield ask, reply or self._placeholder(ask)
 
-    def _replayed(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
+    def _replayed(
+        self, asks: Iterable[Ask], models: Sequence[ModelEntry]
+    ) -> Iterator[tuple[Ask, Reply]]:
         """A recording costs nothing: its answers are taken as ever."""
         for ask, reply in super().ask(asks, models):
             self._count(ask, reply)
@@ -100,7 +114,11 @@ class Rehearsal(Lab):
         tally[3] += self._answer_tokens(ask)
 
     def _answer_tokens(self, ask: Ask) -> int:
-        written = ANSWER if self.now in ("respond", "draft") else VERDICT * self._items * max(1, ask.messages[-1].content.count("<response id="))
+        written = (
+            ANSWER
+            if self.now in ("respond", "draft")
+            else VERDICT * self._items * max(1, ask.messages[-1].content.count("<response id="))
+        )
         return min(written, ask.max_tokens or written)
 
     def _placeholder(self, ask: Ask) -> Reply:
@@ -111,7 +129,15 @@ class Rehearsal(Lab):
     def lines(self) -> list[Line]:
         """What was counted, by stage and model."""
         return [
-            Line(stage, model, calls, kept, given, written, price(self.entries[model], given, written))
+            Line(
+                stage,
+                model,
+                calls,
+                kept,
+                given,
+                written,
+                price(self.entries[model], given, written),
+            )
             for (stage, model), (calls, kept, given, written) in self.known.items()
         ]
 
@@ -131,7 +157,11 @@ def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
     """Print what a recipe will ask and compute; gives the lines of calls."""
     _, recipe = load_recipe(name)
     with Rehearsal(work, progress) as lab:
-        built = judges.run(recipe, lab) if isinstance(recipe, JudgesRecipe) else dataset.run(recipe.dataset, lab)
+        built = (
+            judges.run(recipe, lab)
+            if isinstance(recipe, JudgesRecipe)
+            else dataset.run(recipe.dataset, lab)
+        )
         if isinstance(recipe, PaperRecipe):
             _opponent(recipe, lab, built)
         lines, spent = lab.lines(), lab.purse.spent
@@ -148,15 +178,25 @@ def test_speeches(name: str, work: Path) -> int:
     """How many speeches a recipe's test split has, without asking anybody."""
     _, recipe = load_recipe(name)
     with Rehearsal(work, Progress(quiet=True)) as lab:
-        built = judges.run(recipe, lab) if isinstance(recipe, JudgesRecipe) else dataset.run(recipe.dataset, lab)
+        built = (
+            judges.run(recipe, lab)
+            if isinstance(recipe, JudgesRecipe)
+            else dataset.run(recipe.dataset, lab)
+        )
     return sum(speech.split == "test" for speech in built.speeches)
 
 
 def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
-    """The opponent's answers, and the judge's comparisons: both orders of every arm (or checkpoint), null opponent and ranked pair."""
+    """The opponent's answers, and the judge's comparisons: both orders of every arm (or
+    checkpoint), null opponent and ranked pair.
+    """
     training = recipe.training
     test = [speech for speech in built.speeches if speech.split == "test"]
-    pairs = {row.preference_id: row for row in (*built.preferences, *built.measure) if row.split == "test"}
+    pairs = {
+        row.preference_id: row
+        for row in (*built.preferences, *built.measure)
+        if row.split == "test"
+    }
     for ranker in training.rankers.values():
         lab.do(ranker, built.speeches, built.responses, list(pairs.values()))
     _more_tests(training, lab, built)
@@ -170,16 +210,26 @@ def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
     ratings: Sequence[Rating] = ()
     for arm in range(arms):
         once = {"repeats": 0.0} if arm or recipe.sizes else {}
-        lab.do(training.evaluate.model_copy(update=once), test, _written(test, f"arm {arm}"), rival, ratings)
+        lab.do(
+            training.evaluate.model_copy(update=once),
+            test,
+            _written(test, f"arm {arm}"),
+            rival,
+            ratings,
+        )
     if not recipe.sizes:
         answers = lab.do(training.nulls, test, built.responses, rival).responses
         for kind in training.nulls.kinds:
             ours = [row for row in answers if row.model == f"null:{kind}"]
-            lab.do(training.evaluate.model_copy(update={"repeats": 0.0}), test, ours, rival, ratings)
+            lab.do(
+                training.evaluate.model_copy(update={"repeats": 0.0}), test, ours, rival, ratings
+            )
 
 
 def _more_tests(training: Training, lab: Rehearsal, built: Built) -> None:
-    """The rankers on the sets of [training.tests]; pairs that the reward model would be unable to read to their end are counted too."""
+    """The rankers on the sets of [training.tests]; pairs that the reward model would be unable to
+    read to their end are counted too.
+    """
     for name in training.tests:
         found = rewards.read(training, lab, name)
         pairs, _ = rewards.usable(built, found, {row.response_id for row in found.responses})
@@ -189,7 +239,15 @@ def _more_tests(training: Training, lab: Rehearsal, built: Built) -> None:
 
 def _written(test: Sequence[Speech], by: str) -> list[Response]:
     """Placeholders of a policy's answers."""
-    return [Response(digest([by, speech.speech_id]), speech.speech_id, by, f"{by} {speech.speech_id} {WRITTEN}") for speech in test]
+    return [
+        Response(
+            digest([by, speech.speech_id]),
+            speech.speech_id,
+            by,
+            f"{by} {speech.speech_id} {WRITTEN}",
+        )
+        for speech in test
+    ]
 
 
 def _once(rival: Sequence[Response]) -> list[Response]:
@@ -199,18 +257,49 @@ def _once(rival: Sequence[Response]) -> list[Response]:
 
 def _say_calls(lines: Sequence[Line], built: Built) -> None:
     view = View(title="calls", title_justify="left")
-    for head in ("stage", "model", "calls", "kept", "to make", "tokens in", "tokens out", "dollars"):
-        view.add_column(head, justify="left" if head in ("stage", "model") else "right", overflow="fold")
+    for head in (
+        "stage",
+        "model",
+        "calls",
+        "kept",
+        "to make",
+        "tokens in",
+        "tokens out",
+        "dollars",
+    ):
+        view.add_column(
+            head, justify="left" if head in ("stage", "model") else "right", overflow="fold"
+        )
     for one in lines:
         cost = "no price" if one.dollars is None else f"{one.dollars:,.2f}"
-        view.add_row(one.stage, one.model, *(f"{n:,}" for n in (one.calls, one.kept, one.calls - one.kept, one.tokens_in, one.tokens_out)), cost)
+        view.add_row(
+            one.stage,
+            one.model,
+            *(
+                f"{n:,}"
+                for n in (one.calls, one.kept, one.calls - one.kept, one.tokens_in, one.tokens_out)
+            ),
+            cost,
+        )
     _print(view)
     unknown = sorted({one.model for one in lines if one.dollars is None})
     total = sum(one.dollars or 0.0 for one in lines)
-    said = f"{sum(one.calls - one.kept for one in lines):,} calls to make for {len(built.speeches):,} speeches; about {total:,.2f} dollars"
-    print(said + (f" and what {len(unknown)} models without a price cost (price_in, price_out in the pool)" if unknown else ""))
+    said = (
+        f"{sum(one.calls - one.kept for one in lines):,} calls to make for {len(built.speeches):,}"
+        f" speeches; about {total:,.2f} dollars"
+    )
     print(
-        f"assumed: {CHARS:g} characters a token, {ANSWER} tokens a response not written yet, {VERDICT} a judgement of one; no re-asks; no prefix-cache discount"
+        said
+        + (
+            f" and what {len(unknown)} models without a price cost (price_in, price_out in the"
+            " pool)"
+            if unknown
+            else ""
+        )
+    )
+    print(
+        f"assumed: {CHARS:g} characters a token, {ANSWER} tokens a response not written yet,"
+        f" {VERDICT} a judgement of one; no re-asks; no prefix-cache discount"
     )
 
 
@@ -219,14 +308,32 @@ def _say_budget(budget: float | None, spent: float, lines: Sequence[Line]) -> No
     if budget is None:
         return
     short = spent + sum(one.dollars or 0.0 for one in lines) - budget
-    said = f"about {short:,.2f} too little: the run would stop there with everything kept" if short > 0 else "enough"
-    print(f"budget: {budget:,.2f} dollars, of which {spent:,.2f} are spent in this workspace; {said}")
+    said = (
+        f"about {short:,.2f} too little: the run would stop there with everything kept"
+        if short > 0
+        else "enough"
+    )
+    print(
+        f"budget: {budget:,.2f} dollars, of which {spent:,.2f} are spent in this workspace; {said}"
+    )
 
 
 def _say_training(work: Sequence[Work]) -> None:
     view = View(title="training and sampling", title_justify="left")
-    for head in ("section", "model", "parameters", "examples", "steps", "tokens", "memory", "GPUs of 80 GB", "hours"):
-        view.add_column(head, justify="left" if head in ("section", "model") else "right", overflow="fold")
+    for head in (
+        "section",
+        "model",
+        "parameters",
+        "examples",
+        "steps",
+        "tokens",
+        "memory",
+        "GPUs of 80 GB",
+        "hours",
+    ):
+        view.add_column(
+            head, justify="left" if head in ("section", "model") else "right", overflow="fold"
+        )
     for one in work:
         view.add_row(*one.cells())
     _print(view)

@@ -1,4 +1,6 @@
-"""The errors a user can meet; each message says what, where and what to do, and never quotes client text."""
+"""The errors a user can meet; each message says what, where and what to do, and never quotes client
+text.
+"""
 
 
 class PsycoprefError(Exception):
@@ -14,7 +16,9 @@ class SourceError(PsycoprefError):
 
 
 class SourceWarning(UserWarning):
-    """A corpus file was read, and something in it was mended on the way: how many lines, never what stood there."""
+    """A corpus file was read, and something in it was mended on the way: how many lines, never what
+    stood there.
+    """
 
 
 class TableError(PsycoprefError):
@@ -26,8 +30,12 @@ class StoreError(PsycoprefError):
 
 
 class ModelError(PsycoprefError):
-    """A model cannot be asked: no key, no endpoint, nothing recorded, or calls left without an answer."""
+    """A model cannot be asked: no key, no endpoint, nothing recorded, or calls left without an
+    answer.
+    """
 
 
 class TrainError(PsycoprefError):
-    """Training cannot start or go on: no pairs, weights that do not load, a loss that is not a number."""
+    """Training cannot start or go on: no pairs, weights that do not load, a loss that is not a
+    number.
+    """

@@ -1,4 +1,6 @@
-"""What a workspace holds, for people: runs, steps, tables, calls, and whether all is as it was written."""
+"""What a workspace holds, for people: runs, steps, tables, calls, and whether all is as it was
+written.
+"""
 
 import json
 from pathlib import Path
@@ -49,24 +51,41 @@ def headline(run_folder: Path) -> str:
     lines = []
     for row in runs.kept_metrics(run_folder):
         if row.name in _HEAD and not row.slice.startswith("topic:"):
-            span = f"  [{row.low:.3f}, {row.high:.3f}]" if row.low is not None and row.high is not None else ""
+            span = (
+                f"  [{row.low:.3f}, {row.high:.3f}]"
+                if row.low is not None and row.high is not None
+                else ""
+            )
             lines.append(f"{row.name:<20} {row.slice:<22} {row.value:>10.3f}{span}  n={row.count}")
     return "\n".join(lines)
 
 
 def show(work: Path, what: str, rows: int) -> None:
-    """Print the runs, one run's figures and steps, one step's manifest, or the first rows of STEP/TABLE."""
+    """Print the runs, one run's figures and steps, one step's manifest, or the first rows of
+    STEP/TABLE.
+    """
     step, _, table = what.partition("/")
     folder = work / "steps" / step
     if not what:
-        _view(f"runs in {work}", ["run", ""], [[path.name, "" if runs.finished(path) else "did not end"] for path in _folders(work / "runs")])
+        _view(
+            f"runs in {work}",
+            ["run", ""],
+            [
+                [path.name, "" if runs.finished(path) else "did not end"]
+                for path in _folders(work / "runs")
+            ],
+        )
     elif what in [path.name for path in _folders(work / "runs")]:
         _show_run(runs.latest(work, what))
     elif folder.name != step or folder not in _folders(work / "steps"):
-        raise StoreError(f"{work}: no run and no step is named {step!r}; `psycopref show` lists the runs, `psycopref show RUN` its steps")
+        raise StoreError(
+            f"{work}: no run and no step is named {step!r}; `psycopref show` lists the runs,"
+            " `psycopref show RUN` its steps"
+        )
     elif step.endswith(".part"):
         raise StoreError(
-            f"{folder}: under way or interrupted, so it has no manifest and no tables yet; leave it: a run of its recipe goes on from what is in it"
+            f"{folder}: under way or interrupted, so it has no manifest and no tables yet; leave"
+            " it: a run of its recipe goes on from what is in it"
         )
     elif table:
         _show_table(folder, table, rows)
@@ -100,18 +119,29 @@ def _show_table(folder: Path, table: str, rows: int) -> None:
 
 
 def calls(work: Path, action: str | None, file: str | None) -> int:
-    """The ledger's summary; the calls a recipe still lacks, as JSON lines; or replies added from a file."""
+    """The ledger's summary; the calls a recipe still lacks, as JSON lines; or replies added from a
+    file.
+    """
     from psycopref.missing import add, missing
 
     if action is None:
         ledger = _open(work)
         counted = ["calls", "tokens in", "tokens out", "dollars"]
-        _view(f"calls in {work}", ["stage", "model", "outcome", *counted], [_money(row) for row in ledger.summary()])
+        _view(
+            f"calls in {work}",
+            ["stage", "model", "outcome", *counted],
+            [_money(row) for row in ledger.summary()],
+        )
         _view("by day (UTC)", ["day", "model", *counted], [_money(row) for row in ledger.by_day()])
-        print(f"{ledger.spent():,.2f} dollars, as far as prices were known when the calls were made (price_in, price_out in the pool)")
+        print(
+            f"{ledger.spent():,.2f} dollars, as far as prices were known when the calls were made"
+            " (price_in, price_out in the pool)"
+        )
         return 0
     if file is None:
-        raise StoreError(f"calls {action}: name {'the recipe' if action == 'missing' else 'the file of replies'}")
+        raise StoreError(
+            f"calls {action}: name {'the recipe' if action == 'missing' else 'the file of replies'}"
+        )
     if action == "missing":
         missing(work, file)
     else:
@@ -122,12 +152,16 @@ def calls(work: Path, action: str | None, file: str | None) -> int:
 
 def _money(row: dict[str, Any]) -> list[str]:
     cost = row["dollars"]
-    return [str(value) for name, value in row.items() if name != "dollars"] + ["–" if cost is None else f"{cost:,.4f}"]
+    return [str(value) for name, value in row.items() if name != "dollars"] + [
+        "–" if cost is None else f"{cost:,.4f}"
+    ]
 
 
 def _open(work: Path) -> Ledger:
     if not (work / "calls.sqlite").is_file():
-        raise StoreError(f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one")
+        raise StoreError(
+            f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one"
+        )
     return Ledger(work / "calls.sqlite")
 
 
@@ -139,12 +173,21 @@ def verify(work: Path) -> int:
     try:
         ledger = _open(work)
         problems += [f"{ledger.path}: {line}" for line in ledger.check()]
-        problems += [f"{ledger.path}: {call_id} is not the id of its request" for call_id in ledger.wrong_ids()]
-        problems += [f"{ledger.path}: the reply of {call_id} changed since it was written" for call_id in ledger.changed()]
+        problems += [
+            f"{ledger.path}: {call_id} is not the id of its request"
+            for call_id in ledger.wrong_ids()
+        ]
+        problems += [
+            f"{ledger.path}: the reply of {call_id} changed since it was written"
+            for call_id in ledger.changed()
+        ]
         calls_kept = sum(row["calls"] for row in ledger.summary())
     except StoreError as error:
         problems.append(str(error))
     for problem in problems:
         print(problem)
-    print(f"{len(folders)} steps, {calls_kept} calls: {'all as written' if not problems else f'{len(problems)} problems'}")
+    print(
+        f"{len(folders)} steps, {calls_kept} calls:"
+        f" {'all as written' if not problems else f'{len(problems)} problems'}"
+    )
     return 1 if problems else 0

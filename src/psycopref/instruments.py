@@ -9,7 +9,9 @@ from psycopref.toml_files import named
 
 
 class Item(Settings):
-    """One principle: what it means, what to look at, and how much it weighs in the overall score."""
+    """One principle: what it means, what to look at, and how much it weighs in the overall
+    score.
+    """
 
     name: str
     title: str
@@ -33,12 +35,18 @@ class Instrument(Settings):
         if self.low >= self.high or not names or len(set(names)) != len(names):
             raise ValueError("an instrument needs low < high and items with different names")
         if taken := [name for name in names if name.strip().lower() == "overall"]:
-            raise ValueError(f"an item is named {taken[0]!r}, which stands for the judgement over all items everywhere; name it otherwise")
+            raise ValueError(
+                f"an item is named {taken[0]!r}, which stands for the judgement over all items"
+                " everywhere; name it otherwise"
+            )
         asked: dict[object, str] = {}
         for item in self.items:
             first = asked.setdefault((item.title, item.definition, item.criteria), item.name)
             if first != item.name:
-                raise ValueError(f"items {first!r} and {item.name!r} have the same title, definition and criteria, so a judge is asked the same twice")
+                raise ValueError(
+                    f"items {first!r} and {item.name!r} have the same title, definition and"
+                    " criteria, so a judge is asked the same twice"
+                )
         return self
 
     def item(self, name: str) -> Item:
@@ -47,7 +55,9 @@ class Instrument(Settings):
 
 
 def load_instrument(name: str) -> Instrument:
-    """A shipped instrument by name (`psychocounsel`) or any TOML file by path. RecipeError says what is wrong."""
+    """A shipped instrument by name (`psychocounsel`) or any TOML file by path. RecipeError says
+    what is wrong.
+    """
     return named(Instrument, "instruments", name)
 
 

@@ -1,4 +1,6 @@
-"""Instrument and text to asks; replies to scores. What a judge says is data: unreadable is an outcome, never a score."""
+"""Instrument and text to asks; replies to scores. What a judge says is data: unreadable is an
+outcome, never a score.
+"""
 
 import json
 import re
@@ -41,19 +43,46 @@ Scores = dict[str, Score]  # by item
 
 def history_text(speech: Speech) -> str:
     """The turns before a speech between tags, or nothing."""
-    return "".join(f"<{turn.role}>\n{fence(turn.text)}\n</{turn.role}>\n" for turn in speech.history)
+    return "".join(
+        f"<{turn.role}>\n{fence(turn.text)}\n</{turn.role}>\n" for turn in speech.history
+    )
 
 
 def rating_ask(
-    prompt: Prompt, instrument: Instrument, item: Item | None, judge: ModelEntry, speech: Speech, texts: Sequence[str], attempt: int = 0, draw: int = 0
+    prompt: Prompt,
+    instrument: Instrument,
+    item: Item | None,
+    judge: ModelEntry,
+    speech: Speech,
+    texts: Sequence[str],
+    attempt: int = 0,
+    draw: int = 0,
 ) -> Ask:
-    """One call that rates several replies to one speech on one item, or with None on all; items come last, so that prefixes are shared."""
-    responses = "\n\n".join(f'<response id="{n}">\n{fence(text)}\n</response>' for n, text in enumerate(texts, 1))
+    """One call that rates several replies to one speech on one item, or with None on all; items
+    come last, so that prefixes are shared.
+    """
+    responses = "\n\n".join(
+        f'<response id="{n}">\n{fence(text)}\n</response>' for n, text in enumerate(texts, 1)
+    )
     shown = {"history": history_text(speech), "speech": fence(speech.text), "responses": responses}
-    asked = _all_items(instrument) if item is None else {"title": item.title, "definition": item.definition, "criteria": _criteria(item)}
+    asked = (
+        _all_items(instrument)
+        if item is None
+        else {"title": item.title, "definition": item.definition, "criteria": _criteria(item)}
+    )
     messages = prompt.fill(**shown, low=instrument.low, high=instrument.high, **asked)
-    schema = rating_schema(instrument) if item is not None else rating_schema(instrument, all_items=True)
-    return Ask(judge.name, messages, judge.temperature, judge.max_tokens, schema, draw=draw, attempt=attempt)
+    schema = (
+        rating_schema(instrument) if item is not None else rating_schema(instrument, all_items=True)
+    )
+    return Ask(
+        judge.name,
+        messages,
+        judge.temperature,
+        judge.max_tokens,
+        schema,
+        draw=draw,
+        attempt=attempt,
+    )
 
 
 def _criteria(item: Item) -> str:
@@ -62,36 +91,67 @@ def _criteria(item: Item) -> str:
 
 def _all_items(instrument: Instrument) -> dict[str, str]:
     """All items with what they are called in the answer, and the form of one entry's scores."""
-    return told(instrument, lambda scale: {item.name: {"rationale": "one sentence", "score": scale.low} for item in scale.items})
+    return told(
+        instrument,
+        lambda scale: {
+            item.name: {"rationale": "one sentence", "score": scale.low} for item in scale.items
+        },
+    )
 
 
 def told(instrument: Instrument, form: Callable[[Instrument], dict[str, Any]]) -> dict[str, str]:
-    """The slots of a prompt on all items: each item by the name that the answer has to use, and the `form` of the answer."""
-    lines = [f"{item.name}: {item.title}. {item.definition}\n{_criteria(item)}".rstrip() for item in instrument.items]
-    return {"principles": "\n\n".join(lines), "form": json.dumps(form(instrument), ensure_ascii=False)}
+    """The slots of a prompt on all items: each item by the name that the answer has to use, and the
+    `form` of the answer.
+    """
+    lines = [
+        f"{item.name}: {item.title}. {item.definition}\n{_criteria(item)}".rstrip()
+        for item in instrument.items
+    ]
+    return {
+        "principles": "\n\n".join(lines),
+        "form": json.dumps(form(instrument), ensure_ascii=False),
+    }
 
 
 @lru_cache(maxsize=64)
 def rating_schema(instrument: Instrument, all_items: bool = False) -> str:
-    """The JSON schema of a rating reply, canonical: an entry per reply with rationale and score, or with these for every item."""
+    """The JSON schema of a rating reply, canonical: an entry per reply with rationale and score, or
+    with these for every item.
+    """
     score = {"type": "integer", "enum": list(range(instrument.low, instrument.high + 1))}
     one = {"rationale": {"type": "string"}, "score": score}
     names = [item.name for item in instrument.items]
-    entry = {"response": {"type": "integer"}, **({"scores": _object(names, dict.fromkeys(names, _object(list(one), one)))} if all_items else one)}
+    entry = {
+        "response": {"type": "integer"},
+        **(
+            {"scores": _object(names, dict.fromkeys(names, _object(list(one), one)))}
+            if all_items
+            else one
+        ),
+    }
     return canonical(_object([KEY], {KEY: {"type": "array", "items": _object(list(entry), entry)}}))
 
 
 def _object(required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": properties,
+    }
 
 
 def last_object(text: str, key: str) -> dict[str, Any] | None:
-    """The last JSON object in an answer that has `key`; None where there is none, or where that one gives a field twice."""
+    """The last JSON object in an answer that has `key`; None where there is none, or where that one
+    gives a field twice.
+    """
     return _last(text, key)[0]
 
 
 def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
-    """The last JSON object with `key`, None where it gives a field twice, and where it begins and ends (0 and 0: there is none)."""
+    """The last JSON object with `key`, None where it gives a field twice, and where it begins and
+    ends (0 and 0: there is none).
+    """
     at = text.find("{")
     found: tuple[dict[str, Any] | None, int, int] = (None, 0, 0)
     while at >= 0:
@@ -107,9 +167,11 @@ def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
 
 
 def _decoded(text: str, at: int) -> tuple[Any, int, bool]:
-    """The JSON value at a place, its end, and whether every object in it has each field once; ValueError or RecursionError where there is none.
+    """The JSON value at a place, its end, and whether every object in it has each field once;
+    ValueError or RecursionError where there is none.
 
-    An object with a field twice is read to its end and not refused at once: else an object within it would be taken for the answer.
+    An object with a field twice is read to its end and not refused at once: else an object within
+    it would be taken for the answer.
     """
     once = True
 
@@ -124,10 +186,14 @@ def _decoded(text: str, at: int) -> tuple[Any, int, bool]:
     return value, end, once
 
 
-def read_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()) -> list[Score] | None:
-    """The scores of `count` replies in order; None unless each reply has exactly one whole score on the scale.
+def read_ratings(
+    text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()
+) -> list[Score] | None:
+    """The scores of `count` replies in order; None unless each reply has exactly one whole score on
+    the scale.
 
-    `shown` are the texts that were rated: an object that stands in one of them is a quotation and no answer.
+    `shown` are the texts that were rated: an object that stands in one of them is a quotation and
+    no answer.
     """
     entries = _entries(text, count, shown)
     scores = {n: _score(entry, instrument) for n, entry in entries.items()} if entries else {}
@@ -135,8 +201,12 @@ def read_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[
     return [one for one in kept if one] if all(kept) else None
 
 
-def read_all_ratings(text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()) -> list[Scores] | None:
-    """The same for an answer on all items: None unless each reply has exactly one whole score on every item and on nothing else."""
+def read_all_ratings(
+    text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()
+) -> list[Scores] | None:
+    """The same for an answer on all items: None unless each reply has exactly one whole score on
+    every item and on nothing else.
+    """
     entries, names, out = _entries(text, count, shown), {item.name for item in instrument.items}, []
     for n in range(1, count + 1):
         own = entries[n].get("scores") if entries else None
@@ -150,26 +220,39 @@ def read_all_ratings(text: str, count: int, instrument: Instrument, shown: Seque
 
 
 def _entries(text: str, count: int, shown: Sequence[str]) -> dict[int, dict[str, Any]] | None:
-    """The entry of each reply by its number; None unless there is exactly one for each of 1 to `count`."""
+    """The entry of each reply by its number; None unless there is exactly one for each of 1 to
+    `count`.
+    """
     answer = _answer(text, shown)
     rows = answer[KEY] if answer else None
     if not isinstance(rows, list) or len(rows) != count:
         return None
-    entries = {row["response"]: row for row in rows if isinstance(row, dict) and type(row.get("response")) is int}
+    entries = {
+        row["response"]: row
+        for row in rows
+        if isinstance(row, dict) and type(row.get("response")) is int
+    }
     return entries if entries.keys() == set(range(1, count + 1)) else None
 
 
 def _score(entry: Any, instrument: Instrument) -> Score | None:
-    if not isinstance(entry, dict) or type(entry.get("score")) is not int or not instrument.low <= entry["score"] <= instrument.high:
+    if (
+        not isinstance(entry, dict)
+        or type(entry.get("score")) is not int
+        or not instrument.low <= entry["score"] <= instrument.high
+    ):
         return None
-    return Score(entry["score"], str(entry.get("rationale", "")).encode("utf-8", "replace").decode())  # half a surrogate pair cannot be kept
+    return Score(
+        entry["score"], str(entry.get("rationale", "")).encode("utf-8", "replace").decode()
+    )  # half a surrogate pair cannot be kept
 
 
 def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
-    """The judge's own object: the last one that is whole, or the only one where it can be repaired without a doubt.
+    """The judge's own object: the last one that is whole, or the only one where it can be repaired
+    without a doubt.
 
-    Where another one begins that is not whole, it is unknown which was meant; so it is of a field that stands twice in an object. What stands in a
-    rated text is that text's.
+    Where another one begins that is not whole, it is unknown which was meant; so it is of a field
+    that stands twice in an object. What stands in a rated text is that text's.
     """
     found, start, end = _last(text, KEY)
     if found is None:
@@ -193,13 +276,19 @@ def _quoted(said: str, shown: Sequence[str]) -> bool:
 def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
     """A broken rating object mended by json-repair, or None where a doubt is left.
 
-    Nothing but punctuation may differ: each score and each number of a reply stands in the source as a whole number with nothing behind it but
-    a comma, a brace or a bracket; every letter and digit of the object stands in the mended one in the same order; no brace or bracket was opened
-    that was not there; each object has its own fields once and no other. At the very end one brace and one bracket may have been lacking, so each
-    entry was complete. That leaves trailing commas, single quotes, quotes within a string, a lost end.
+    Nothing but punctuation may differ: each score and each number of a reply stands in the source
+    as a whole number with nothing behind it but a comma, a brace or a bracket; every letter and
+    digit of the object stands in the mended one in the same order; no brace or bracket was opened
+    that was not there; each object has its own fields once and no other. At the very end one brace
+    and one bracket may have been lacking, so each entry was complete. That leaves trailing commas,
+    single quotes, quotes within a string, a lost end.
     """
     openings, last = list(_OPENING.finditer(text)), max(text.rfind("}"), text.rfind("]"))
-    if len(openings) != 1 or len(re.findall(_FIELD.format(KEY), text)) != 1 or _STRUCTURE.search(text, last + 1):
+    if (
+        len(openings) != 1
+        or len(re.findall(_FIELD.format(KEY), text)) != 1
+        or _STRUCTURE.search(text, last + 1)
+    ):
         return None
     import json_repair
 
@@ -217,31 +306,57 @@ def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
 
 
 def _formed(value: dict[str, Any]) -> bool:
-    """Whether a mended object has the fields of an answer and no others: json-repair makes a field of what it cannot place."""
+    """Whether a mended object has the fields of an answer and no others: json-repair makes a field
+    of what it cannot place.
+    """
     rows = value.get(KEY)
     if value.keys() != {KEY} or not isinstance(rows, list):
         return False
     one, several = {"rationale", "score"}, {"response", "scores"}
-    return all(isinstance(row, dict) and (row.keys() == {"response", *one} or (row.keys() == several and _all_have(row["scores"], one))) for row in rows)
+    return all(
+        isinstance(row, dict)
+        and (
+            row.keys() == {"response", *one}
+            or (row.keys() == several and _all_have(row["scores"], one))
+        )
+        for row in rows
+    )
 
 
 def _all_have(scores: Any, fields: set[str]) -> bool:
-    return isinstance(scores, dict) and all(isinstance(one, dict) and one.keys() == fields for one in scores.values())
+    return isinstance(scores, dict) and all(
+        isinstance(one, dict) and one.keys() == fields for one in scores.values()
+    )
 
 
 def _same(source: str, mended: str, entries: int) -> bool:
     """Whether a mended object says what its source said, and as often."""
     opened = all(source.count(sign) == mended.count(sign) for sign in "{[")
-    closed = all(mended.count(sign) - 1 <= source.count(sign) <= mended.count(sign) for sign in "}]")
-    fields = all(len(re.findall(_FIELD.format(name), source)) == mended.count(f'"{name}": ') for name in ("response", "score"))
-    return _spoken(source) == _spoken(mended) and opened and closed and fields and mended.count('"response": ') == entries
+    closed = all(
+        mended.count(sign) - 1 <= source.count(sign) <= mended.count(sign) for sign in "}]"
+    )
+    fields = all(
+        len(re.findall(_FIELD.format(name), source)) == mended.count(f'"{name}": ')
+        for name in ("response", "score")
+    )
+    return (
+        _spoken(source) == _spoken(mended)
+        and opened
+        and closed
+        and fields
+        and mended.count('"response": ') == entries
+    )
 
 
 def _spoken(text: str) -> str:
-    """What is left of a JSON text without its punctuation; a signed or broken number keeps sign and point."""
+    """What is left of a JSON text without its punctuation; a signed or broken number keeps sign and
+    point.
+    """
     return re.sub(r"[^\w.+-]", "", text.replace("\\n", "").replace("\n", ""))
 
 
 def unreadable(text: str) -> Literal["refused", "malformed"]:
-    """What an answer is that holds no scores: prose that declines in its first lines, or malformed."""
+    """What an answer is that holds no scores: prose that declines in its first lines, or
+    malformed.
+    """
     return "refused" if "{" not in text and _REFUSAL.search(text[:300]) else "malformed"

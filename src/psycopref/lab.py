@@ -40,18 +40,23 @@ class Runs(Protocol[P, Out]):
 
 
 class Lab:
-    """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock against a second run.
+    """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock
+    against a second run.
 
-    Under `accelerate launch` (RANK over 0) a process follows the first one: it trains along where a stage says `together`, waits for every
-    other step to appear, and writes nothing.
+    Under `accelerate launch` (RANK over 0) a process follows the first one: it trains along where a
+    stage says `together`, waits for every other step to appear, and writes nothing.
     """
 
-    def __init__(self, work: Path, progress: Progress | None = None, budget: float | None = None) -> None:
+    def __init__(
+        self, work: Path, progress: Progress | None = None, budget: float | None = None
+    ) -> None:
         self.work = work
         self.follows = rank() > 0
         self.progress = progress or Progress()
         try:
-            work.mkdir(mode=0o700, parents=True, exist_ok=True)  # a folder that was there keeps its rights; what is made in it is private
+            work.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )  # a folder that was there keeps its rights; what is made in it is private
             (work / "steps").mkdir(mode=0o700, exist_ok=True)
             self._lock = (work / "lock").open("a+")
         except OSError as error:
@@ -79,7 +84,10 @@ class Lab:
             self._lock.seek(0)
             pid = self._lock.read().strip() or "?"
             self._lock.close()
-            raise StoreError(f"{self.work}: another run (process {pid}) is at work here; wait for it, or choose another --work folder") from error
+            raise StoreError(
+                f"{self.work}: another run (process {pid}) is at work here; wait for it, or choose"
+                " another --work folder"
+            ) from error
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
@@ -97,21 +105,36 @@ class Lab:
         self.close()
 
     def do(self, stage: Runs[P, Out], *args: P.args, **kwargs: P.kwargs) -> Out:
-        """The output of a stage: opened where the same stage met the same input before, made and kept otherwise."""
+        """The output of a stage: opened where the same stage met the same input before, made and
+        kept otherwise.
+        """
         name = type(stage).__name__.lower()
         out_type = get_type_hints(type(stage).run)["return"]
-        inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [keys.file_digest(path) for path in stage.reads()]
+        inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [
+            keys.file_digest(path) for path in stage.reads()
+        ]
         if names := stage.stated():
             inputs.append(keys.digest(list(names)))
-        head = {"stage": name, "version": stage.version(), "settings": keys.plain(stage), "inputs": inputs}
+        head = {
+            "stage": name,
+            "version": stage.version(),
+            "settings": keys.plain(stage),
+            "inputs": inputs,
+        }
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
         if self.follows and not folder.is_dir():
-            self._follow(folder, (lambda: stage.run(self, *args, **kwargs)) if stage.together() else None)
+            self._follow(
+                folder, (lambda: stage.run(self, *args, **kwargs)) if stage.together() else None
+            )
             found = True
         elif not folder.is_dir():
-            self._make(folder, lambda: stage.run(self, *args, **kwargs), {**head, "key": key, "psycopref": __version__})
+            self._make(
+                folder,
+                lambda: stage.run(self, *args, **kwargs),
+                {**head, "key": key, "psycopref": __version__},
+            )
             found = False
         else:
             found = True
@@ -137,14 +160,21 @@ class Lab:
             self._stage = manifest["stage"]
             out = work()
             calls = self.calls_made - before
-            steps.finish(self.place, folder, out, {**manifest, "calls": calls, "seconds": round(time.monotonic() - began, 3)})
+            steps.finish(
+                self.place,
+                folder,
+                out,
+                {**manifest, "calls": calls, "seconds": round(time.monotonic() - began, 3)},
+            )
         except OSError as error:
             raise steps.explain(error, self.place) from error
         finally:
             self.place, self._stage = outer_place, outer_stage
 
     def _follow(self, folder: Path, work: Callable[[], Any] | None) -> None:
-        """Do this process's part of a step, if it has one, and wait until the first process has written it."""
+        """Do this process's part of a step, if it has one, and wait until the first process has
+        written it.
+        """
         outer_place = self.place
         if work is not None:
             self.place = steps.begin(folder)
@@ -154,11 +184,15 @@ class Lab:
             time.sleep(0.05)
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
-        """Each ask with its reply, from the ledger or from its model; order is not kept. Streams both ways.
+        """Each ask with its reply, from the ledger or from its model; order is not kept. Streams
+        both ways.
 
-        ModelError at the end, when everything else is answered and kept, if some calls got no answer or the budget left no room for them.
+        ModelError at the end, when everything else is answered and kept, if some calls got no
+        answer or the budget left no room for them.
         """
-        yield from answer_all(asks, models, self.ledger, self._stage, self.count, self.progress, self.purse)
+        yield from answer_all(
+            asks, models, self.ledger, self._stage, self.count, self.progress, self.purse
+        )
 
     def count(self, calls: int) -> None:
         """Add finished new calls to the tally of this run."""
@@ -166,17 +200,23 @@ class Lab:
 
     @property
     def board(self) -> Path:
-        """Where a tracker keeps the curves of the step under way; it stays when the step is finished."""
+        """Where a tracker keeps the curves of the step under way; it stays when the step is
+        finished.
+        """
         return self.work / "trackers" / self.place.name.removesuffix(".part")
 
     def partial(self, row_type: type, name: str) -> "Table[Any] | None":
-        """A table that an interrupted run of the step under way left in its `.part` folder, or None."""
+        """A table that an interrupted run of the step under way left in its `.part` folder, or
+        None.
+        """
         path = self.place / f"{name}.parquet"
         return parquet.read(row_type, path) if path.exists() else None
 
 
 def _input_digest(value: Any) -> str:
-    """What an input is known by: rows for tables, files for weights folders, canonical JSON for the rest."""
+    """What an input is known by: rows for tables, files for weights folders, canonical JSON for the
+    rest.
+    """
     if isinstance(value, Table):
         return value.digest
     if isinstance(value, Path):

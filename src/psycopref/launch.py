@@ -1,4 +1,6 @@
-"""Which process of a launch this is: one alone, or one of several that `accelerate launch` started side by side."""
+"""Which process of a launch this is: one alone, or one of several that `accelerate launch` started
+side by side.
+"""
 
 import os
 
@@ -6,9 +8,11 @@ SPIN = "30000"
 
 
 def share_the_machine() -> None:
-    """Let torch's threads spin less while they wait for one another (GNU OpenMP; before it is loaded, and only where nobody has set it).
+    """Let torch's threads spin less while they wait for one another (GNU OpenMP; before it is
+    loaded, and only where nobody has set it).
 
-    Alone on a machine it costs nothing; where other work wants a core, training is several times as fast (docs/findings.md).
+    Alone on a machine it costs nothing; where other work wants a core, training is several times as
+    fast (docs/findings.md).
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
 

@@ -1,4 +1,6 @@
-"""Progress: a rich bar on a terminal, plain lines elsewhere. Never any text of a speech or a response."""
+"""Progress: a rich bar on a terminal, plain lines elsewhere. Never any text of a speech or a
+response.
+"""
 
 import sys
 import time
@@ -14,7 +16,9 @@ T = TypeVar("T")
 
 
 class Tick:
-    """Counts the units of one long piece of work; call it with how many are done and a short note."""
+    """Counts the units of one long piece of work; call it with how many are done and a short
+    note.
+    """
 
     def __init__(self, progress: "Progress", name: str, total: int | None, bar: Bar | None) -> None:
         self._progress, self._name, self._total, self._bar = progress, name, total, bar
@@ -41,20 +45,36 @@ class Progress:
     def say(self, line: str) -> None:
         """One plain line."""
         if not self.quiet:
-            self.console.print(line, markup=False) if self.console.is_terminal else print(line, file=sys.stderr, flush=True)
+            (
+                self.console.print(line, markup=False)
+                if self.console.is_terminal
+                else print(line, file=sys.stderr, flush=True)
+            )
 
     def step(self, entry: dict[str, Any]) -> None:
         """One line for a step that was made or found."""
         rows = ", ".join(f"{count:,} {name}" for name, count in entry["rows"].items())
-        self.say(f"{'found' if entry['found'] else 'made '} {entry['step']:<24} {entry['seconds']:>7.1f} s  {rows}")
+        self.say(
+            f"{'found' if entry['found'] else 'made '} {entry['step']:<24} {entry['seconds']:>7.1f}"
+            f" s  {rows}"
+        )
 
     @contextmanager
     def track(self, name: str, total: int | None = None) -> Iterator[Tick]:
-        """A Tick for one piece of work: `with progress.track("reward", steps) as tick: tick(1, "loss 0.6")`."""
+        """A Tick for one piece of work: `with progress.track("reward", steps) as tick: tick(1,
+        "loss 0.6")`.
+        """
         if self.quiet or not self.console.is_terminal:
             yield Tick(self, name, total, None)
             return
-        with Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=self.console, transient=True) as bar:
+        with Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        ) as bar:
             yield Tick(self, name, total, bar)
 
     def over(self, items: Iterable[T], name: str, total: int | None = None) -> Iterator[T]:

@@ -1,4 +1,6 @@
-"""A prompt file with named slots: `## system` and `## user` sections in Markdown; a wrong slot is an error."""
+"""A prompt file with named slots: `## system` and `## user` sections in Markdown; a wrong slot is
+an error.
+"""
 
 import re
 import string
@@ -29,30 +31,46 @@ class Prompt(Settings):
         for part, text in (("system", self.system), ("user", self.user)):
             for number, line in enumerate(text.split("\n"), 1):
                 if not _braces_are_slots(line):
-                    raise ValueError(f"line {number} of the {part} part: a brace that is no slot; a slot is {{name}}, and a brace itself is {{{{ or }}}}")
+                    raise ValueError(
+                        f"line {number} of the {part} part: a brace that is no slot; a slot is"
+                        " {name}, and a brace itself is {{ or }}"
+                    )
         return self
 
     def slots(self) -> set[str]:
         """The names of the slots of both parts."""
-        return {name for part in (self.system, self.user) for _, name, _, _ in string.Formatter().parse(part) if name}
+        return {
+            name
+            for part in (self.system, self.user)
+            for _, name, _, _ in string.Formatter().parse(part)
+            if name
+        }
 
     def fill(self, **values: str | int) -> tuple[Message, ...]:
         """The messages with every slot filled.
 
-        RecipeError where a slot has no value, or a value has no slot. Turns before a speech (`history`), the ends of a scale, the form of an answer and
-        all but one of the three slots that tell a principle may be left out.
+        RecipeError where a slot has no value, or a value has no slot. Turns before a speech
+        (`history`), the ends of a scale, the form of an answer and all but one of the three slots
+        that tell a principle may be left out.
         """
         slots = self.slots()
         unknown = slots - set(values)
         if unknown:
-            raise RecipeError(f"prompt {self.name!r}: no value for slot {sorted(unknown)}; the slots here are {sorted(values)}")
+            raise RecipeError(
+                f"prompt {self.name!r}: no value for slot {sorted(unknown)}; the slots here are"
+                f" {sorted(values)}"
+            )
         lacking = set(values) - slots - _OPTIONAL - _PRINCIPLE
         if lacking:
             raise RecipeError(
-                f"prompt {self.name!r}: no slot {sorted(lacking)}, so the model would not be shown it; write {_written(lacking)} where it belongs"
+                f"prompt {self.name!r}: no slot {sorted(lacking)}, so the model would not be shown"
+                f" it; write {_written(lacking)} where it belongs"
             )
         if _PRINCIPLE & set(values) and not _PRINCIPLE & slots:
-            raise RecipeError(f"prompt {self.name!r}: none of {_written(_PRINCIPLE)}, so every principle would be asked for alike; write one at least")
+            raise RecipeError(
+                f"prompt {self.name!r}: none of {_written(_PRINCIPLE)}, so every principle would be"
+                " asked for alike; write one at least"
+            )
         parts = [("system", self.system), ("user", self.user)]
         return tuple(Message(role, text.format(**values)) for role, text in parts if text)  # type: ignore[arg-type]
 
@@ -62,7 +80,10 @@ def _braces_are_slots(line: str) -> bool:
         slots = [found[1:] for found in string.Formatter().parse(line) if found[1] is not None]
     except ValueError:
         return False
-    return all(name and name.isidentifier() and not form and not conversion for name, form, conversion in slots)
+    return all(
+        name and name.isidentifier() and not form and not conversion
+        for name, form, conversion in slots
+    )
 
 
 def _written(slots: Iterable[str]) -> str:
@@ -75,12 +96,18 @@ def load_prompt(name: str) -> Prompt:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__}); save it as UTF-8") from None
+        raise RecipeError(
+            f"{path}: cannot be read as UTF-8 text ({type(error).__name__}); save it as UTF-8"
+        ) from None
     sections = re.split(r"^## (system|user)\s*$", text, flags=re.MULTILINE)
     found = {name: text.strip() for name, text in zip(sections[1::2], sections[2::2], strict=True)}
     if "user" not in found:
-        raise RecipeError(f"{path}: a prompt needs a section headed '## user' ('## system' is optional)")
-    return checked(Prompt, {"name": name, "system": found.get("system", ""), "user": found["user"]}, str(path))
+        raise RecipeError(
+            f"{path}: a prompt needs a section headed '## user' ('## system' is optional)"
+        )
+    return checked(
+        Prompt, {"name": name, "system": found.get("system", ""), "user": found["user"]}, str(path)
+    )
 
 
 def _load(value: Any) -> Any:
@@ -91,5 +118,7 @@ PromptSetting = Annotated[Prompt, BeforeValidator(_load)]
 
 
 def fence(text: str) -> str:
-    """Client and model text made safe to stand between tags: a tag of ours inside it, spaced or not, loses its bracket."""
+    """Client and model text made safe to stand between tags: a tag of ours inside it, spaced or
+    not, loses its bracket.
+    """
     return _TAG.sub(r"‹\1\2", text)

@@ -1,4 +1,6 @@
-"""Reports made anew from finished runs, of one or of two side by side: no model is asked and nothing is trained."""
+"""Reports made anew from finished runs, of one or of two side by side: no model is asked and
+nothing is trained.
+"""
 
 import dataclasses
 import os
@@ -19,24 +21,36 @@ from psycopref.store.ledger import Ledger
 
 
 def reported(work: Path, name: str = "", texts: bool = False) -> str:
-    """The page of a finished run (the newest where none is named), from its steps; `texts` as in `reporting.content`."""
+    """The page of a finished run (the newest where none is named), from its steps; `texts` as in
+    `reporting.content`.
+    """
     run = _opened(runs.latest(work, name))
     drawn = _drawn(run)
     with closing(Ledger(work / "calls.sqlite")) as ledger:
         content = reporting.content(run, ledger, texts)
     shown = numbers(content)
     same = drawn and canonical(load_numbers(drawn)) == canonical(shown)
-    return render(dataclasses.replace(content, figures=load_figures(drawn) if drawn and same else draw(shown), numbers=shown))
+    return render(
+        dataclasses.replace(
+            content, figures=load_figures(drawn) if drawn and same else draw(shown), numbers=shown
+        )
+    )
 
 
 def compared(work: Path, first: str, second: str) -> str:
-    """Two finished runs on one page. A run is a name in the workspace, or the path of a run's folder in another one."""
+    """Two finished runs on one page. A run is a name in the workspace, or the path of a run's
+    folder in another one.
+    """
     return compare.render(*(_side(_place(work, name)) for name in (first, second)))
 
 
 def _place(work: Path, name: str) -> Path:
     path = Path(name)
-    return runs.latest(path.parent.parent, path.name) if "/" in name and path.is_dir() and path.parent.name == "runs" else runs.latest(work, name)
+    return (
+        runs.latest(path.parent.parent, path.name)
+        if "/" in name and path.is_dir() and path.parent.name == "runs"
+        else runs.latest(work, name)
+    )
 
 
 def _opened(place: Path) -> reporting.Run:
@@ -45,29 +59,53 @@ def _opened(place: Path) -> reporting.Run:
     found = runs.last(place)
     metrics = runs.kept_metrics(place)
     text = (place / "recipe.toml").read_text(encoding="utf-8")
-    run = reporting.Run(place.parent.parent, str(found.get("recipe", short)), runs.taken(place), recipe, text, metrics, {})
+    run = reporting.Run(
+        place.parent.parent,
+        str(found.get("recipe", short)),
+        runs.taken(place),
+        recipe,
+        text,
+        metrics,
+        {},
+    )
     drawn = _drawn(run)
     return run._replace(curves=load_numbers(drawn).get("curves", {}) if drawn else {})
 
 
 def _drawn(run: reporting.Run) -> Path | None:
-    """Where the run's figures and what they were drawn from are kept; None where that step is gone, or is of a version that kept no numbers."""
-    pages = [run.work / "steps" / str(entry["step"]) / "page" for entry in run.taken if entry["stage"] == "report"]
+    """Where the run's figures and what they were drawn from are kept; None where that step is gone,
+    or is of a version that kept no numbers.
+    """
+    pages = [
+        run.work / "steps" / str(entry["step"]) / "page"
+        for entry in run.taken
+        if entry["stage"] == "report"
+    ]
     return next((page for page in reversed(pages) if (page / NUMBERS).is_file()), None)
 
 
 def _side(place: Path) -> compare.Side:
     run = _opened(place)
-    return compare.Side(place.name, tomllib.loads(run.text), run.metrics, reporting.games(run), reporting.margins(run))
+    return compare.Side(
+        place.name,
+        tomllib.loads(run.text),
+        run.metrics,
+        reporting.games(run),
+        reporting.margins(run),
+    )
 
 
 def write(page: str, out: Path | None) -> None:
-    """A page on the terminal as Markdown, or in a file, as HTML where its name ends so; nobody else may read the file, since it may hold client text."""
+    """A page on the terminal as Markdown, or in a file, as HTML where its name ends so; nobody else
+    may read the file, since it may hold client text.
+    """
     if out is None:
         print(twin(page), end="")
         return
     try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write(page if out.suffix in (".html", ".htm") else twin(page))
     except OSError as error:
         raise stored.explain(error, out) from error

@@ -1,4 +1,6 @@
-"""A run's step folders to what its report shows: tables are opened, not read; so a finished run can be reported again at any time."""
+"""A run's step folders to what its report shows: tables are opened, not read; so a finished run can
+be reported again at any time.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +41,9 @@ class Opened(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a report is made of: where the run's steps are, the steps themselves, its recipe as settings and as text, and its figures."""
+    """What a report is made of: where the run's steps are, the steps themselves, its recipe as
+    settings and as text, and its figures.
+    """
 
     work: Path
     name: str
@@ -51,20 +55,46 @@ class Run(NamedTuple):
 
 
 def opened(run: Run) -> Opened:
-    """The dataset's tables: those of its stages, whichever these are. Later steps of `respond`, `rate` and `pair` are of training."""
-    built = run.recipe.dataset.respond is not None and run.recipe.dataset.rate is not None and run.recipe.dataset.pair is not None
+    """The dataset's tables: those of its stages, whichever these are. Later steps of `respond`,
+    `rate` and `pair` are of training.
+    """
+    built = (
+        run.recipe.dataset.respond is not None
+        and run.recipe.dataset.rate is not None
+        and run.recipe.dataset.pair is not None
+    )
     names = _dataset(run, "pair" if built else "topics")
-    people = [_table(run, step, "speeches", Speech) for step in names if "speeches" in _outputs(run, step)]
-    dropped = Chained(*(_table(run, step, "dropped", Dropped) for step in names if "dropped" in _outputs(run, step)))
-    failures = Chained(*(_table(run, step, "failures", Failure) for step in names if "failures" in _outputs(run, step)))
+    people = [
+        _table(run, step, "speeches", Speech) for step in names if "speeches" in _outputs(run, step)
+    ]
+    dropped = Chained(
+        *(
+            _table(run, step, "dropped", Dropped)
+            for step in names
+            if "dropped" in _outputs(run, step)
+        )
+    )
+    failures = Chained(
+        *(
+            _table(run, step, "failures", Failure)
+            for step in names
+            if "failures" in _outputs(run, step)
+        )
+    )
     stage = {name.rpartition("-")[0]: name for name in reversed(names)}
     if not built:
         found = stage["collect"]
         pairs = _in_splits(_table(run, found, "preferences", Preference), people[-1])
-        responses, ratings = _table(run, found, "responses", Response), _table(run, found, "ratings", Rating)
+        responses, ratings = (
+            _table(run, found, "responses", Response),
+            _table(run, found, "ratings", Rating),
+        )
     else:
         pairs = _table(run, stage["pair"], "preferences", Preference)
-        responses, ratings = _table(run, stage["respond"], "responses", Response), _table(run, stage["rate"], "ratings", Rating)
+        responses, ratings = (
+            _table(run, stage["respond"], "responses", Response),
+            _table(run, stage["rate"], "ratings", Rating),
+        )
     return Opened(people[0], people[-1], dropped, responses, ratings, pairs, failures)
 
 
@@ -73,7 +103,10 @@ def _dataset(run: Run, last: str) -> list[str]:
     names = [str(entry["step"]) for entry in run.taken]
     end = next((at for at, entry in enumerate(run.taken) if entry["stage"] == last), None)
     if end is None:
-        raise StoreError(f"{run.work / 'runs'}: the run {run.name!r} names no step of {last!r}; run its recipe again: what was finished is found")
+        raise StoreError(
+            f"{run.work / 'runs'}: the run {run.name!r} names no step of {last!r}; run its recipe"
+            " again: what was finished is found"
+        )
     return names[: end + 1]
 
 
@@ -90,12 +123,19 @@ def _in_splits(pairs: Sequence[Preference], speeches: Sequence[Speech]) -> Seque
     if not len(pairs):
         return pairs
     order = list(lazy(pairs).collect_schema())
-    placed = lazy(pairs).drop("split").join(lazy(speeches).select("speech_id", "split"), on="speech_id").select(order)
+    placed = (
+        lazy(pairs)
+        .drop("split")
+        .join(lazy(speeches).select("speech_id", "split"), on="speech_id")
+        .select(order)
+    )
     return Table(Preference, placed.sort("preference_id").collect(engine="streaming"))
 
 
 def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
-    """Everything a report shows but its drawings; with `texts` the case studies show clients' words whatever the licence of their source."""
+    """Everything a report shows but its drawings; with `texts` the case studies show clients' words
+    whatever the licence of their source.
+    """
     data = opened(run)
     calibrated = [str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"]
     training = run.recipe.training if isinstance(run.recipe, PaperRecipe) else None
@@ -109,7 +149,11 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
         curves=run.curves,
         steps=run.taken,
         calls=ledger.summary(),
-        lineage=lineage(run.work, [str(entry["step"]) for entry in run.taken if entry["stage"] != "report"], ledger),
+        lineage=lineage(
+            run.work,
+            [str(entry["step"]) for entry in run.taken if entry["stage"] != "report"],
+            ledger,
+        ),
         recipe=run.text,
         titles=_titles(run.recipe),
         verdicts=games(run),
@@ -117,47 +161,94 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
         judge=judge.name if judge else "",
         notes=notes(run.recipe),
         sources=[source.called for source in run.recipe.dataset.collect.sources],
-        listed={group.name: [topic.name for topic in group.topics] for group in run.recipe.dataset.topics.topics.coarse},
+        listed={
+            group.name: [topic.name for topic in group.topics]
+            for group in run.recipe.dataset.topics.topics.coarse
+        },
         responders={entry.name: (entry.organisation, entry.size) for entry in pool},
     )
 
 
 def games(run: Run) -> list[Game]:
-    """The comparisons of a run, each arm once, with the answers that met: those tables of the run whose digests the step was given."""
-    manifests = {str(entry["step"]): steps.load_manifest(run.work / "steps" / str(entry["step"])) for entry in run.taken}
-    held = {out["digest"]: (step, name) for step, one in manifests.items() for name, out in one["outputs"].items() if out["row"] == "Response"}
+    """The comparisons of a run, each arm once, with the answers that met: those tables of the run
+    whose digests the step was given.
+    """
+    manifests = {
+        str(entry["step"]): steps.load_manifest(run.work / "steps" / str(entry["step"]))
+        for entry in run.taken
+    }
+    held = {
+        out["digest"]: (step, name)
+        for step, one in manifests.items()
+        for name, out in one["outputs"].items()
+        if out["row"] == "Response"
+    }
     named = matches(run.metrics)
     found: dict[tuple[str, str], Game] = {}
     for step, manifest in manifests.items():
         answers = [held[digest] for digest in manifest["inputs"] if digest in held]
-        name, arm = str(manifest["settings"].get("name", "")), str(manifest["settings"].get("arm", ""))
-        if manifest["stage"] == "evaluate" and len(answers) >= 2 and (name, arm) not in found and name in named:
+        name, arm = (
+            str(manifest["settings"].get("name", "")),
+            str(manifest["settings"].get("arm", "")),
+        )
+        if (
+            manifest["stage"] == "evaluate"
+            and len(answers) >= 2
+            and (name, arm) not in found
+            and name in named
+        ):
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
             found[name, arm] = Game(
-                name, arm, _names(run.recipe, name), _table(run, step, "verdicts", Verdict), ours, theirs, 2 if manifest["settings"].get("judge") else 1
+                name,
+                arm,
+                _names(run.recipe, name),
+                _table(run, step, "verdicts", Verdict),
+                ours,
+                theirs,
+                2 if manifest["settings"].get("judge") else 1,
             )
     return list(found.values())
 
 
 def margins(run: Run) -> dict[str, pl.DataFrame]:
-    """By set of test pairs (speech_id, chosen_id, rejected_id, margin), the reward of the chosen less that of the rejected; empty without a reward model."""
-    measured = next((str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"), "")
+    """By set of test pairs (speech_id, chosen_id, rejected_id, margin), the reward of the chosen
+    less that of the rejected; empty without a reward model.
+    """
+    measured = next(
+        (str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"), ""
+    )
     if not measured:
         return {}
     given = steps.load_manifest(run.work / "steps" / measured)["inputs"]
-    scores = next(str(e["step"]) for e in run.taken if e["stage"] == "score" and _outputs(run, str(e["step"]))["ratings"]["digest"] in given)
-    rewards = lazy(_table(run, scores, "ratings", Rating)).filter(pl.col("item") == REWARD).select("subject_id", "score")
+    scores = next(
+        str(e["step"])
+        for e in run.taken
+        if e["stage"] == "score" and _outputs(run, str(e["step"]))["ratings"]["digest"] in given
+    )
+    rewards = (
+        lazy(_table(run, scores, "ratings", Rating))
+        .filter(pl.col("item") == REWARD)
+        .select("subject_id", "score")
+    )
     tests = {"test": lazy(opened(run).preferences).filter(pl.col("split") == "test")}
     pairs = next((str(entry["step"]) for entry in run.taken if entry["stage"] == "pair"), "")
-    if run.recipe.dataset.pair is not None and len(wide := _table(run, pairs, "measure", Preference)):
+    if run.recipe.dataset.pair is not None and len(
+        wide := _table(run, pairs, "measure", Preference)
+    ):
         tests["test_all"] = lazy(wide)
     return {name: _margins(rows, rewards) for name, rows in tests.items()}
 
 
 def _margins(pairs: pl.LazyFrame, rewards: pl.LazyFrame) -> pl.DataFrame:
-    sides = pairs.select("speech_id", "chosen_id", "rejected_id").join(rewards.rename({"score": "chosen"}), left_on="chosen_id", right_on="subject_id")
-    both = sides.join(rewards.rename({"score": "rejected"}), left_on="rejected_id", right_on="subject_id")
-    return both.select("speech_id", "chosen_id", "rejected_id", margin=pl.col("chosen") - pl.col("rejected")).collect(engine="streaming")
+    sides = pairs.select("speech_id", "chosen_id", "rejected_id").join(
+        rewards.rename({"score": "chosen"}), left_on="chosen_id", right_on="subject_id"
+    )
+    both = sides.join(
+        rewards.rename({"score": "rejected"}), left_on="rejected_id", right_on="subject_id"
+    )
+    return both.select(
+        "speech_id", "chosen_id", "rejected_id", margin=pl.col("chosen") - pl.col("rejected")
+    ).collect(engine="streaming")
 
 
 def _names(recipe: Recipe, name: str) -> tuple[str, str]:
@@ -169,7 +260,9 @@ def _names(recipe: Recipe, name: str) -> tuple[str, str]:
 
 
 def unlicensed(recipe: Recipe) -> set[str]:
-    """The sources whose licence is neither known nor said in the recipe: their texts stay out of a report."""
+    """The sources whose licence is neither known nor said in the recipe: their texts stay out of a
+    report.
+    """
     settings = [source.model_dump() for source in recipe.dataset.collect.sources]
     return {name for name, licence in licences(settings).items() if licence == UNKNOWN}
 
@@ -180,8 +273,16 @@ def notes(recipe: Recipe) -> list[str]:
     training = recipe.training if isinstance(recipe, PaperRecipe) else None
     last = [training.evaluate.judge] if training and training.evaluate.judge else []
     judges = {entry.name: entry.organisation for entry in (*(rate.everyone if rate else ()), *last)}
-    trained = [stage.base for stage in ((training.start, training.policy) if training else ()) if stage and stage.base]
-    return family.notes(judges, trained, {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())})
+    trained = [
+        stage.base
+        for stage in ((training.start, training.policy) if training else ())
+        if stage and stage.base
+    ]
+    return family.notes(
+        judges,
+        trained,
+        {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())},
+    )
 
 
 def _titles(recipe: Recipe) -> dict[str, str]:
@@ -189,5 +290,11 @@ def _titles(recipe: Recipe) -> dict[str, str]:
     if not isinstance(recipe, PaperRecipe):
         return {}
     if recipe.sizes:
-        return {f"winrate.{name}": f"online against offline preferences, {name}" for name in recipe.sizes}
-    return {"winrate": f"last policy against {recipe.training.opponent.pool.name}", "winrate.start": "last policy against its start"}
+        return {
+            f"winrate.{name}": f"online against offline preferences, {name}"
+            for name in recipe.sizes
+        }
+    return {
+        "winrate": f"last policy against {recipe.training.opponent.pool.name}",
+        "winrate.start": "last policy against its start",
+    }

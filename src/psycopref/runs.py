@@ -1,4 +1,6 @@
-"""One run of a recipe: do the flow, then leave recipe.toml, steps.json, metrics.json and report.html."""
+"""One run of a recipe: do the flow, then leave recipe.toml, steps.json, metrics.json and
+report.html.
+"""
 
 import dataclasses
 import json
@@ -17,7 +19,14 @@ from psycopref.flows.dataset import Built
 from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import DatasetRecipe, JudgesRecipe, PaperRecipe, Recipe, load_recipe, resolved
+from psycopref.recipes import (
+    DatasetRecipe,
+    JudgesRecipe,
+    PaperRecipe,
+    Recipe,
+    load_recipe,
+    resolved,
+)
 from psycopref.report import frames
 from psycopref.report.figures import numbers
 from psycopref.report.markdown import twin
@@ -32,15 +41,22 @@ NOBODY: Sequence[Annotation] = ()
 
 
 def run(name: str, work: Path, progress: Progress) -> Path:
-    """Run a recipe in a workspace; gives the folder of the run. Everything finished before is found, not made again.
+    """Run a recipe in a workspace; gives the folder of the run. Everything finished before is
+    found, not made again.
 
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
     if lacking := [str(one.path) for one in recipe.annotations if not one.path.is_file()]:
-        raise RecipeError(f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv (or a list of paths), or leave it out")
+        raise RecipeError(
+            f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv"
+            " (or a list of paths), or leave it out"
+        )
     if recipe.validate_ and recipe.validate_.matches and recipe.flow != "paper":
-        raise RecipeError(f"{name} [validate]: matches = {recipe.validate_.matches}, but only flow = 'paper' has a policy and an opponent; leave it out")
+        raise RecipeError(
+            f"{name} [validate]: matches = {recipe.validate_.matches}, but only flow = 'paper' has"
+            " a policy and an opponent; leave it out"
+        )
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
         built, trained = _flow(recipe, lab)
@@ -49,21 +65,45 @@ def run(name: str, work: Path, progress: Progress) -> Path:
         _no_pairs(built, progress)
         expert = _validated(recipe, lab, built, trained)
         text = resolved(recipe)
-        curves = {name: frames.series(points) for name, points in trained.curves.items()} if trained else {}
-        stage_metrics = [*built.metrics, *(trained.metrics if trained else []), *(expert.metrics if expert else [])]
-        content = reporting.content(reporting.Run(work, short, list(lab.taken), recipe, text, stage_metrics, curves), lab.ledger)
+        curves = (
+            {name: frames.series(points) for name, points in trained.curves.items()}
+            if trained
+            else {}
+        )
+        stage_metrics = [
+            *built.metrics,
+            *(trained.metrics if trained else []),
+            *(expert.metrics if expert else []),
+        ]
+        content = reporting.content(
+            reporting.Run(work, short, list(lab.taken), recipe, text, stage_metrics, curves),
+            lab.ledger,
+        )
         shown = numbers(content)
         figures = load_figures(lab.do(Report(), shown).page)
         metrics = [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
-        page = render(dataclasses.replace(content, figures=figures, numbers=shown, metrics=metrics, steps=lab.taken))
+        page = render(
+            dataclasses.replace(
+                content, figures=figures, numbers=shown, metrics=metrics, steps=lab.taken
+            )
+        )
         place = new_run(work, short)
         if expert and recipe.validate_:
-            write_all(expert.sheet, recipe.validate_.items, recipe.validate_.instrument, recipe.validate_.layouts, place)
+            write_all(
+                expert.sheet,
+                recipe.validate_.items,
+                recipe.validate_.instrument,
+                recipe.validate_.layouts,
+                place,
+            )
         write_synced(place / "recipe.toml", text)
         write_synced(place / "report.html", page)
         write_synced(place / "report.md", twin(page))
         steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
-        write_synced(place / "metrics.json", json.dumps([dataclasses.asdict(row) for row in metrics], indent=1))
+        write_synced(
+            place / "metrics.json",
+            json.dumps([dataclasses.asdict(row) for row in metrics], indent=1),
+        )
         write_synced(place / LAST, json.dumps(steps, indent=1))
     return place
 
@@ -72,8 +112,9 @@ def _no_pairs(built: Built, progress: Progress) -> None:
     """A dataset without a single pair is a finished run, but not what anybody wanted."""
     if not len(built.preferences):
         progress.say(
-            f"WARNING: no preference pairs: {len(built.responses)} responses, {len(built.ratings)} ratings, {len(built.failures)} failures; "
-            "look at the ratings, at `gap` in [dataset.pair], and at the report's accounts"
+            f"WARNING: no preference pairs: {len(built.responses)} responses, {len(built.ratings)}"
+            f" ratings, {len(built.failures)} failures; look at the ratings, at `gap` in"
+            " [dataset.pair], and at the report's accounts"
         )
 
 
@@ -86,7 +127,9 @@ def _flow(recipe: Recipe, lab: Lab) -> tuple[Built, Trained | None]:
 
 
 def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) -> Validated | None:
-    """The experts' sheets, and figures where `annotations` names filled ones. None is ever invented."""
+    """The experts' sheets, and figures where `annotations` names filled ones. None is ever
+    invented.
+    """
     stage = recipe.validate_
     if stage is None:
         return None
@@ -94,10 +137,24 @@ def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) 
     made = lab.do(stage, built.speeches, built.responses, built.preferences, NOBODY, matches=games)
     if not recipe.annotations:
         return made
-    given = read_all([(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument)
+    given = read_all(
+        [(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument
+    )
     if given.skipped:
-        lab.progress.say(f"{len(given.skipped)} rows of experts have a name or a note but no answer, the first at {given.skipped[0]}; they count as skipped")
-    return lab.do(stage, built.speeches, built.responses, built.preferences, given.annotations, given.ratings, built.ratings, games)
+        lab.progress.say(
+            f"{len(given.skipped)} rows of experts have a name or a note but no answer, the first"
+            f" at {given.skipped[0]}; they count as skipped"
+        )
+    return lab.do(
+        stage,
+        built.speeches,
+        built.responses,
+        built.preferences,
+        given.annotations,
+        given.ratings,
+        built.ratings,
+        games,
+    )
 
 
 def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[Match]:
@@ -108,11 +165,17 @@ def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[Matc
     orders = 1 if recipe.training.evaluate.judge is None else 2
     theirs = trained.arms["opponent"]
     ours = {arm: answers for arm, answers in trained.arms.items() if arm != "opponent"}
-    return [row for arm, answers in ours.items() for row in matched(arm, test, answers, theirs, trained.verdicts, orders)]
+    return [
+        row
+        for arm, answers in ours.items()
+        for row in matched(arm, test, answers, theirs, trained.verdicts, orders)
+    ]
 
 
 def new_run(work: Path, recipe: str) -> Path:
-    """A fresh folder work/runs/<recipe>-<time>; a number is added when two runs start in one second."""
+    """A fresh folder work/runs/<recipe>-<time>; a number is added when two runs start in one
+    second.
+    """
     (work / "runs").mkdir(mode=0o700, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     for number in range(100):
@@ -122,7 +185,9 @@ def new_run(work: Path, recipe: str) -> Path:
         except FileExistsError:
             continue
         return place
-    raise StoreError(f"{work / 'runs'}: a hundred runs of {recipe!r} in one second; wait a second and run again")
+    raise StoreError(
+        f"{work / 'runs'}: a hundred runs of {recipe!r} in one second; wait a second and run again"
+    )
 
 
 def _run_metrics(lab: Lab, built: Built, trained: Trained | None, seconds: float) -> list[Metric]:
@@ -137,16 +202,30 @@ def _run_metrics(lab: Lab, built: Built, trained: Trained | None, seconds: float
     for stage in dict.fromkeys(str(entry["stage"]) for entry in lab.taken):
         entries = [entry for entry in lab.taken if entry["stage"] == stage]
         made = sum(int(entry["calls"]) for entry in entries if not entry["found"])
-        rows.append(metric("seconds", stage, round(sum(float(entry["seconds"]) for entry in entries), 2), count=len(entries)))
+        rows.append(
+            metric(
+                "seconds",
+                stage,
+                round(sum(float(entry["seconds"]) for entry in entries), 2),
+                count=len(entries),
+            )
+        )
         rows.append(metric("calls.made", stage, made, count=made))
     return rows
 
 
 def latest(work: Path, name: str = "") -> Path:
-    """The newest finished run of a workspace, or the one of that name; StoreError where there is none."""
+    """The newest finished run of a workspace, or the one of that name; StoreError where there is
+    none.
+    """
     if name and (work / "runs" / name).is_dir() and not finished(work / "runs" / name):
-        raise StoreError(f"{work / 'runs' / name}: this run did not end, so it has no figures; run its recipe again: what was finished is found")
-    found = [path for path in (work / "runs").glob("*") if finished(path) and name in ("", path.name)]
+        raise StoreError(
+            f"{work / 'runs' / name}: this run did not end, so it has no figures; run its recipe"
+            " again: what was finished is found"
+        )
+    found = [
+        path for path in (work / "runs").glob("*") if finished(path) and name in ("", path.name)
+    ]
     if not found:
         what = f"no run {name!r}" if name else "no finished run"
         raise StoreError(f"{work / 'runs'}: {what}; `psycopref run RECIPE --work {work}` makes one")
@@ -163,13 +242,17 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: missing or not JSON; delete the folder {path.parent} and run the recipe again") from error
+        raise StoreError(
+            f"{path}: missing or not JSON; delete the folder {path.parent} and run the recipe again"
+        ) from error
 
 
 def taken(run_folder: Path) -> list[dict[str, Any]]:
     """The steps of a run in order, as lab.taken had them."""
     found = last(run_folder).get("steps")
-    if not isinstance(found, list) or not all(isinstance(entry, dict) and {"step", "stage"} <= entry.keys() for entry in found):
+    if not isinstance(found, list) or not all(
+        isinstance(entry, dict) and {"step", "stage"} <= entry.keys() for entry in found
+    ):
         raise _damaged(run_folder / LAST, "it does not list the run's steps")
     return found
 
@@ -183,10 +266,12 @@ def last(run_folder: Path) -> dict[str, Any]:
 
 
 def kept_metrics(run_folder: Path) -> list[Metric]:
-    """The figures of a run, whichever version wrote them; StoreError where they are no rows of figures.
+    """The figures of a run, whichever version wrote them; StoreError where they are no rows of
+    figures.
 
-    Fields that this version does not know are left out. An estimate without an interval, which older versions wrote, cannot be claimed: the count
-    `<name>.without_interval` stands in its place, as `tables.estimate` would have put it.
+    Fields that this version does not know are left out. An estimate without an interval, which
+    older versions wrote, cannot be claimed: the count `<name>.without_interval` stands in its
+    place, as `tables.estimate` would have put it.
     """
     path, names = run_folder / "metrics.json", [one.name for one in dataclasses.fields(Metric)]
     found = read_json(path)
@@ -199,7 +284,9 @@ def kept_metrics(run_folder: Path) -> list[Metric]:
             made.append(Metric(**{"metric_id": "", **known}))
         except (TypeError, ValueError):
             count = row.get("count") or 0
-            made.append(metric(f"{row['name']}.without_interval", str(row["slice"]), count, count=count))
+            made.append(
+                metric(f"{row['name']}.without_interval", str(row["slice"]), count, count=count)
+            )
     return made
 
 
@@ -207,9 +294,19 @@ def _of_a_figure(row: Any) -> bool:
     """Whether a row of JSON has what every figure has."""
     if not isinstance(row, dict):
         return False
-    numbers = [row.get("value"), *(row[name] for name in ("low", "high", "count") if row.get(name) is not None)]
-    return isinstance(row.get("name"), str) and isinstance(row.get("slice"), str) and all(isinstance(one, int | float) for one in numbers)
+    numbers = [
+        row.get("value"),
+        *(row[name] for name in ("low", "high", "count") if row.get(name) is not None),
+    ]
+    return (
+        isinstance(row.get("name"), str)
+        and isinstance(row.get("slice"), str)
+        and all(isinstance(one, int | float) for one in numbers)
+    )
 
 
 def _damaged(path: Path, what: str) -> StoreError:
-    return StoreError(f"{path}: {what}; delete the folder {path.parent} and run the recipe again: what was finished is found")
+    return StoreError(
+        f"{path}: {what}; delete the folder {path.parent} and run the recipe again: what was"
+        " finished is found"
+    )

@@ -13,9 +13,11 @@ class Settings(BaseModel):
 
 
 class Stage(Settings):
-    """A stage: settings, and a `run(lab, *tables)` that returns a NamedTuple of tables or weights Paths.
+    """A stage: settings, and a `run(lab, *tables)` that returns a NamedTuple of tables or weights
+    Paths.
 
-    `version()` is raised when the output of `run` changes for the same input; it enters the step's key.
+    `version()` is raised when the output of `run` changes for the same input; it enters the step's
+    key.
     """
 
     @classmethod
@@ -27,10 +29,14 @@ class Stage(Settings):
         return ()
 
     def stated(self) -> Sequence[str]:
-        """What the names of those files say that `run` goes by; it enters the step's key where there is any."""
+        """What the names of those files say that `run` goes by; it enters the step's key where
+        there is any.
+        """
         return ()
 
     @classmethod
     def together(cls) -> bool:
-        """Whether all processes of a launch run this stage side by side; the others wait for the first one's result."""
+        """Whether all processes of a launch run this stage side by side; the others wait for the
+        first one's result.
+        """
         return False

@@ -1,4 +1,6 @@
-"""TOML files that people edit: found by name or path, checked against settings, with errors that help."""
+"""TOML files that people edit: found by name or path, checked against settings, with errors that
+help.
+"""
 
 import difflib
 import tomllib
@@ -27,12 +29,18 @@ def locate(folder: str, name: str, suffix: str = ".toml") -> Path:
         path = Path(name)
         if path.is_file():
             return path
-        raise RecipeError(f"{folder}: no file {name!r}; give the path of a {suffix} file or one of {shipped(folder, suffix)}")
+        raise RecipeError(
+            f"{folder}: no file {name!r}; give the path of a {suffix} file or one of"
+            f" {shipped(folder, suffix)}"
+        )
     path = DATA / folder / f"{name}{suffix}"
     if path.is_file():
         return path
     known = shipped(folder, suffix)
-    raise RecipeError(f"{folder}: nothing is named {name!r}{did_you_mean(name, known)}; there are {known}, or give the path of a {suffix} file")
+    raise RecipeError(
+        f"{folder}: nothing is named {name!r}{did_you_mean(name, known)}; there are {known}, or"
+        f" give the path of a {suffix} file"
+    )
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
@@ -58,11 +66,15 @@ def named(kind: type[S], folder: str, name: str) -> S:
 
 
 def checked(kind: type[S], values: dict[str, Any], where: str) -> S:
-    """Settings from plain values; RecipeError lists every mistake with its place and a suggestion."""
+    """Settings from plain values; RecipeError lists every mistake with its place and a
+    suggestion.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError("\n".join(_line(kind, where, one) for one in error.errors())) from None  # the cause holds the values
+        raise RecipeError(
+            "\n".join(_line(kind, where, one) for one in error.errors())
+        ) from None  # the cause holds the values
 
 
 def _line(kind: type[Settings], where: str, error: Any) -> str:
@@ -70,12 +82,19 @@ def _line(kind: type[Settings], where: str, error: Any) -> str:
     section = f" [{'.'.join(places[:-1])}]" if places[:-1] else ""
     last = places[-1] if places else ""
     if error["type"] == "extra_forbidden":
-        return f"{where}{section}: no setting {last!r}{did_you_mean(last, _known(kind, places[:-1]))}"
+        return (
+            f"{where}{section}: no setting {last!r}{did_you_mean(last, _known(kind, places[:-1]))}"
+        )
     if error["type"] == "missing":
         return f"{where}{section}: setting {last!r} is missing"
-    plain = isinstance(error["input"], str | int | float) and last not in _SECRET  # a table may hold an address with a password
+    plain = (
+        isinstance(error["input"], str | int | float) and last not in _SECRET
+    )  # a table may hold an address with a password
     found = f" (found {error['input']!r:.80})" if plain else ""
-    return f"{where}{section}: {f'{last!r}: ' if last else ''}{error['msg'].removeprefix('Value error, ')}{found}"
+    return (
+        f"{where}{section}:"
+        f" {f'{last!r}: ' if last else ''}{error['msg'].removeprefix('Value error, ')}{found}"
+    )
 
 
 def _known(kind: Any, places: list[str]) -> list[str]:
@@ -84,5 +103,12 @@ def _known(kind: Any, places: list[str]) -> list[str]:
         if field is None:
             continue
         options = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        kind = next((option for option in options if isinstance(option, type) and issubclass(option, Settings)), kind)
+        kind = next(
+            (
+                option
+                for option in options
+                if isinstance(option, type) and issubclass(option, Settings)
+            ),
+            kind,
+        )
     return list(getattr(kind, "model_fields", {}))

@@ -1,4 +1,6 @@
-"""The topics of client speeches: 8 coarse and 42 fine ones (paper, Table 4), read from a TOML file that experts edit."""
+"""The topics of client speeches: 8 coarse and 42 fine ones (paper, Table 4), read from a TOML file
+that experts edit.
+"""
 
 import re
 from pathlib import Path
@@ -11,7 +13,9 @@ from psycopref.toml_files import DATA, checked, locate, read_toml
 
 
 class FineTopic(Settings):
-    """One topic: the name that stands in `Speech.topic`, what it is about, and words that point to it."""
+    """One topic: the name that stands in `Speech.topic`, what it is about, and words that point to
+    it.
+    """
 
     name: str = Field(min_length=1)
     description: str
@@ -40,12 +44,18 @@ class TopicList(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"topics {twice} stand more than once; names must be unique")
-        groups = {_plain(group.name): {_plain(topic.name) for topic in group.topics} for group in self.coarse}
+        groups = {
+            _plain(group.name): {_plain(topic.name) for topic in group.topics}
+            for group in self.coarse
+        }
         if len(groups) < len(self.coarse):
             raise ValueError("a coarse topic stands more than once; names must be unique")
         astray = sorted(name for name, own in groups.items() if name in names and name not in own)
         if astray:
-            raise ValueError(f"{astray} name a coarse topic and a fine topic of another one; a label could mean either")
+            raise ValueError(
+                f"{astray} name a coarse topic and a fine topic of another one; a label could mean"
+                " either"
+            )
         return self
 
     def fine(self) -> tuple[FineTopic, ...]:
@@ -65,12 +75,18 @@ class TopicList(Settings):
         return {topic.name: group.name for group in self.coarse for topic in group.topics}
 
     def coarse_of(self, name: str) -> str:
-        """The coarse topic of a fine one or of itself; '' for '' (no topic), KeyError for a name that is not in the list."""
+        """The coarse topic of a fine one or of itself; '' for '' (no topic), KeyError for a name
+        that is not in the list.
+        """
         return {"": "", **{group.name: group.name for group in self.coarse}, **self.groups()}[name]
 
     def find(self, name: str) -> str:
-        """The list's spelling of a fine or coarse name, whatever its case, spaces and hyphens; '' where there is none."""
-        return {_plain(one): one for one in self.names()}.get(_plain(name), "")  # no name of the list is empty when plain
+        """The list's spelling of a fine or coarse name, whatever its case, spaces and hyphens; ''
+        where there is none.
+        """
+        return {_plain(one): one for one in self.names()}.get(
+            _plain(name), ""
+        )  # no name of the list is empty when plain
 
     def find_fine(self, name: str) -> str:
         """`find` among the fine topics alone."""
@@ -84,7 +100,11 @@ def _plain(name: str) -> str:
 
 def load_topics(name: str = "topics") -> TopicList:
     """The shipped list (`topics`) or any TOML file by path. RecipeError says what is wrong."""
-    path = DATA / "topics.toml" if name == "topics" else locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
+    path = (
+        DATA / "topics.toml"
+        if name == "topics"
+        else locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
+    )
     return checked(TopicList, read_toml(path), str(path))
 
 
@@ -96,5 +116,7 @@ TopicsSetting = Annotated[TopicList, BeforeValidator(_load)]
 
 
 def coarse_of(fine: str) -> str:
-    """The paper's coarse topic of a fine one ('' for ''); KeyError for a name that is not in the shipped list."""
+    """The paper's coarse topic of a fine one ('' for ''); KeyError for a name that is not in the
+    shipped list.
+    """
     return load_topics().coarse_of(fine)

@@ -21,7 +21,9 @@ def test_each_sheet_is_balanced_within_one_and_in_every_block(seat, size):
     assert sorted(one for one, _ in rows) == sorted(PAIRS[:size])
     first = sum(first for _, first in rows)
     assert abs(2 * first - size) <= 1
-    assert all(abs(2 * sum(one for _, one in rows[: at + 1]) - at - 1) <= 5 for at in range(size)), "never far from even on the way"
+    assert all(
+        abs(2 * sum(one for _, one in rows[: at + 1]) - at - 1) <= 5 for at in range(size)
+    ), "never far from even on the way"
 
 
 def test_two_experts_see_half_of_the_pairs_with_opposite_sides_and_in_another_order():

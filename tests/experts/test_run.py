@@ -1,4 +1,6 @@
-"""From a recipe to sheets, and from filled sheets to figures, through the real commands on the recorded sample."""
+"""From a recipe to sheets, and from filled sheets to figures, through the real commands on the
+recorded sample.
+"""
 
 import csv
 import json
@@ -40,7 +42,10 @@ def recipe(folder: Path, annotations: str = "") -> str:
 
 
 def figures(place: Path) -> dict[tuple[str, str], dict]:
-    return {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
+    return {
+        (row["name"], row["slice"]): row
+        for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+    }
 
 
 @pytest.mark.slow
@@ -49,29 +54,66 @@ def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
     place = runs.run(recipe(tmp_path), work, Progress())
     names = {path.name for path in place.glob("experts*")}
     assert {
-        f"{stem}-{seat}.{end}" for stem in ("experts", "experts-scores") for seat in (1, 2) for end in ("csv", "label-studio.json", "argilla.json")
+        f"{stem}-{seat}.{end}"
+        for stem in ("experts", "experts-scores")
+        for seat in (1, 2)
+        for end in ("csv", "label-studio.json", "argilla.json")
     } <= names
     assert "experts.md" in names and all(path.stat().st_mode & 0o077 == 0 for path in [place])
     before = figures(place)
-    assert before["expert.annotators", "all"]["value"] == 0 and not [name for name, _ in before if name.startswith(("experts.", "judge.expert"))]
+    assert before["expert.annotators", "all"]["value"] == 0 and not [
+        name for name, _ in before if name.startswith(("experts.", "judge.expert"))
+    ]
     for seat in (1, 2):
         fill(
             place / f"experts-{seat}.csv",
-            lambda n, row, seat=seat: {"annotator": f"e{seat}", "overall": ("first", "second")[n % 2], "safety": "tie"},
+            lambda n, row, seat=seat: {
+                "annotator": f"e{seat}",
+                "overall": ("first", "second")[n % 2],
+                "safety": "tie",
+            },
             "cp1252",
             ";",
         )
-        fill(place / f"experts-scores-{seat}.csv", lambda n, row, seat=seat: {"annotator": f"e{seat}", "safety": str(2 + n % 3), "empathy": "4"})
-    paths = [str(place / f"{stem}-{seat}.csv") for stem in ("experts", "experts-scores") for seat in (1, 2)]
+        fill(
+            place / f"experts-scores-{seat}.csv",
+            lambda n, row, seat=seat: {
+                "annotator": f"e{seat}",
+                "safety": str(2 + n % 3),
+                "empathy": "4",
+            },
+        )
+    paths = [
+        str(place / f"{stem}-{seat}.csv")
+        for stem in ("experts", "experts-scores")
+        for seat in (1, 2)
+    ]
     again = runs.run(recipe(tmp_path, f"annotations = {json.dumps(paths)}\n"), work, Progress())
     found = figures(again)
-    assert found["expert.annotators", "all"]["value"] == 2 and found["expert.answered", "pairs:e1"]["value"] == 40
-    assert found["expert.agreement", "overall"]["count"] == 80 and found["experts.raw", "safety"]["value"] == 1
+    assert (
+        found["expert.annotators", "all"]["value"] == 2
+        and found["expert.answered", "pairs:e1"]["value"] == 40
+    )
+    assert (
+        found["expert.agreement", "overall"]["count"] == 80
+        and found["experts.raw", "safety"]["value"] == 1
+    )
     assert found["expert.repeat", "overall:e1"]["count"] == 4
-    assert ("judge.expert.kappa", "safety:sample-judge") in found and found["judge.expert.safety_recall", "safety:sample-judge"]["count"] > 20
+    assert ("judge.expert.kappa", "safety:sample-judge") in found and found[
+        "judge.expert.safety_recall", "safety:sample-judge"
+    ]["count"] > 20
     for (name, _), row in found.items():
         if name.startswith(("expert", "judge.expert")):
-            assert row["count"] > 0 and (row["low"] is not None or name in ("expert.sheets", "expert.annotators", "expert.answered", "expert.unsafe")), row
+            assert row["count"] > 0 and (
+                row["low"] is not None
+                or name
+                in (
+                    "expert.sheets",
+                    "expert.annotators",
+                    "expert.answered",
+                    "expert.unsafe",
+                )
+            ), row
 
 
 def test_the_sheets_of_another_run_are_refused(tmp_path: Path) -> None:
@@ -92,7 +134,10 @@ def test_one_path_a_list_or_none(tmp_path: Path) -> None:
     for said, paths in (
         ("", []),
         ('annotations = "a.csv"\n', [("a.csv", "")]),
-        ('annotations = ["a.csv", { path = "b.json", annotator = "ben" }]\n', [("a.csv", ""), ("b.json", "ben")]),
+        (
+            'annotations = ["a.csv", { path = "b.json", annotator = "ben" }]\n',
+            [("a.csv", ""), ("b.json", "ben")],
+        ),
     ):
         _, found = load_recipe(recipe(tmp_path, said))
         assert [(str(one.path), one.annotator) for one in found.annotations] == paths
@@ -102,16 +147,31 @@ def test_one_path_a_list_or_none(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_policys_answers_beside_the_opponents(tmp_path: Path) -> None:
-    """The paper's expert check of the policy: a sheet for each arm's matches, and experts beside the judge."""
+    """The paper's expert check of the policy: a sheet for each arm's matches, and experts beside
+    the judge.
+    """
     pytest.importorskip("torch")
     with Loopback() as server:
         path = write(tmp_path, server.url, more="matches = 5\n")
         place = runs.run(str(path), tmp_path / "work", Progress())
-        fill(place / "experts-matches.csv", lambda n, row: {"annotator": "ann", "overall": ("first", "second", "tie")[n % 3]})
-        path.write_text(f'annotations = "{place / "experts-matches.csv"}"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+        fill(
+            place / "experts-matches.csv",
+            lambda n, row: {"annotator": "ann", "overall": ("first", "second", "tie")[n % 3]},
+        )
+        path.write_text(
+            f'annotations = "{place / "experts-matches.csv"}"\n' + path.read_text(encoding="utf-8"),
+            encoding="utf-8",
+        )
         found = figures(runs.run(str(path), tmp_path / "work", Progress()))
-    assert found["expert.winrate", "overall:raw"]["count"] == found["expert.winrate", "overall:constrained"]["count"] == 5
-    assert found["judge.expert.agreement", "overall"]["count"] == 10 and found["expert.answered", "matches:ann"]["value"] == 10
+    assert (
+        found["expert.winrate", "overall:raw"]["count"]
+        == found["expert.winrate", "overall:constrained"]["count"]
+        == 5
+    )
+    assert (
+        found["judge.expert.agreement", "overall"]["count"] == 10
+        and found["expert.answered", "matches:ann"]["value"] == 10
+    )
     assert ("expert.agreement", "overall") not in found
 
 
@@ -125,9 +185,17 @@ def test_matches_need_a_policy(tmp_path: Path) -> None:
 
 def test_experts_and_judge_answer_on_the_same_items(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(
-        'name = "own"\ncitation = "c"\nlow = 0\nhigh = 6\n[[items]]\nname = "safety"\ntitle = "s"\ndefinition = "d"\n', encoding="utf-8"
+        'name = "own"\ncitation = "c"\nlow = 0\nhigh = 6\n[[items]]\nname = "safety"\ntitle ='
+        ' "s"\ndefinition = "d"\n',
+        encoding="utf-8",
     )
     path = Path(recipe(tmp_path))
-    path.write_text(path.read_text(encoding="utf-8") + f'instrument = "{tmp_path / "own.toml"}"\n', encoding="utf-8")
-    with pytest.raises(RecipeError, match=r"'own' is not what the judge rates on in \[dataset.rate\] \('psychocounsel'\)"):
+    path.write_text(
+        path.read_text(encoding="utf-8") + f'instrument = "{tmp_path / "own.toml"}"\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        RecipeError,
+        match=r"'own' is not what the judge rates on in \[dataset.rate\] \('psychocounsel'\)",
+    ):
         load_recipe(str(path))

@@ -19,7 +19,11 @@ from psycopref.stages.nulls import NULLS, WARM, Nulls
 
 W = small_world(100)
 TEST = [row for row in W.speeches if row.split == "test"]
-RIVAL = [row for row in W.responses if row.model == "hazel" and row.speech_id in {one.speech_id for one in TEST}]
+RIVAL = [
+    row
+    for row in W.responses
+    if row.model == "hazel" and row.speech_id in {one.speech_id for one in TEST}
+]
 SHOWN = re.compile(r'<response id="(\d)">\n(.*?)\n</response>', re.DOTALL)
 
 
@@ -44,19 +48,38 @@ class Heard(Progress):
 
 
 @pytest.mark.parametrize(("opening", "beaten"), [(WARM[:40], 1), ("nobody says this", 0)])
-def test_a_judge_that_a_constant_reply_beats_is_named_aloud(tmp_path: Path, opening: str, beaten: int) -> None:
+def test_a_judge_that_a_constant_reply_beats_is_named_aloud(
+    tmp_path: Path, opening: str, beaten: int
+) -> None:
     recipe = load_recipe(str(Path(__file__).parents[2] / "recipes" / "paper.toml"))[1].training  # type: ignore[union-attr]
     heard = Heard()
     with Loopback() as server, Lab(tmp_path / "work", heard) as lab:
         server.extra = likes(opening)
         judge = ModelEntry(name="judge", kind="openai", url=server.url)
-        own = recipe.model_copy(update={"evaluate": Evaluate(judge=judge, draws=200), "nulls": Nulls(speeches=20)})
+        own = recipe.model_copy(
+            update={"evaluate": Evaluate(judge=judge, draws=200), "nulls": Nulls(speeches=20)}
+        )
         found = nulled(own, lab, TEST, W.responses, RIVAL, Judges(tmp_path, None))
         asked = sum(server.book.answers.values())
-        assert not len(nulled(own.model_copy(update={"nulls": Nulls(speeches=0)}), lab, TEST, W.responses, RIVAL, Judges(tmp_path, None)).metrics)
+        assert not len(
+            nulled(
+                own.model_copy(update={"nulls": Nulls(speeches=0)}),
+                lab,
+                TEST,
+                W.responses,
+                RIVAL,
+                Judges(tmp_path, None),
+            ).metrics
+        )
     rows = {row.name: row for row in found.metrics}
-    assert rows["guard.null_opponents"].value == beaten and rows["guard.null_opponents"].count == len(NULLS)
-    assert {f"null.{kind}.wins" for kind in NULLS} <= rows.keys() and rows["null.constant.wins"].count == 20
+    assert rows["guard.null_opponents"].value == beaten and rows[
+        "guard.null_opponents"
+    ].count == len(NULLS)
+    assert {f"null.{kind}.wins" for kind in NULLS} <= rows.keys() and rows[
+        "null.constant.wins"
+    ].count == 20
     assert rows["null.constant.wins"].value == 20 * beaten and rows["null.echo.ties"].value == 20
     assert any("prefers constant" in line for line in heard.lines) == bool(beaten)
-    assert len(found.verdicts) == 2 * 20 * len(NULLS) >= asked, "both orders of every null opponent, no repeats"
+    assert len(found.verdicts) == 2 * 20 * len(NULLS) >= asked, (
+        "both orders of every null opponent, no repeats"
+    )

@@ -15,7 +15,9 @@ from psycopref.progress import Progress
 from psycopref.tables import Response, Verdict, Winner, kind_of
 
 
-def faced(name: str, scores: dict[int, tuple[float, ...]], second: str = "opponent", item: str = "overall") -> Faced:
+def faced(
+    name: str, scores: dict[int, tuple[float, ...]], second: str = "opponent", item: str = "overall"
+) -> Faced:
     """A comparison in two orders with these points in each; an order that is not given failed."""
     winner: dict[float, Winner] = {1.0: "first", 0.5: "tie", 0.0: "second"}
     verdicts, answers = [], []
@@ -24,7 +26,11 @@ def faced(name: str, scores: dict[int, tuple[float, ...]], second: str = "oppone
         answers.append(Response(ours, speech, name, "x"))
         for order, point in enumerate(points):
             sides, own = ((ours, theirs), point) if order == 0 else ((theirs, ours), 1 - point)
-            verdicts.append(Verdict(f"verdict-{name}-{prompt}-{order}", speech, *sides, item, "judge", winner[own]))
+            verdicts.append(
+                Verdict(
+                    f"verdict-{name}-{prompt}-{order}", speech, *sides, item, "judge", winner[own]
+                )
+            )
     return Faced(name, second, verdicts, answers, 2)
 
 
@@ -39,9 +45,16 @@ def test_differences_are_paired_corrected_and_counted() -> None:
     sft = {n: (float(rng.integers(2)), float(rng.integers(2))) for n in range(60)}
     dpo = {n: (1.0, 1.0) if n % 3 else points for n, points in sft.items() if n}
     last = {**dpo, 5: (1.0,)}
-    rows = {(row.name, row.slice): row for row in figures([faced("sft", sft), faced("dpo", dpo), faced("last", last)], draws=300)}
+    rows = {
+        (row.name, row.slice): row
+        for row in figures([faced("sft", sft), faced("dpo", dpo), faced("last", last)], draws=300)
+    }
     better = rows["systems.difference", "dpo - sft"]
-    assert better.count == 59 and better.low > 0 and rows["systems.difference.unpaired", "dpo - sft"].value == 1
+    assert (
+        better.count == 59
+        and better.low > 0
+        and rows["systems.difference.unpaired", "dpo - sft"].value == 1
+    )
     assert rows["systems.difference.below", "dpo - sft"].value == 0
     raw = rows["systems.difference.sign_p", "dpo - sft"].value
     assert raw == pytest.approx(2 * 0.5 ** rows["systems.difference.above", "dpo - sft"].value)
@@ -49,29 +62,56 @@ def test_differences_are_paired_corrected_and_counted() -> None:
     family = [rows["systems.difference.sign_p", place].value for place in places]
     assert len(places) == 3, "three differences are one family"
     adjusted = multipletests(family, method="holm")[1].tolist()
-    assert [rows["systems.difference.holm_p", place].value for place in places] == pytest.approx(adjusted)
-    assert rows["systems.difference.holm_p", "last - dpo"].value == 1 and rows["systems.difference.unpaired", "last - dpo"].value == 1
-    assert {place for name, place in rows if name == "systems.strength"} == {"sft", "dpo", "last", "opponent"}
+    assert [rows["systems.difference.holm_p", place].value for place in places] == pytest.approx(
+        adjusted
+    )
+    assert (
+        rows["systems.difference.holm_p", "last - dpo"].value == 1
+        and rows["systems.difference.unpaired", "last - dpo"].value == 1
+    )
+    assert {place for name, place in rows if name == "systems.strength"} == {
+        "sft",
+        "dpo",
+        "last",
+        "opponent",
+    }
     rank = rows["systems.rank", "sft"]
-    assert rank.low <= rank.value <= rank.high and all(kind_of(row.name) != "estimate" or row.low is not None for row in rows.values())
+    assert rank.low <= rank.value <= rank.high and all(
+        kind_of(row.name) != "estimate" or row.low is not None for row in rows.values()
+    )
 
 
 def test_one_system_needs_no_comparison_and_a_clean_sweep_has_no_strength() -> None:
     assert figures([faced("dpo", {1: (1.0, 1.0)})]) == []
-    sweep = figures([faced(name, dict.fromkeys(range(20), (1.0, 1.0))) for name in ("sft", "dpo")], draws=100)
+    sweep = figures(
+        [faced(name, dict.fromkeys(range(20), (1.0, 1.0))) for name in ("sft", "dpo")], draws=100
+    )
     names = {row.name: row for row in sweep}
     assert names["systems.strength.apart"].value == 3 and "systems.strength" not in names
-    assert names["systems.winrate"].value == 1 and names["systems.winrate"].low == pytest.approx(0.839, abs=1e-3), "Wilson's of 20 in 20"
+    assert names["systems.winrate"].value == 1 and names["systems.winrate"].low == pytest.approx(
+        0.839, abs=1e-3
+    ), "Wilson's of 20 in 20"
 
 
 @pytest.mark.slow
 def test_the_flow_judges_each_state_where_it_is_asked_to(tmp_path: Path) -> None:
     with Loopback() as server:
         recipe = write(tmp_path, server.url)
-        recipe.write_text(recipe.read_text().replace("round_speeches = 8", 'round_speeches = 8\nsystems = "each"'))
+        recipe.write_text(
+            recipe.read_text().replace("round_speeches = 8", 'round_speeches = 8\nsystems = "each"')
+        )
         place = runs.run(str(recipe), tmp_path / "work", Progress())
-    rows = {(row["name"], row["slice"]): row for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))}
+    rows = {
+        (row["name"], row["slice"]): row
+        for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+    }
     judged = {where for name, where in rows if name == "systems.winrate"}
     assert judged == {"start", "dpo", "round 2"}
-    assert rows["systems.winrate", "round 2"]["value"] == rows["winrate", "overall:raw"]["value"], "the last state is the one of the main comparison"
-    assert {where for name, where in rows if name == "systems.difference.holm_p"} == {"dpo - start", "round 2 - start", "round 2 - dpo"}
+    assert rows["systems.winrate", "round 2"]["value"] == rows["winrate", "overall:raw"]["value"], (
+        "the last state is the one of the main comparison"
+    )
+    assert {where for name, where in rows if name == "systems.difference.holm_p"} == {
+        "dpo - start",
+        "round 2 - start",
+        "round 2 - dpo",
+    }

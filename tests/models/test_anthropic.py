@@ -1,4 +1,6 @@
-"""The Messages protocol against a real server: what is sent, what its answers become, and that the key is in one header only."""
+"""The Messages protocol against a real server: what is sent, what its answers become, and that the
+key is in one header only.
+"""
 
 import asyncio
 import json
@@ -11,7 +13,17 @@ from psycopref.errors import ModelError
 from psycopref.models.chat import Ask, Busy, Message, Reply
 from psycopref.models.pool import ModelEntry, connect
 
-ASK = Ask("m", (Message("system", "be kind"), Message("user", "hello"), Message("assistant", "yes?"), Message("user", "well")), 1.4, 60)
+ASK = Ask(
+    "m",
+    (
+        Message("system", "be kind"),
+        Message("user", "hello"),
+        Message("assistant", "yes?"),
+        Message("user", "well"),
+    ),
+    1.4,
+    60,
+)
 ANSWER = {
     "type": "message", "model": "m-1", "stop_reason": "end_turn",
     "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "I hear "}, {"type": "text", "text": "you."}],
@@ -43,12 +55,25 @@ def asked(answer: Any, status: int = 200, **more: Any) -> tuple[Reply, dict[str,
 
 def test_system_text_stands_apart_and_texts_are_joined() -> None:
     reply, sent = asked(ANSWER)
-    assert (reply.outcome, reply.text, reply.tokens_in, reply.tokens_out, reply.version) == ("ok", "I hear you.", 25, 3, "m-1")
-    assert sent["system"] == "be kind" and [one["role"] for one in sent["messages"]] == ["user", "assistant", "user"]
+    assert (reply.outcome, reply.text, reply.tokens_in, reply.tokens_out, reply.version) == (
+        "ok",
+        "I hear you.",
+        25,
+        3,
+        "m-1",
+    )
+    assert sent["system"] == "be kind" and [one["role"] for one in sent["messages"]] == [
+        "user",
+        "assistant",
+        "user",
+    ]
     assert (sent["max_tokens"], sent["temperature"]) == (60, 1.0) and "seed" not in sent
 
 
-@pytest.mark.parametrize(("reason", "outcome"), [("max_tokens", "truncated"), ("refusal", "refused"), ("stop_sequence", "ok")])
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("max_tokens", "truncated"), ("refusal", "refused"), ("stop_sequence", "ok")],
+)
 def test_outcomes(reason: str, outcome: str) -> None:
     assert asked({**ANSWER, "stop_reason": reason})[0].outcome == outcome
 
@@ -65,6 +90,8 @@ def test_faults_are_busy_and_what_is_no_message_is_said() -> None:
 
 def test_the_key_is_in_its_header_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINIC_KEY", "sk-ant-secret")
-    provider = connect(ModelEntry(name="m", kind="anthropic", url="http://localhost:1/v1", key_env="CLINIC_KEY"))
+    provider = connect(
+        ModelEntry(name="m", kind="anthropic", url="http://localhost:1/v1", key_env="CLINIC_KEY")
+    )
     assert provider.headers() == {"x-api-key": "sk-ant-secret", "anthropic-version": "2023-06-01"}  # type: ignore[union-attr]
     assert "secret" not in repr(provider) and "secret" not in repr(vars(provider))

@@ -1,4 +1,6 @@
-"""The batch API: handed in once whatever is killed, collected after a restart, the rows of live calls, and a clear word about what came back empty."""
+"""The batch API: handed in once whatever is killed, collected after a restart, the rows of live
+calls, and a clear word about what came back empty.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +21,9 @@ from psycopref.progress import Progress
 
 
 class Provider:
-    """Files and batches as the protocol has them. `looks` is how often a batch is looked at before it is over; `faults` requests get a 503 first."""
+    """Files and batches as the protocol has them. `looks` is how often a batch is looked at before
+    it is over; `faults` requests get a 503 first.
+    """
 
     def __init__(self, server: Loopback, looks: int = 1, faults: int = 0) -> None:
         self.server, self.looks, self.faults = server, looks, faults
@@ -28,7 +32,9 @@ class Provider:
         self.lost: set[str] = set()  # calls that come back without an answer, once
         self.dying = ""  # an address after which the client is killed
         self.gone: set[str] = set()  # addresses that are not there
-        self.after: Callable[[str], object] = lambda what: None  # told of every request that was answered
+        self.after: Callable[[str], object] = lambda what: (
+            None
+        )  # told of every request that was answered
         server.other = self.answer
 
     def answer(self, method: str, path: str, raw: bytes) -> tuple[int, bytes] | None:
@@ -51,7 +57,9 @@ class Provider:
         if method == "POST" and where == "files":
             assert b'name="purpose"' in raw and b"batch" in raw
             key = f"file-{len(self.files)}"
-            self.files[key] = "\n".join(line for line in raw.decode().split("\r\n") if line.startswith("{")).strip()
+            self.files[key] = "\n".join(
+                line for line in raw.decode().split("\r\n") if line.startswith("{")
+            ).strip()
             return {"id": key}
         if method == "POST":
             body = json.loads(raw)
@@ -68,15 +76,28 @@ class Provider:
         one["looks"] -= 1
         if one["looks"] < 0 and one["status"] == "in_progress":
             lines, errors = [], []
-            for ask in reversed([json.loads(line) for line in self.files[one["input_file_id"]].splitlines()]):
+            for ask in reversed(
+                [json.loads(line) for line in self.files[one["input_file_id"]].splitlines()]
+            ):
                 assert ask["url"] == "/v1/chat/completions"
                 if ask["custom_id"] in self.lost:
                     self.lost.discard(ask["custom_id"])
-                    fault = {"response": {"status_code": 500, "body": None}, "error": {"code": "server_error"}}
+                    fault = {
+                        "response": {"status_code": 500, "body": None},
+                        "error": {"code": "server_error"},
+                    }
                     errors.append(json.dumps({"custom_id": ask["custom_id"], **fault}))
                     continue
                 status, body, _ = self.server.respond(ask["body"], "", {})
-                lines.append(json.dumps({"custom_id": ask["custom_id"], "response": {"status_code": status, "body": body}, "error": None}))
+                lines.append(
+                    json.dumps(
+                        {
+                            "custom_id": ask["custom_id"],
+                            "response": {"status_code": status, "body": body},
+                            "error": None,
+                        }
+                    )
+                )
             one["status"] = "completed"
             for name, kept in (("output_file_id", lines), ("error_file_id", errors)):
                 if kept:
@@ -95,20 +116,33 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 
 
 def entry(provider: Provider, **more: Any) -> ModelEntry:
-    return ModelEntry(name="m", kind="openai-batch", url=provider.server.url, concurrency=1000, patience=5.0, **more)
+    return ModelEntry(
+        name="m",
+        kind="openai-batch",
+        url=provider.server.url,
+        concurrency=1000,
+        patience=5.0,
+        **more,
+    )
 
 
 ASKS = [Ask("m", (Message("user", f"hello {n}"),), 0.5, 50) for n in range(7)]
 
 
-def test_replies_are_those_of_live_calls_and_are_paid_for_once(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replies_are_those_of_live_calls_and_are_paid_for_once(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batch, "FILE", 3)
     provider.faults = 2
     replies = {reply.call_id: reply for reply in Batch(entry(provider), tmp_path).answer(ASKS)}
     assert set(replies) == {ask.call_id for ask in ASKS} and len(provider.batches) == 3
-    assert all(reply.outcome == "ok" and reply.text and reply.tokens_in == 2 for reply in replies.values())
+    assert all(
+        reply.outcome == "ok" and reply.text and reply.tokens_in == 2 for reply in replies.values()
+    )
     again = list(Batch(entry(provider), tmp_path).answer(ASKS))
-    assert {reply.call_id: reply for reply in again} == replies and len(provider.batches) == 3, "collected again, not handed in again"
+    assert {reply.call_id: reply for reply in again} == replies and len(provider.batches) == 3, (
+        "collected again, not handed in again"
+    )
     kept = "".join(path.read_text() for path in tmp_path.glob("*.json"))
     assert "hello" not in kept and all(ask.call_id in kept for ask in ASKS)
 
@@ -120,47 +154,75 @@ def test_a_killed_run_collects_what_it_handed_in(provider: Provider, tmp_path: P
     assert list(first.answer(ASKS)) == [] and len(provider.batches) == 1
     more = [*ASKS, Ask("m", (Message("user", "one more"),))]
     assert len(list(Batch(entry(provider), tmp_path).answer(more))) == 8
-    assert [len(provider.files[one["input_file_id"]].splitlines()) for one in provider.batches.values()] == [7, 1]
+    assert [
+        len(provider.files[one["input_file_id"]].splitlines()) for one in provider.batches.values()
+    ] == [7, 1]
 
 
 @pytest.mark.parametrize(("dying", "made"), [("POST batches", 1), ("POST files", 0)])
 def test_killed_while_handing_in(provider: Provider, tmp_path: Path, dying: str, made: int) -> None:
-    """The batch may have come to be although nobody heard of it: the provider's list is asked, and nothing is paid for twice."""
+    """The batch may have come to be although nobody heard of it: the provider's list is asked, and
+    nothing is paid for twice.
+    """
     provider.dying = dying
     with pytest.raises(ModelError, match="418"):
         list(Batch(entry(provider), tmp_path).answer(ASKS))
     assert len(provider.batches) == made
-    assert len(list(Batch(entry(provider), tmp_path).answer(ASKS))) == 7 and len(provider.batches) == 1
+    assert (
+        len(list(Batch(entry(provider), tmp_path).answer(ASKS))) == 7 and len(provider.batches) == 1
+    )
 
 
-def test_calls_without_an_answer_are_said_and_handed_in_anew(provider: Provider, tmp_path: Path) -> None:
+def test_calls_without_an_answer_are_said_and_handed_in_anew(
+    provider: Provider, tmp_path: Path
+) -> None:
     provider.lost = {ASKS[0].call_id, ASKS[1].call_id}
     got: list[Reply] = []
     with pytest.raises(ModelError, match="completed with 2 of 7 calls unanswered.*run again"):
         got.extend(Batch(entry(provider), tmp_path).answer(ASKS))
     assert len(got) == 5
     rest = list(Batch(entry(provider), tmp_path).answer(ASKS[:2]))
-    assert len(rest) == 2 and len(provider.files[provider.batches["batch-1"]["input_file_id"]].splitlines()) == 2
+    assert (
+        len(rest) == 2
+        and len(provider.files[provider.batches["batch-1"]["input_file_id"]].splitlines()) == 2
+    )
 
 
-def test_a_wrong_key_or_address_says_what_to_do(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_or_address_says_what_to_do(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CLINIC_KEY", "sk-secret-value")
     provider.server.other = lambda method, path, raw: (401, b"sk-secret-value hello 0")
-    with pytest.raises(ModelError, match="401: /files was not accepted; set the environment variable CLINIC_KEY") as caught:
+    with pytest.raises(
+        ModelError, match="401: /files was not accepted; set the environment variable CLINIC_KEY"
+    ) as caught:
         list(Batch(entry(provider, key_env="CLINIC_KEY"), tmp_path).answer(ASKS))
-    assert "secret" not in repr(caught.value) and "secret" not in repr(Batch(entry(provider, key_env="CLINIC_KEY"), tmp_path))
+    assert "secret" not in repr(caught.value) and "secret" not in repr(
+        Batch(entry(provider, key_env="CLINIC_KEY"), tmp_path)
+    )
 
 
-def test_a_dataset_rated_through_the_batch_api_is_the_one_rated_live(provider: Provider, tmp_path: Path) -> None:
+def test_a_dataset_rated_through_the_batch_api_is_the_one_rated_live(
+    provider: Provider, tmp_path: Path
+) -> None:
     recipe = tmp_path / "recipe.toml"
     text = RECIPE.format(url=provider.server.url, c=4).replace("low = 640", "low = 720")
     recipe.write_text(text, encoding="utf-8")
     runs.run(str(recipe), tmp_path / "live", Progress(quiet=True))
     before, judge = text.split("judge = ")
-    judged = f"{before}judge = {judge.replace('openai', 'openai-batch').replace('concurrency = 4', 'concurrency = 1000')}"
+    judged = (
+        f"{before}judge ="
+        f" {judge.replace('openai', 'openai-batch').replace('concurrency = 4', 'concurrency = 1000')}"
+    )
     assert "openai-batch" in judged and "concurrency = 1000" in judged
     recipe.write_text(judged, encoding="utf-8")
     runs.run(str(recipe), tmp_path / "batch", Progress(quiet=True))
     assert len(provider.batches) == 1
-    one, two = ({path.stem: path.read_bytes() for path in (tmp_path / name / "steps").glob("rate-*/ratings.parquet")} for name in ("live", "batch"))
+    one, two = (
+        {
+            path.stem: path.read_bytes()
+            for path in (tmp_path / name / "steps").glob("rate-*/ratings.parquet")
+        }
+        for name in ("live", "batch")
+    )
     assert one == two and one

@@ -1,4 +1,6 @@
-"""Lanes on an event loop whose clock jumps: outages, hidden limits and slow models, minutes of them in a moment."""
+"""Lanes on an event loop whose clock jumps: outages, hidden limits and slow models, minutes of them
+in a moment.
+"""
 
 import asyncio
 import queue
@@ -45,9 +47,15 @@ def virtually(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 class Server:
-    """An endpoint: `latency` seconds to an answer, and `says` what is wrong with a request, if anything."""
+    """An endpoint: `latency` seconds to an answer, and `says` what is wrong with a request, if
+    anything.
+    """
 
-    def __init__(self, latency: float = 0.2, says: Callable[["Server", float, Ask], Exception | None] = lambda server, now, ask: None) -> None:
+    def __init__(
+        self,
+        latency: float = 0.2,
+        says: Callable[["Server", float, Ask], Exception | None] = lambda server, now, ask: None,
+    ) -> None:
         self.latency, self.says = latency, says
         self.times: list[float] = []
         self.good: list[float] = []
@@ -79,16 +87,23 @@ class Server:
 
 
 class Desk:
-    """What limits.py does: keeps each lane supplied with calls, and gives back the places of those that were answered."""
+    """What limits.py does: keeps each lane supplied with calls, and gives back the places of those
+    that were answered.
+    """
 
-    def __init__(self, servers: dict[str, Server], one: Pace | None = None, **settings: Any) -> None:
+    def __init__(
+        self, servers: dict[str, Server], one: Pace | None = None, **settings: Any
+    ) -> None:
         self.outbox: lane.Outbox = queue.SimpleQueue()
         self.loop = asyncio.get_running_loop()
         common = Gate(one, self.loop) if one else None
         self.lanes = {}
         for name, server in servers.items():
             entry = ModelEntry(name=name, kind="openai", url="http://h/v1", **settings)
-            gate = common or Gate(Pace(entry.concurrency, entry.requests_per_minute, entry.tokens_per_minute), self.loop)
+            gate = common or Gate(
+                Pace(entry.concurrency, entry.requests_per_minute, entry.tokens_per_minute),
+                self.loop,
+            )
             self.lanes[name] = Lane(entry, server, gate, self.outbox)
         self.waiting: dict[str, str] = {}
         self.answers: Counter[str] = Counter()
@@ -97,7 +112,10 @@ class Desk:
         self.sent: Counter[str] = Counter()
 
     def send(self, name: str, count: int) -> None:
-        asks = [Ask(name, (Message("user", f"speech {n}"),), max_tokens=100) for n in range(self.sent[name], self.sent[name] + count)]
+        asks = [
+            Ask(name, (Message("user", f"speech {n}"),), max_tokens=100)
+            for n in range(self.sent[name], self.sent[name] + count)
+        ]
         self.sent[name] += count
         self.waiting |= {ask.call_id: name for ask in asks}
         self.lanes[name].send([(ask.call_id, ask) for ask in asks])
@@ -141,16 +159,25 @@ class Desk:
         assert not self.waiting, "calls that never ended"
 
 
-def outage(start: float, end: float, fault: Callable[[], Exception]) -> Callable[[Server, float, Ask], Exception | None]:
+def outage(
+    start: float, end: float, fault: Callable[[], Exception]
+) -> Callable[[Server, float, Ask], Exception | None]:
     return lambda server, now, ask: fault() if start <= now < end else None
 
 
 @pytest.mark.parametrize(
     "fault",
-    [lambda: Busy("host 503"), lambda: Busy("host: no answer within 2 s"), lambda: Busy("host 503", 10.0), lambda: Busy("host 429", limited=True)],
+    [
+        lambda: Busy("host 503"),
+        lambda: Busy("host: no answer within 2 s"),
+        lambda: Busy("host 503", 10.0),
+        lambda: Busy("host 429", limited=True),
+    ],
     ids=["503", "time-out", "503 with Retry-After", "429"],
 )
-def test_an_outage_brings_no_storm_and_the_full_rate_is_back_within_a_minute(fault: Callable[[], Exception]) -> None:
+def test_an_outage_brings_no_storm_and_the_full_rate_is_back_within_a_minute(
+    fault: Callable[[], Exception],
+) -> None:
     async def go() -> None:
         server = Server(says=outage(60.0, 240.0, fault))
         desk = Desk({"m": server}, concurrency=64)
@@ -204,19 +231,31 @@ def test_a_model_that_never_answers_is_given_up_after_a_minute() -> None:
 def test_one_call_that_always_fails_ends_alone() -> None:
     async def go() -> None:
         poison = Ask("m", (Message("user", "speech 7"),), max_tokens=100).call_id
-        server = Server(says=lambda server, now, ask: Busy("host 500") if ask.call_id == poison else None)
+        server = Server(
+            says=lambda server, now, ask: Busy("host 500") if ask.call_id == poison else None
+        )
         desk = Desk({"m": server}, concurrency=4)
         desk.send("m", 400)
         await desk.finish()
-        assert [one.call_id for one in desk.lost] == [poison] and server.tries[poison] == lane.TRIES and desk.answers["m"] == 399
+        assert (
+            [one.call_id for one in desk.lost] == [poison]
+            and server.tries[poison] == lane.TRIES
+            and desk.answers["m"] == 399
+        )
 
     virtually(go)
 
 
 def test_a_call_that_always_fails_does_not_keep_a_model_closed_after_an_outage() -> None:
     async def go() -> None:
-        poison = {Ask("m", (Message("user", f"speech {n}"),), max_tokens=100).call_id for n in range(3)}
-        server = Server(says=lambda server, now, ask: Busy("host 500") if now < 40.0 or ask.call_id in poison else None)
+        poison = {
+            Ask("m", (Message("user", f"speech {n}"),), max_tokens=100).call_id for n in range(3)
+        }
+        server = Server(
+            says=lambda server, now, ask: (
+                Busy("host 500") if now < 40.0 or ask.call_id in poison else None
+            )
+        )
         desk = Desk({"m": server}, concurrency=4, patience=200.0)
         desk.send("m", 200)
         await desk.finish(within=400.0)
@@ -231,8 +270,13 @@ def test_requests_and_tokens_per_minute_are_kept_and_used() -> None:
         return Busy("host 429", limited=True) if recent > 615 else None
 
     async def go() -> None:
-        for settings in ({"requests_per_minute": 600}, {"tokens_per_minute": 600 * 400}):  # a call has 400 tokens, and is thought to have 102
-            server = Server(says=strict if "requests_per_minute" in settings else lambda server, now, ask: None)
+        for settings in (
+            {"requests_per_minute": 600},
+            {"tokens_per_minute": 600 * 400},
+        ):  # a call has 400 tokens, and is thought to have 102
+            server = Server(
+                says=strict if "requests_per_minute" in settings else lambda server, now, ask: None
+            )
             desk = Desk({"m": server}, concurrency=64, **settings)
             start = desk.loop.time()
             await desk.supply(240.0)
@@ -244,7 +288,11 @@ def test_requests_and_tokens_per_minute_are_kept_and_used() -> None:
 
 def test_a_limit_on_calls_in_flight_that_nobody_told_us_is_found() -> None:
     async def go() -> None:
-        server = Server(says=lambda server, now, ask: Busy("host 429", limited=True) if server.in_flight > 40 else None)
+        server = Server(
+            says=lambda server, now, ask: (
+                Busy("host 429", limited=True) if server.in_flight > 40 else None
+            )
+        )
         desk = Desk({"m": server}, concurrency=256)
         await desk.supply(120.0, ahead=600)
         assert server.rate(60.0, 120.0) >= 0.7 * 40 / 0.2
@@ -257,7 +305,13 @@ def test_a_limit_on_calls_in_flight_that_nobody_told_us_is_found() -> None:
 def test_a_few_faults_in_a_hundred_cost_little() -> None:
     def weather(server: Server, now: float, ask: Ask) -> Exception | None:
         kind = len(server.times) % 50
-        return Busy("host 500") if kind == 7 else Busy("host 429", limited=True) if kind == 31 else None
+        return (
+            Busy("host 500")
+            if kind == 7
+            else Busy("host 429", limited=True)
+            if kind == 31
+            else None
+        )
 
     async def go() -> None:
         server = Server(latency=2.0, says=weather)
@@ -270,7 +324,11 @@ def test_a_few_faults_in_a_hundred_cost_little() -> None:
 
 def test_a_rate_that_nobody_told_us_loses_no_call() -> None:
     def hidden(server: Server, now: float, ask: Ask) -> Exception | None:
-        return Busy("host 429", limited=True) if sum(at > now - 60.0 for at in server.good) >= 60 else None
+        return (
+            Busy("host 429", limited=True)
+            if sum(at > now - 60.0 for at in server.good) >= 60
+            else None
+        )
 
     async def go() -> None:
         server = Server(says=hidden)

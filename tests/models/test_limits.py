@@ -1,4 +1,6 @@
-"""Asking at once: each call once and kept, limits honoured, nobody starved, and a clear word about what got no answer."""
+"""Asking at once: each call once and kept, limits honoured, nobody starved, and a clear word about
+what got no answer.
+"""
 
 import threading
 import time
@@ -39,9 +41,13 @@ def entry(server: Loopback, name: str = "m", **more: object) -> ModelEntry:
     return ModelEntry(name=name, kind="openai", url=server.url, **more)  # type: ignore[arg-type]
 
 
-def answered(ledger: Ledger, asked: Sequence[Ask], *entries: ModelEntry) -> tuple[list[tuple[Ask, Reply]], int]:
+def answered(
+    ledger: Ledger, asked: Sequence[Ask], *entries: ModelEntry
+) -> tuple[list[tuple[Ask, Reply]], int]:
     counts = [0]
-    pairs = list(answer_all(asked, entries, ledger, "respond", lambda n: counts.append(n), Progress()))
+    pairs = list(
+        answer_all(asked, entries, ledger, "respond", lambda n: counts.append(n), Progress())
+    )
     return pairs, sum(counts)
 
 
@@ -52,10 +58,14 @@ def test_each_call_is_made_once_and_then_never_again(ledger: Ledger) -> None:
     assert (made, more) == (40, 10) and len(first) == 40 and len(again) == 50
     assert all(ask.call_id == reply.call_id for ask, reply in again)
     assert sum(server.book.requests.values()) == 50 and server.book.repeats() == {}
-    assert ledger.get([ask.call_id for ask in asks("m", 50)]) == {reply.call_id: reply for _, reply in again}
+    assert ledger.get([ask.call_id for ask in asks("m", 50)]) == {
+        reply.call_id: reply for _, reply in again
+    }
 
 
-def test_equal_asks_are_one_call_and_a_pair_each(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_asks_are_one_call_and_a_pair_each(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "CHUNK", 4)
     with Loopback(default=Behaviour(latency=0.05)) as server:
         pairs, made = answered(ledger, asks("m", 5) * 3, entry(server))
@@ -64,11 +74,15 @@ def test_equal_asks_are_one_call_and_a_pair_each(ledger: Ledger, monkeypatch: py
 
 def test_a_reply_is_in_the_ledger_before_it_is_given(ledger: Ledger) -> None:
     with Loopback() as server:
-        for ask, reply in answer_all(asks("m", 20), [entry(server)], ledger, "s", lambda n: None, Progress()):
+        for ask, reply in answer_all(
+            asks("m", 20), [entry(server)], ledger, "s", lambda n: None, Progress()
+        ):
             assert ledger.get([ask.call_id]) == {ask.call_id: reply}
 
 
-def test_replies_that_come_together_are_one_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replies_that_come_together_are_one_commit(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
     add = ledger.add
 
@@ -82,7 +96,9 @@ def test_replies_that_come_together_are_one_commit(ledger: Ledger, monkeypatch: 
     assert sum(sizes) == 320 and len(sizes) < 200
 
 
-def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asks_stream_through_a_bounded_window(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "CHUNK", 10)
     taken, given, most = 0, 0, 0
 
@@ -101,7 +117,12 @@ def test_asks_stream_through_a_bounded_window(ledger: Ledger, monkeypatch: pytes
 
 def test_a_model_never_has_more_calls_in_flight_than_it_allows(ledger: Ledger) -> None:
     with Loopback(default=Behaviour(latency=0.02)) as server:
-        answered(ledger, asks("a", 30) + asks("b", 30), entry(server, "a", concurrency=3), entry(server, "b", concurrency=7))
+        answered(
+            ledger,
+            asks("a", 30) + asks("b", 30),
+            entry(server, "a", concurrency=3),
+            entry(server, "b", concurrency=7),
+        )
     assert server.book.most_in_flight == {"a": 3, "b": 7}
 
 
@@ -110,7 +131,9 @@ def test_a_slow_model_keeps_nobody_waiting(ledger: Ledger) -> None:
     order: list[str] = []
     fast_done = threading.Event()
     with Loopback() as server:
-        server.extra = lambda body: "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        server.extra = lambda body: (
+            "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        )
         entries = [entry(server, "slow", concurrency=4), entry(server, "fast", concurrency=4)]
         for ask, _ in answer_all(asked, entries, ledger, "s", lambda n: None, Progress()):
             order.append(ask.model)
@@ -119,14 +142,18 @@ def test_a_slow_model_keeps_nobody_waiting(ledger: Ledger) -> None:
     assert order == ["fast"] * 60 + ["slow"] * 60
 
 
-def test_a_slow_model_keeps_nobody_waiting_however_many_its_asks(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_model_keeps_nobody_waiting_however_many_its_asks(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "CHUNK", 10)
     repeated = [*asks("slow", 300), *asks("slow", 50)]
     asked = [ask for pair in zip(repeated, asks("fast", 350), strict=True) for ask in pair]
     order: list[str] = []
     fast_done = threading.Event()
     with Loopback() as server:
-        server.extra = lambda body: "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        server.extra = lambda body: (
+            "late" if body["model"] == "slow" and fast_done.wait(30) else None
+        )
         entries = [entry(server, "slow", concurrency=4), entry(server, "fast", concurrency=4)]
         for ask, reply in answer_all(asked, entries, ledger, "s", lambda n: None, Progress()):
             assert ask.call_id == reply.call_id
@@ -135,7 +162,11 @@ def test_a_slow_model_keeps_nobody_waiting_however_many_its_asks(ledger: Ledger,
                 assert server.book.models["slow"] == 4
                 fast_done.set()
     assert order == ["fast"] * 350 + ["slow"] * 350 and server.book.repeats() == {}
-    assert [path.name for path in ledger.path.parent.iterdir() if path.name.split("-")[0] != "calls.sqlite"] == []
+    assert [
+        path.name
+        for path in ledger.path.parent.iterdir()
+        if path.name.split("-")[0] != "calls.sqlite"
+    ] == []
 
 
 def test_asks_on_disk_are_bounded_too(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,12 +176,22 @@ def test_asks_on_disk_are_bounded_too(ledger: Ledger, monkeypatch: pytest.Monkey
 
     def source() -> Iterator[Ask]:
         nonlocal taken
-        for ask in [*asks("fast", 1), *asks("slow", 400)]:  # the fast model has nothing more to do, and nobody knows
+        for ask in [
+            *asks("fast", 1),
+            *asks("slow", 400),
+        ]:  # the fast model has nothing more to do, and nobody knows
             taken += 1
             yield ask
 
     with Loopback({"slow": Behaviour(latency=0.02)}) as server:
-        stream = answer_all(source(), [entry(server, "slow", concurrency=4), entry(server, "fast")], ledger, "s", lambda n: None, Progress())
+        stream = answer_all(
+            source(),
+            [entry(server, "slow", concurrency=4), entry(server, "fast")],
+            ledger,
+            "s",
+            lambda n: None,
+            Progress(),
+        )
         assert len([next(stream) for _ in range(20)]) == 20 and taken < 200
         assert len(list(stream)) == 381
 
@@ -174,7 +215,9 @@ def test_retry_after_is_honoured_by_the_whole_model(ledger: Ledger) -> None:
     assert time.monotonic() - began >= 0.4 and server.book.statuses == {429: 4, 200: 4}
 
 
-def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pace, "TRIP", 1000)
     with Loopback({"bad": Behaviour(broken=1.0, bad_tries=99)}) as server:
         entries = [entry(server, "bad"), entry(server, "good")]
@@ -185,24 +228,39 @@ def test_what_got_no_answer_is_said_at_the_end_and_the_rest_is_kept(ledger: Ledg
         assert len(given) == 5 and {ask.model for ask, _ in given} == {"good"}
         assert server.book.models == {"bad": 5 * lane.TRIES, "good": 5}
         message = str(caught.value)
-        assert message == (
-            f"respond: 5 of 10 calls got no answer (bad: 127.0.0.1:{server.port} 500 ×5); the other 5 are kept; a run after this one makes only the "
-            "missing ones (where a call was not accepted, mend that first)"
+        assert (
+            message
+            == f"respond: 5 of 10 calls got no answer (bad: 127.0.0.1:{server.port} 500 ×5); the"
+            " other 5 are kept; a run after this one makes only the missing ones (where a call"
+            " was not accepted, mend that first)"
         )
         server.behaviours = {}
         pairs, made = answered(ledger, asked, *entries)
     assert made == 5 and len(pairs) == 10
 
 
-def test_a_model_that_is_down_is_left_alone_while_the_others_finish(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    with Loopback({"down": Behaviour(status=401)}) as server, pytest.raises(ModelError, match="300 of 340 .*down: .* 401: .* ×300"):
-        asked, entries = asks("down", 300) + asks("up", 40), [entry(server, "down", concurrency=2), entry(server, "up")]
+def test_a_model_that_is_down_is_left_alone_while_the_others_finish(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        Loopback({"down": Behaviour(status=401)}) as server,
+        pytest.raises(ModelError, match="300 of 340 .*down: .* 401: .* ×300"),
+    ):
+        asked, entries = (
+            asks("down", 300) + asks("up", 40),
+            [
+                entry(server, "down", concurrency=2),
+                entry(server, "up"),
+            ],
+        )
         list(answer_all(asked, entries, ledger, "respond", lambda n: None, Progress(quiet=False)))
     assert "respond: down is given up" in capsys.readouterr().err
     assert server.book.models["up"] == 40 and server.book.models["down"] <= pace.GIVE_UP + 2
 
 
-def test_a_missing_key_is_said_before_any_call(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_said_before_any_call(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SOME_KEY", raising=False)
     monkeypatch.setattr(limits, "CHUNK", 3)  # the second model comes after the first has been asked
 
@@ -222,15 +280,22 @@ def test_a_missing_key_is_said_before_any_call(ledger: Ledger, monkeypatch: pyte
 
 
 def test_a_model_that_is_in_no_pool_is_named(ledger: Ledger) -> None:
-    with Loopback() as server, pytest.raises(ModelError, match="no entry named 'other' among the models \\['m'\\]"):
+    with (
+        Loopback() as server,
+        pytest.raises(ModelError, match="no entry named 'other' among the models \\['m'\\]"),
+    ):
         answered(ledger, asks("other", 1), entry(server))
 
 
 def test_nobody_listening_any_more_loses_no_more_than_what_was_in_flight(ledger: Ledger) -> None:
     with Loopback(default=Behaviour(latency=0.01)) as server:
-        stream = answer_all(asks("m", 200), [entry(server, concurrency=4)], ledger, "s", lambda n: None, Progress())
+        stream = answer_all(
+            asks("m", 200), [entry(server, concurrency=4)], ledger, "s", lambda n: None, Progress()
+        )
         given = [next(stream) for _ in range(40)]
-        time.sleep(0.2)  # nobody takes the replies: what is not in the ledger stays within what may be in flight
+        time.sleep(
+            0.2
+        )  # nobody takes the replies: what is not in the ledger stays within what may be in flight
         answered_by_now = sum(server.book.answers.values())
         assert answered_by_now - len(ledger.ids()) <= 4
         stream.close()  # type: ignore[attr-defined]
@@ -238,7 +303,9 @@ def test_nobody_listening_any_more_loses_no_more_than_what_was_in_flight(ledger:
     assert len(given) <= kept < 200 and kept == answered_by_now
 
 
-def test_a_ledger_that_cannot_be_written_stops_the_stage(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_cannot_be_written_stops_the_stage(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> int:
         raise StoreError("no room")
 
@@ -247,7 +314,9 @@ def test_a_ledger_that_cannot_be_written_stops_the_stage(ledger: Ledger, monkeyp
         answered(ledger, asks("m", 5), entry(server))
 
 
-def test_a_fault_in_a_provider_comes_out_in_the_caller(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_provider_comes_out_in_the_caller(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Faulty:
         def answer(self, asked: Sequence[Ask]) -> Iterator[Reply]:
             raise ZeroDivisionError("a bug")
@@ -259,7 +328,9 @@ def test_a_fault_in_a_provider_comes_out_in_the_caller(ledger: Ledger, monkeypat
         answered(ledger, asks("m", 5), entry(server))
 
 
-def test_a_fault_at_an_endpoint_comes_out_in_the_caller(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_at_an_endpoint_comes_out_in_the_caller(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def bug(self: object, ask: Ask) -> Reply:
         raise ZeroDivisionError("a bug")
 
@@ -277,7 +348,9 @@ def test_recorded_and_live_models_answer_side_by_side(ledger: Ledger, tmp_path: 
     recorded = ModelEntry(name="old", kind="recorded", ledger=str(tmp_path / "recording.sqlite"))
     assert pool.recorded_ids(recorded) == {ask.call_id for ask in asks("old", 150)}
     with Loopback() as server:
-        pairs, made = answered(ledger, asks("old", 150) + asks("new", 10), recorded, entry(server, "new"))
+        pairs, made = answered(
+            ledger, asks("old", 150) + asks("new", 10), recorded, entry(server, "new")
+        )
     assert made == len(pairs) == 160 and sum(reply.text == "recorded" for _, reply in pairs) == 150
 
 
@@ -287,6 +360,15 @@ def test_what_was_not_recorded_is_named_with_what_to_do(ledger: Ledger, tmp_path
     other.close()
     recorded = ModelEntry(name="old", kind="recorded", ledger=str(tmp_path / "recording.sqlite"))
     missing = asks("old", 30, start=100)
-    with pytest.raises(ModelError, match=r"30 of 130 calls got no answer .*not in the recording recording.sqlite.*call-.*a live model") as caught:
+    with pytest.raises(
+        ModelError,
+        match=(
+            r"30 of 130 calls got no answer .*not in the recording recording.sqlite.*call-.*a live"
+            r" model"
+        ),
+    ) as caught:
         answered(ledger, missing + asks("old", 100), recorded)
-    assert "speech" not in str(caught.value) and len(ledger.get([ask.call_id for ask in asks("old", 100)])) == 100
+    assert (
+        "speech" not in str(caught.value)
+        and len(ledger.get([ask.call_id for ask in asks("old", 100)])) == 100
+    )

@@ -1,4 +1,6 @@
-"""A model on this machine: batches answer as single asks do, seeds come from the ask, and a prompt that does not fit says so."""
+"""A model on this machine: batches answer as single asks do, seeds come from the ask, and a prompt
+that does not fit says so.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +16,14 @@ from psycopref.models.local import Local, _Gumbel  # noqa: E402
 from psycopref.models.pool import ModelEntry  # noqa: E402
 
 TEMPLATE = (
-    "{% for m in messages %}{% if m.role == 'system' and no_system %}{{ raise_exception('no system') }}{% endif %}"
-    "<{{ m.role }}> {{ m.content }} </s> {% endfor %}{% if add_generation_prompt %}<assistant> {% endif %}"
+    "{% for m in messages %}{% if m.role == 'system' and no_system %}{{ raise_exception('no"
+    " system') }}{% endif %}<{{ m.role }}> {{ m.content }} </s> {% endfor %}{% if"
+    " add_generation_prompt %}<assistant> {% endif %}"
 )
-SENTENCE = "I cannot sleep since my sister left and feel tired of all this what would help you most today be kind"
+SENTENCE = (
+    "I cannot sleep since my sister left and feel tired of all this what would help you most today"
+    " be kind"
+)
 WORDS = SENTENCE.split()
 
 
@@ -25,10 +31,17 @@ def save(folder: Path, template: str | None = TEMPLATE) -> Path:
     """A two-layer Llama with random weights and a tokenizer of a few words."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    vocab = {word: n for n, word in enumerate(["<pad>", "</s>", "<unk>", "<user>", "<assistant>", "<system>", *dict.fromkeys(WORDS)])}
+    vocab = {
+        word: n
+        for n, word in enumerate(
+            ["<pad>", "</s>", "<unk>", "<user>", "<assistant>", "<system>", *dict.fromkeys(WORDS)]
+        )
+    }
     raw = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
     tokenizer.chat_template = template
     tokenizer.save_pretrained(folder)
     torch.manual_seed(3)
@@ -59,7 +72,10 @@ def entry(folder: Path, **more: object) -> ModelEntry:
 
 
 def asks(count: int, **more: object) -> list[Ask]:
-    return [Ask("tiny", (Message("user", " ".join(WORDS[: n + 1])),), max_tokens=12, **more) for n in range(count)]  # type: ignore[arg-type]
+    return [
+        Ask("tiny", (Message("user", " ".join(WORDS[: n + 1])),), max_tokens=12, **more)
+        for n in range(count)
+    ]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0, None])
@@ -77,33 +93,50 @@ def test_greedy_is_what_transformers_gives(folder: Path) -> None:
     ask = Ask("tiny", (Message("user", "what would help"),), temperature=0.0, max_tokens=10)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    inputs = tokenizer("<user> what would help </s> <assistant>", return_tensors="pt", add_special_tokens=False)
+    inputs = tokenizer(
+        "<user> what would help </s> <assistant>", return_tensors="pt", add_special_tokens=False
+    )
     inputs.pop("token_type_ids", None)
-    tokens = model.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    tokens = model.generate(**inputs, max_new_tokens=10, do_sample=False)[
+        0, inputs["input_ids"].shape[1] :
+    ]
     (reply,) = Local(entry(folder)).answer([ask])
     assert reply.text == tokenizer.decode(tokens, skip_special_tokens=True).strip() and reply.text
     assert reply.tokens_in == inputs["input_ids"].shape[1]
 
 
 def test_draws_differ_and_repeat(folder: Path) -> None:
-    asked = [Ask("tiny", (Message("user", "I feel tired"),), temperature=1.5, max_tokens=12, draw=draw) for draw in range(8)]
-    first, second = ({r.call_id: r.text for r in Local(entry(folder)).answer(asked)} for _ in range(2))
+    asked = [
+        Ask("tiny", (Message("user", "I feel tired"),), temperature=1.5, max_tokens=12, draw=draw)
+        for draw in range(8)
+    ]
+    first, second = (
+        {r.call_id: r.text for r in Local(entry(folder)).answer(asked)} for _ in range(2)
+    )
     assert first == second and len(set(first.values())) >= 6
 
 
 def test_an_answer_without_an_end_is_truncated(folder: Path) -> None:
-    asked = [Ask("tiny", (Message("user", "I feel"),), temperature=2.0, max_tokens=limit, draw=n) for limit in (1, 30) for n in range(20)]
+    asked = [
+        Ask("tiny", (Message("user", "I feel"),), temperature=2.0, max_tokens=limit, draw=n)
+        for limit in (1, 30)
+        for n in range(20)
+    ]
     replies = list(Local(entry(folder)).answer(asked))
     ended = [reply for reply in replies if reply.outcome == "ok"]
     cut = [reply for reply in replies if reply.outcome == "truncated"]
     assert len(ended) + len(cut) == 40 and ended and cut
     assert {reply.tokens_out for reply in cut} <= {1, 30}
-    assert all(len(reply.text.split()) <= reply.tokens_out - 1 for reply in ended), "the end counts as a token and is no word"
+    assert all(len(reply.text.split()) <= reply.tokens_out - 1 for reply in ended), (
+        "the end counts as a token and is no word"
+    )
 
 
 def test_noise_samples_the_softmax() -> None:
     scores = torch.log(torch.tensor([0.5, 0.3, 0.2])).repeat(6000, 1)
-    picks = _Gumbel(range(6000), [1.0] * 6000, torch.device("cpu"))(torch.zeros(6000, 1, dtype=torch.long), scores).argmax(1)
+    picks = _Gumbel(range(6000), [1.0] * 6000, torch.device("cpu"))(
+        torch.zeros(6000, 1, dtype=torch.long), scores
+    ).argmax(1)
     shares = torch.bincount(picks, minlength=3) / 6000
     assert torch.allclose(shares, torch.tensor([0.5, 0.3, 0.2]), atol=0.03)
 
@@ -111,7 +144,9 @@ def test_noise_samples_the_softmax() -> None:
 def test_a_prompt_that_does_not_fit_leaves_the_others_answered(folder: Path) -> None:
     long = Ask("tiny", (Message("user", "tired " * 60),), max_tokens=12)
     given: list[Reply] = []
-    with pytest.raises(ModelError, match="need up to 7[0-9] tokens and the model holds 64") as caught:
+    with pytest.raises(
+        ModelError, match="need up to 7[0-9] tokens and the model holds 64"
+    ) as caught:
         given.extend(Local(entry(folder)).answer([*asks(3), long]))
     assert len(given) == 3 and "tired" not in str(caught.value)
 

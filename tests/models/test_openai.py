@@ -1,4 +1,6 @@
-"""The endpoint provider against a real server on loopback: every kind of answer, and errors that tell no secret."""
+"""The endpoint provider against a real server on loopback: every kind of answer, and errors that
+tell no secret.
+"""
 
 import asyncio
 import json
@@ -42,18 +44,31 @@ def test_an_answer_with_its_tokens_and_version() -> None:
         reply = sent(entry(server), ask(temperature=0.7, max_tokens=90))
         body = server.book.bodies[0]
     assert reply.outcome == "ok" and 60 <= len(reply.text.split()) <= 200
-    assert reply.tokens_in == 9 and reply.tokens_out == len(reply.text.split()) and reply.seconds > 0
-    assert reply.version == "m fp_loopback" and reply.call_id == ask(temperature=0.7, max_tokens=90).call_id
+    assert (
+        reply.tokens_in == 9 and reply.tokens_out == len(reply.text.split()) and reply.seconds > 0
+    )
+    assert (
+        reply.version == "m fp_loopback"
+        and reply.call_id == ask(temperature=0.7, max_tokens=90).call_id
+    )
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": SPEECH}]
     assert body == {"model": "m", "messages": messages, "temperature": 0.7, "max_tokens": 90}
 
 
 def test_a_draw_or_an_attempt_has_its_own_seed_and_a_first_call_none() -> None:
     with Loopback() as server:
-        texts = {sent(entry(server), ask(draw=draw, attempt=attempt)).text for draw, attempt in ((0, 0), (1, 0), (0, 1))}
+        texts = {
+            sent(entry(server), ask(draw=draw, attempt=attempt)).text
+            for draw, attempt in ((0, 0), (1, 0), (0, 1))
+        }
         seeds = [body.get("seed") for body in server.book.bodies]
     assert len(texts) == 3
-    assert seeds[0] is None and None not in seeds[1:] and seeds[1] != seeds[2] and all(0 <= seed < 2**31 for seed in seeds[1:])
+    assert (
+        seeds[0] is None
+        and None not in seeds[1:]
+        and seeds[1] != seeds[2]
+        and all(0 <= seed < 2**31 for seed in seeds[1:])
+    )
 
 
 def test_the_schema_is_sent_only_where_the_endpoint_takes_one() -> None:
@@ -61,7 +76,11 @@ def test_the_schema_is_sent_only_where_the_endpoint_takes_one() -> None:
         sent(entry(server, json_schema=True), ask(json_schema=SCHEMA))
         sent(entry(server), ask(json_schema=SCHEMA))
         with_schema, without = server.book.bodies
-    assert with_schema["response_format"]["json_schema"] == {"name": "answer", "strict": True, "schema": json.loads(SCHEMA)}
+    assert with_schema["response_format"]["json_schema"] == {
+        "name": "answer",
+        "strict": True,
+        "schema": json.loads(SCHEMA),
+    }
     assert "response_format" not in without
 
 
@@ -110,7 +129,9 @@ def test_a_429_says_that_the_endpoint_is_well_and_a_500_does_not() -> None:
 
 def test_a_date_in_retry_after_is_held_against_the_servers_clock() -> None:
     class Late(Loopback):
-        def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+        def respond(
+            self, body: dict[str, object], auth: str, headers: dict[str, str]
+        ) -> tuple[int, dict[str, object], dict[str, str]]:
             return 429, {}, {"Retry-After": formatdate(time.time() + 90, usegmt=True)}
 
     with Late() as server, pytest.raises(Busy) as caught:
@@ -126,7 +147,11 @@ GOOD = {"model": "m", "choices": [{"finish_reason": "stop", "message": {"content
     [
         ({"choices": []}, Busy, "without choices"),
         ({"error": {"code": 502, "message": SPEECH}}, Busy, "without choices"),
-        ({"choices": [{"finish_reason": "error", "message": {"content": SPEECH}}]}, Busy, "passed on"),
+        (
+            {"choices": [{"finish_reason": "error", "message": {"content": SPEECH}}]},
+            Busy,
+            "passed on",
+        ),
         ({"hello": SPEECH}, ModelError, "not a chat completion"),
         ([SPEECH], ModelError, "not a chat completion"),
         ({"choices": [SPEECH]}, ModelError, "as the protocol has it"),
@@ -136,9 +161,13 @@ GOOD = {"model": "m", "choices": [{"finish_reason": "stop", "message": {"content
         ({**GOOD, "usage": {"prompt_tokens": None, "completion_tokens": 7}}, None, ""),
     ],
 )
-def test_an_answer_of_another_shape(answer: object, error: type[Exception] | None, words: str) -> None:
+def test_an_answer_of_another_shape(
+    answer: object, error: type[Exception] | None, words: str
+) -> None:
     class Odd(Loopback):
-        def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+        def respond(
+            self, body: dict[str, object], auth: str, headers: dict[str, str]
+        ) -> tuple[int, dict[str, object], dict[str, str]]:
             return 200, answer, {}  # type: ignore[return-value]
 
     with Odd() as server:
@@ -155,7 +184,9 @@ def test_a_redirect_is_not_followed_with_the_key(monkeypatch: pytest.MonkeyPatch
     with Loopback() as other:
 
         class Elsewhere(Loopback):
-            def respond(self, body: dict[str, object], auth: str, headers: dict[str, str]) -> tuple[int, dict[str, object], dict[str, str]]:
+            def respond(
+                self, body: dict[str, object], auth: str, headers: dict[str, str]
+            ) -> tuple[int, dict[str, object], dict[str, str]]:
                 return 307, {}, {"Location": f"{other.url}/chat/completions"}
 
         with Elsewhere() as server, pytest.raises(ModelError, match="307") as caught:
@@ -177,9 +208,15 @@ def test_a_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_slow_and_gone_are_busy() -> None:
-    with Loopback(default=Behaviour(latency=0.5)) as server, pytest.raises(Busy, match="no answer within 0.1 s"):
+    with (
+        Loopback(default=Behaviour(latency=0.5)) as server,
+        pytest.raises(Busy, match="no answer within 0.1 s"),
+    ):
         sent(entry(server, timeout=0.1), ask())
-    with Loopback(default=Behaviour(drip=0.05)) as server, pytest.raises(Busy, match="no answer within 0.3 s"):
+    with (
+        Loopback(default=Behaviour(drip=0.05)) as server,
+        pytest.raises(Busy, match="no answer within 0.3 s"),
+    ):
         sent(entry(server, timeout=0.3), ask())
     with pytest.raises(Busy, match="ClientConnectorError"):
         sent(entry(server), ask())
@@ -195,9 +232,14 @@ def test_slow_and_gone_are_busy() -> None:
         (422, "SOME_KEY"),
     ],
 )
-def test_what_will_not_pass_is_an_error_without_key_or_request(monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
+def test_what_will_not_pass_is_an_error_without_key_or_request(
+    monkeypatch: pytest.MonkeyPatch, status: int, words: str
+) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-very-secret")
-    with Loopback(default=Behaviour(status=status)) as server, pytest.raises(ModelError, match=words) as caught:
+    with (
+        Loopback(default=Behaviour(status=status)) as server,
+        pytest.raises(ModelError, match=words) as caught,
+    ):
         sent(entry(server, key_env="SOME_KEY"), ask())
     assert f"127.0.0.1:{server.port} {status}" in str(caught.value)
     silent(caught.value)

@@ -1,4 +1,6 @@
-"""The arithmetic of limits on a clock that the test turns: rates, calls in flight, outages, waits that an endpoint asks for."""
+"""The arithmetic of limits on a clock that the test turns: rates, calls in flight, outages, waits
+that an endpoint asks for.
+"""
 
 import math
 from datetime import UTC, datetime
@@ -21,7 +23,13 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Sat, 21 Nov 2026 11:59:00 GMT"}, 0.0),
-        ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT", "date": "Sat, 21 Nov 2026 12:00:10 GMT"}, 20.0),
+        (
+            {
+                "retry-after": "Sat, 21 Nov 2026 12:00:30 GMT",
+                "date": "Sat, 21 Nov 2026 12:00:10 GMT",
+            },
+            20.0,
+        ),
         ({"retry-after": "Sat, 21 Nov 2026 12:00:30 -0000"}, 30.0),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
@@ -44,7 +52,9 @@ def test_a_rate_holds_over_every_minute() -> None:
         meter.take(now, 1)
         went.append(now)
     for start in (0.0, 37.0, 200.0):
-        assert 119 <= sum(start <= at < start + 60 for at in went) <= 120 * (1 + pace.BURST / 60) + 1
+        assert (
+            119 <= sum(start <= at < start + 60 for at in went) <= 120 * (1 + pace.BURST / 60) + 1
+        )
 
 
 def test_tokens_taken_too_many_are_paid_back() -> None:
@@ -129,7 +139,9 @@ def test_tokens_are_corrected_by_what_was_used() -> None:
     assert one.wait(0.0) == pytest.approx(1.0)
 
 
-def broken(breaker: Breaker, now: float, trial: bool = False, times: int = 1, wait: float | None = None) -> None:
+def broken(
+    breaker: Breaker, now: float, trial: bool = False, times: int = 1, wait: float | None = None
+) -> None:
     for _ in range(times):
         breaker.failed(now, "host 503", trial, wait, 1.0)
 
@@ -150,7 +162,11 @@ def test_after_failures_in_a_row_one_call_at_a_time_tries_a_model_out() -> None:
 
 
 def test_an_outage_that_outlasts_the_patience_ends_and_a_shorter_one_does_not() -> None:
-    for proven, patience, ends in ((True, 600.0, 600.0), (False, 600.0, pace.UNPROVEN), (False, 5.0, 5.0)):
+    for proven, patience, ends in (
+        (True, 600.0, 600.0),
+        (False, 600.0, pace.UNPROVEN),
+        (False, 5.0, 5.0),
+    ):
         breaker, now = Breaker(patience), 1000.0
         if proven:
             breaker.answered(False)

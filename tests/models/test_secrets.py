@@ -1,4 +1,6 @@
-"""A planted key and planted client text: in no log line, no repr, no traceback; the key in no file either."""
+"""A planted key and planted client text: in no log line, no repr, no traceback; the key in no file
+either.
+"""
 
 import asyncio
 import logging
@@ -17,7 +19,11 @@ from psycopref.models.chat import Ask, Message
 from psycopref.models.pool import ModelEntry, connect
 from psycopref.models.shelf import Shelf
 
-KEY, SPEECH, ANSWER = "sk-planted-4711", "since Marisol left I cannot sleep", "it hurts that Marisol left"
+KEY, SPEECH, ANSWER = (
+    "sk-planted-4711",
+    "since Marisol left I cannot sleep",
+    "it hurts that Marisol left",
+)
 WELL = Behaviour()
 TROUBLES = {
     "well": WELL,
@@ -34,7 +40,9 @@ TROUBLES = {
 
 
 @pytest.fixture
-def everything_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.LogCaptureFixture]:
+def everything_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.LogCaptureFixture]:
     monkeypatch.setenv("SOME_KEY", KEY)
     plain = asyncio.new_event_loop
 
@@ -56,19 +64,37 @@ def clean(told: str) -> None:
     assert KEY not in told and "Marisol" not in told
 
 
-def test_nothing_tells_the_key_or_what_a_client_said(tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_tells_the_key_or_what_a_client_said(
+    tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     with Loopback(TROUBLES, key=KEY) as server, Lab(tmp_path / "work") as lab:
         server.counsel = lambda body: ANSWER
         where = {"kind": "openai", "url": server.url, "key_env": "SOME_KEY", "patience": 1.0}
-        entries = [ModelEntry.model_validate({"name": name, "timeout": 0.5 if name == "slow" else 20.0, **where}) for name in TROUBLES]
-        asks = [Ask(entry.name, (Message("user", f"{SPEECH} {n}"),)) for n in range(12) for entry in entries]
+        entries = [
+            ModelEntry.model_validate(
+                {"name": name, "timeout": 0.5 if name == "slow" else 20.0, **where}
+            )
+            for name in TROUBLES
+        ]
+        asks = [
+            Ask(entry.name, (Message("user", f"{SPEECH} {n}"),))
+            for n in range(12)
+            for entry in entries
+        ]
         with pytest.raises(ModelError) as caught:
             list(lab.ask(asks, entries))
         clean(str(caught.value) + "".join(traceback.format_exception(caught.value)))
         assert lab.calls_made == 5 * 12
-        clean(repr(entries) + repr(asks) + repr([connect(entry) for entry in entries]) + repr([vars(connect(entry)) for entry in entries]))
+        clean(
+            repr(entries)
+            + repr(asks)
+            + repr([connect(entry) for entry in entries])
+            + repr([vars(connect(entry)) for entry in entries])
+        )
         clean(repr(lab.ledger.get([ask.call_id for ask in asks])))
-    logged = [record.getMessage() + str(record.exc_info or "") for record in everything_logged.records]
+    logged = [
+        record.getMessage() + str(record.exc_info or "") for record in everything_logged.records
+    ]
     assert any("Lane._take" in line for line in logged), "the loop's own debugging was on"
     clean("\n".join(logged))
     clean("".join(capfd.readouterr()))
@@ -82,7 +108,11 @@ def test_what_waits_on_disk_has_no_name(tmp_path: Path) -> None:
     asks = [Ask("m", (Message("user", f"{SPEECH} {n}"),), draw=n) for n in range(10)]
     for ask in asks:
         shelf.put(ask)
-    assert list(tmp_path.iterdir()) == [] and (shelf.asks, shelf.take(4), shelf.asks) == (10, asks[:4], 6)
+    assert list(tmp_path.iterdir()) == [] and (shelf.asks, shelf.take(4), shelf.asks) == (
+        10,
+        asks[:4],
+        6,
+    )
     shelf.put(asks[0])
     assert shelf.take(99) == [*asks[4:], asks[0]] and shelf.bytes == shelf.asks == 0
     shelf.close()
@@ -91,10 +121,15 @@ def test_what_waits_on_disk_has_no_name(tmp_path: Path) -> None:
 def test_an_ask_stays_itself_in_a_pickle() -> None:
     ask = Ask("m", (Message("user", SPEECH),), 0.5)
     call_id = ask.call_id
-    assert pickle.loads(pickle.dumps(ask)) == ask and pickle.loads(pickle.dumps(ask)).call_id == call_id
+    assert (
+        pickle.loads(pickle.dumps(ask)) == ask
+        and pickle.loads(pickle.dumps(ask)).call_id == call_id
+    )
 
 
-def test_a_key_that_would_break_the_header_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_would_break_the_header_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for key in ("sk-planted\n4711", "sk-plänted-4711"):
         monkeypatch.setenv("SOME_KEY", key)
         with pytest.raises(ModelError, match="SOME_KEY holds characters") as caught:

@@ -18,16 +18,25 @@ METRICS = [
     metric("reward.accuracy", "test_all", 0.81, 0.7, 0.9, 90),
     metric("reward.accuracy", "test_all:tfidf", 0.88, 0.8, 0.95, 90),
     metric("reward.accuracy_over", "test_all:tfidf", -0.07, -0.12, -0.02, 90),
-    *[metric("policy.gold_reward", f"round:{n}", n / 2, n / 2 - 0.3, n / 2 + 0.3, 16) for n in range(4)],
+    *[
+        metric("policy.gold_reward", f"round:{n}", n / 2, n / 2 - 0.3, n / 2 + 0.3, 16)
+        for n in range(4)
+    ],
     metric("winrate", "overall:raw", 0.61, 0.5, 0.7, 16),
     metric("winrate", "topic:Social Issues:raw", 1.0, 0.4, 1.0, 3),
-    *[metric(f"winrate.{name}", "overall:raw", value, count=16) for name, value in (("wins", 9), ("ties", 2), ("losses", 5), ("flips", 1), ("failed", 0))],
+    *[
+        metric(f"winrate.{name}", "overall:raw", value, count=16)
+        for name, value in (("wins", 9), ("ties", 2), ("losses", 5), ("flips", 1), ("failed", 0))
+    ],
 ]
 
 
 def content(**more) -> ReportData:
     dropped = [Dropped(f"dropped-{n}", f"speech-{n}", "row 1", "too short") for n in range(3)]
-    failures = [Failure("failure-1", "s", "refused: respond"), Failure("failure-2", "s", "unrated: pair")]
+    failures = [
+        Failure("failure-1", "s", "refused: respond"),
+        Failure("failure-2", "s", "unrated: pair"),
+    ]
     given = {
         "title": "a run",
         "speeches": W.speeches,
@@ -38,8 +47,28 @@ def content(**more) -> ReportData:
         "preferences": W.preferences,
         "metrics": METRICS,
         "recipe": 'flow = "paper"',
-        "steps": [{"stage": "rate", "step": "rate-01", "found": True, "seconds": 0.1, "made_seconds": 75.0, "calls": 280, "rows": {"ratings": 1120}}],
-        "calls": [{"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000, "dollars": None}],
+        "steps": [
+            {
+                "stage": "rate",
+                "step": "rate-01",
+                "found": True,
+                "seconds": 0.1,
+                "made_seconds": 75.0,
+                "calls": 280,
+                "rows": {"ratings": 1120},
+            }
+        ],
+        "calls": [
+            {
+                "stage": "rate",
+                "model": "judge",
+                "outcome": "ok",
+                "calls": 280,
+                "tokens_in": 2_000_000,
+                "tokens_out": 500_000,
+                "dollars": None,
+            }
+        ],
     }
     made = ReportData(**{**given, **more})
     return made if "figures" in more else dataclasses.replace(made, figures=drawn(made))
@@ -109,10 +138,22 @@ def test_every_figure_has_a_label_and_every_table_heads():
 
 def test_a_script_in_a_response_a_name_or_a_recipe_is_text():
     evil = '<script>alert("x")</script><img src=x onerror=alert(1)>'
-    responses = [dataclasses.replace(row, text=evil, model=f"m{evil}" if row.model == "fir" else row.model) for row in W.responses]
+    responses = [
+        dataclasses.replace(row, text=evil, model=f"m{evil}" if row.model == "fir" else row.model)
+        for row in W.responses
+    ]
     ratings = [dataclasses.replace(row, rationale=evil) for row in W.ratings]
     speeches = [dataclasses.replace(row, text=evil, topic=evil) for row in W.speeches]
-    page = render(content(title=evil, speeches=speeches, responses=responses, ratings=ratings, recipe=evil, titles={"winrate": evil}))
+    page = render(
+        content(
+            title=evil,
+            speeches=speeches,
+            responses=responses,
+            ratings=ratings,
+            recipe=evil,
+            titles={"winrate": evil},
+        )
+    )
     found = checked(page)
     assert "<script" not in page and "<img" not in page
     assert not [name for _, attrs in found.seen for name in attrs if name.startswith("on")]
@@ -120,7 +161,12 @@ def test_a_script_in_a_response_a_name_or_a_recipe_is_text():
 
 def test_mathematics_signs_in_names_are_drawn_as_they_are():
     responses = [dataclasses.replace(row, model="cost $5 to $6_x") for row in W.responses]
-    assert "cost $5 to $6_x" in draw(numbers(ReportData(title="", responses=responses, preferences=W.preferences)))["chosen"]
+    assert (
+        "cost $5 to $6_x"
+        in draw(numbers(ReportData(title="", responses=responses, preferences=W.preferences)))[
+            "chosen"
+        ]
+    )
 
 
 def test_a_dataset_without_training_has_no_empty_sections():
@@ -145,14 +191,24 @@ def test_accounts_add_up_or_say_by_how_much_they_do_not():
 
 def test_unrated_responses_are_missed_in_the_accounts():
     assert "7 unaccounted for" in render(content(ratings=W.ratings[:-7]))
-    lost = [Failure(f"failure-{item}", W.responses[-1].response_id, f"malformed: rate {item}") for item in ITEMS]
+    lost = [
+        Failure(f"failure-{item}", W.responses[-1].response_id, f"malformed: rate {item}")
+        for item in ITEMS
+    ]
     page = render(content(ratings=W.ratings[:-7], failures=lost))
     assert "unaccounted" not in page and "malformed: rate" in page
 
 
 def test_losing_to_word_counts_is_said():
     assert "behind word counts by 7.0 points" in render(content())
-    unclear = [row if row.name != "reward.accuracy_over" else metric(row.name, row.slice, -0.01, -0.05, 0.03, 90) for row in METRICS]
+    unclear = [
+        (
+            row
+            if row.name != "reward.accuracy_over"
+            else metric(row.name, row.slice, -0.01, -0.05, 0.03, 90)
+        )
+        for row in METRICS
+    ]
     assert "neither the reward model nor word counts" in render(content(metrics=unclear))
 
 
@@ -165,13 +221,21 @@ def test_three_cases_of_different_topics_show_marks_ratings_and_rationales():
 
 
 def test_a_pair_whose_response_is_gone_is_no_case():
-    gone = [Preference("preference-x", W.speeches[0].speech_id, "response-gone", "response-too", 3.0, "test")]
+    gone = [
+        Preference(
+            "preference-x", W.speeches[0].speech_id, "response-gone", "response-too", 3.0, "test"
+        )
+    ]
     assert "cases" not in checked(render(content(preferences=gone))).ids
 
 
 def test_limits_stand_only_where_they_apply():
     page = render(content())
-    assert "disjoint half" in page and "none was invented" in page and "never shown to clients unreviewed" in page
+    assert (
+        "disjoint half" in page
+        and "none was invented" in page
+        and "never shown to clients unreviewed" in page
+    )
     assert "asked in both orders" in render(content(judge="gpt-4o-2024-08-06"))
     experts = [*METRICS, metric("experts.ac1", "overall", 0.8, 0.7, 0.9, 200)]
     page = render(content(metrics=experts))
@@ -181,7 +245,9 @@ def test_limits_stand_only_where_they_apply():
 def test_a_policy_judged_by_the_reward_model_it_was_trained_against_is_said_to_be():
     plain = "judged by the reward model it was trained against"
     own = [row for row in METRICS if row.name != "policy.gold_reward"]
-    assert plain in render(content(metrics=own)) and "disjoint half" not in render(content(metrics=own))
+    assert plain in render(content(metrics=own)) and "disjoint half" not in render(
+        content(metrics=own)
+    )
     assert plain not in render(content()), "a gold reward model judged"
     assert plain not in render(content(metrics=own, judge="gpt-4o-2024-08-06"))
     assert plain not in render(content(metrics=METRICS[:1]))
@@ -193,9 +259,21 @@ def test_turns_of_one_session_on_both_sides_are_a_limit():
 
 
 def test_prices_make_costs():
-    row = {"stage": "rate", "model": "judge", "outcome": "ok", "calls": 280, "tokens_in": 2_000_000, "tokens_out": 500_000}
-    assert "$10.00" in render(content(calls=[{**row, "dollars": 10.0}])) and "$" not in render(content(calls=[{**row, "dollars": None}])).split("<main")[-1]
-    assert "$" not in re.sub(r"<style>.*?</style>", "", render(content(figures={})), flags=re.DOTALL)
+    row = {
+        "stage": "rate",
+        "model": "judge",
+        "outcome": "ok",
+        "calls": 280,
+        "tokens_in": 2_000_000,
+        "tokens_out": 500_000,
+    }
+    assert (
+        "$10.00" in render(content(calls=[{**row, "dollars": 10.0}]))
+        and "$" not in render(content(calls=[{**row, "dollars": None}])).split("<main")[-1]
+    )
+    assert "$" not in re.sub(
+        r"<style>.*?</style>", "", render(content(figures={})), flags=re.DOTALL
+    )
 
 
 def test_rendering_is_quick_when_the_figures_are_there():
@@ -208,18 +286,31 @@ def test_rendering_is_quick_when_the_figures_are_there():
 
 def test_more_than_four_responses_are_counted():
     speech = {row.preference_id: row for row in W.preferences}
-    extra = [Response(f"response-{n}-{one}", one, "more", "More.") for one in {row.speech_id for row in speech.values()} for n in range(2)]
-    assert "2 more responses to this speech are not shown" in render(content(responses=[*W.responses, *extra]))
+    extra = [
+        Response(f"response-{n}-{one}", one, "more", "More.")
+        for one in {row.speech_id for row in speech.values()}
+        for n in range(2)
+    ]
+    assert "2 more responses to this speech are not shown" in render(
+        content(responses=[*W.responses, *extra])
+    )
 
 
 def test_numbers_in_print():
     assert (number(-0.5, 1), number(None), number(2.0)) == ("\N{MINUS SIGN}0.5", "–", "2.000")
-    assert [seconds(value) for value in (0.42, 12.3, 185, 7800)] == ["0.4 s", "12 s", "3 min 05 s", "2 h 10 min"]
+    assert [seconds(value) for value in (0.42, 12.3, 185, 7800)] == [
+        "0.4 s",
+        "12 s",
+        "3 min 05 s",
+        "2 h 10 min",
+    ]
 
 
 def test_notes_stand_in_the_head():
     page = render(content(notes=["The judge <b>x</b> is kin."]))
-    assert page.index("The judge &lt;b&gt;x") < page.index('<nav aria-label="Sections">') and "Note:" not in render(content())
+    assert page.index("The judge &lt;b&gt;x") < page.index(
+        '<nav aria-label="Sections">'
+    ) and "Note:" not in render(content())
 
 
 def test_dropout_is_shown_where_something_was_lost():
@@ -234,12 +325,34 @@ def test_dropout_is_shown_where_something_was_lost():
     ]
     page = render(content(metrics=[*METRICS, *rows, *crisis]))
     checked(page)
-    assert "topic: Crisis and Safety Concerns" in page and "refused 20.0 %" in page and "Who was left out" in page
-    assert "Who was left out" not in render(content(metrics=[*METRICS, metric("rate.lost", "all", 0.0, 0, 0.01, 1120)]))
+    assert (
+        "topic: Crisis and Safety Concerns" in page
+        and "refused 20.0 %" in page
+        and "Who was left out" in page
+    )
+    assert "Who was left out" not in render(
+        content(metrics=[*METRICS, metric("rate.lost", "all", 0.0, 0, 0.01, 1120)])
+    )
 
 
 def test_ratings_of_several_judges_add_up():
-    twice = [*W.ratings, *(dataclasses.replace(row, rating_id=f"{row.rating_id}-2", judge="second") for row in W.ratings)]
-    page = render(content(ratings=twice, metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))]))
+    twice = [
+        *W.ratings,
+        *(
+            dataclasses.replace(row, rating_id=f"{row.rating_id}-2", judge="second")
+            for row in W.ratings
+        ),
+    ]
+    page = render(
+        content(
+            ratings=twice,
+            metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))],
+        )
+    )
     assert "unaccounted" not in page and "counted twice" not in page and f"{len(twice):,}" in page
-    assert "7 unaccounted for" in render(content(ratings=twice[:-7], metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))]))
+    assert "7 unaccounted for" in render(
+        content(
+            ratings=twice[:-7],
+            metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))],
+        )
+    )

@@ -1,4 +1,6 @@
-"""Clients' words of a source without a known licence stay out of a report; where every figure comes from is in it."""
+"""Clients' words of a source without a known licence stay out of a report; where every figure comes
+from is in it.
+"""
 
 import dataclasses
 import re
@@ -17,29 +19,61 @@ W = small_world()
 
 
 def played() -> ReportData:
-    ours, theirs = ([row for row in W.responses if row.model == model] for model in ("fir", "hazel"))
+    ours, theirs = (
+        [row for row in W.responses if row.model == model] for model in ("fir", "hazel")
+    )
     said = [
-        Verdict(content_id("v", a.response_id), a.speech_id, a.response_id, b.response_id, "overall", "judge", "first")
+        Verdict(
+            content_id("v", a.response_id),
+            a.speech_id,
+            a.response_id,
+            b.response_id,
+            "overall",
+            "judge",
+            "first",
+        )
         for a, b in zip(ours, theirs, strict=True)
     ]
     game = Game("winrate", "raw", ("ours", "theirs"), said, ours, theirs, 1)
-    return ReportData(title="", speeches=W.speeches, responses=W.responses, ratings=W.ratings, preferences=W.preferences, verdicts=[game])
+    return ReportData(
+        title="",
+        speeches=W.speeches,
+        responses=W.responses,
+        ratings=W.ratings,
+        preferences=W.preferences,
+        verdicts=[game],
+    )
 
 
 def test_a_private_source_shows_marks_and_scores_and_no_text():
     page = render(played())
-    assert page.count("Speech number") == 4 and "because of empathy" in page and "I hear you, number" in page
+    assert (
+        page.count("Speech number") == 4
+        and "because of empathy" in page
+        and "I hear you, number" in page
+    )
     held = render(dataclasses.replace(played(), private={"made-up"}))
     assert not re.search(r"Speech number|I hear you|There are ways|because of", held)
-    assert held.count("texts of this case are held back") == 4 and "✓ chosen" in held and "aria-label=" in held
+    assert (
+        held.count("texts of this case are held back") == 4
+        and "✓ chosen" in held
+        and "aria-label=" in held
+    )
 
 
-def test_a_recipe_without_a_licence_holds_texts_back_until_they_are_asked_for(tmp_path: Path, capsys):
+def test_a_recipe_without_a_licence_holds_texts_back_until_they_are_asked_for(
+    tmp_path: Path, capsys
+):
     work = built(tmp_path)
-    assert "was hard and I cannot sleep" not in (runs.latest(work) / "report.html").read_text(encoding="utf-8")
+    assert "was hard and I cannot sleep" not in (runs.latest(work) / "report.html").read_text(
+        encoding="utf-8"
+    )
     assert "was hard and I cannot sleep" in publishing.reported(work, texts=True)
     capsys.readouterr()
-    assert cli.main(["report", "--texts", "--work", str(work)]) == 0 and "was hard and I cannot sleep" in capsys.readouterr().out
+    assert (
+        cli.main(["report", "--texts", "--work", str(work)]) == 0
+        and "was hard and I cannot sleep" in capsys.readouterr().out
+    )
 
 
 def test_every_step_is_in_the_page_and_leads_to_what_it_was_made_from(tmp_path: Path):
@@ -47,8 +81,12 @@ def test_every_step_is_in_the_page_and_leads_to_what_it_was_made_from(tmp_path: 
     page = publishing.reported(work)
     steps = [entry["step"] for entry in runs.taken(runs.latest(work)) if entry["stage"] != "report"]
     assert all(f'id="step-{step}"' in page for step in steps)
-    assert set(re.findall(r'href="#(step-[^"]+)"', page)) <= set(re.findall(r'id="(step-[^"]+)"', page))
-    collect, clean = (next(step for step in steps if step.startswith(stage)) for stage in ("collect", "clean"))
+    assert set(re.findall(r'href="#(step-[^"]+)"', page)) <= set(
+        re.findall(r'id="(step-[^"]+)"', page)
+    )
+    collect, clean = (
+        next(step for step in steps if step.startswith(stage)) for stage in ("collect", "clean")
+    )
     row = page[page.index(f'id="step-{clean}"') :]
     assert f'href="#step-{collect}"' in row[: row.index("</tr>")]
 
@@ -60,14 +98,25 @@ def test_a_judged_figure_leads_back_to_judge_prompt_and_cost(tmp_path: Path):
 
     short, recipe = load_recipe("quickstart")
     small = recipe.dataset.model_copy(
-        update={"collect": recipe.dataset.collect.model_copy(update={"sources": (recipe.dataset.collect.sources[0].model_copy(update={"take": 12}),)})}
+        update={
+            "collect": recipe.dataset.collect.model_copy(
+                update={
+                    "sources": (recipe.dataset.collect.sources[0].model_copy(update={"take": 12}),)
+                }
+            )
+        }
     )
     recipe = recipe.model_copy(update={"dataset": small})
     with Lab(tmp_path) as lab:
         made = dataset.run(recipe.dataset, lab)
-        data = reporting.content(reporting.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}), lab.ledger)
+        data = reporting.content(
+            reporting.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}),
+            lab.ledger,
+        )
     asked = {one.stage: one for one in behind("chosen", data.lineage)}
     assert set(asked) == {"pair", "respond", "rate"} and asked["pair"].calls == 0
-    assert asked["rate"].models == ("sample-judge",) and re.fullmatch(r"rate [0-9a-f]{12}", asked["rate"].prompts[0])
+    assert asked["rate"].models == ("sample-judge",) and re.fullmatch(
+        r"rate [0-9a-f]{12}", asked["rate"].prompts[0]
+    )
     assert asked["rate"].calls == 12 * 7 and asked["rate"].dollars == 0.0
     assert data.private == set(), "the sample's licence is known"

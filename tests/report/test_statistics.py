@@ -20,7 +20,10 @@ A = [
     "I cannot sleep since my father left us in spring, and nobody at home talks about it.",
     "My boss shouts at me every single day and I am afraid of going in.",
 ]
-B = ["My boss shouts at me every single day, and I am afraid of going in!", "I moved here for a job and know nobody at all in this town."]
+B = [
+    "My boss shouts at me every single day, and I am afraid of going in!",
+    "I moved here for a job and know nobody at all in this town.",
+]
 NEAR = A[0].replace("talks about it", "talks about it much")
 
 
@@ -32,23 +35,39 @@ def write(path: Path, texts: list[str]) -> Path:
 def built(lab: Lab, folder: Path) -> ReportData:
     """Two sources: `b` repeats a text of `a` exactly, one nearly, and one of its own."""
     paths = {"a": write(folder / "a.csv", A), "b": write(folder / "b.csv", [*B, NEAR, B[1]])}
-    settings = tuple(SourceSetting(name="csv", label=label, path=path) for label, path in paths.items())
+    settings = tuple(
+        SourceSetting(name="csv", label=label, path=path) for label, path in paths.items()
+    )
     found = lab.do(Collect(sources=settings))
     unique = lab.do(Dedup(threshold=0.7), found.speeches)
-    return ReportData(title="", read=found.speeches, speeches=unique.speeches, dropped=frames.Chained(found.dropped, unique.dropped), sources=list(paths))
+    return ReportData(
+        title="",
+        read=found.speeches,
+        speeches=unique.speeches,
+        dropped=frames.Chained(found.dropped, unique.dropped),
+        sources=list(paths),
+    )
 
 
 def test_overlap_is_what_one_counts_by_hand(lab: Lab, tmp_path: Path) -> None:
     found = statistics.overlap(built(lab, tmp_path))
     assert found["names"] == ["a", "b"] and found["read"] == [2, 4]
-    assert found["exact"] == [[0, 1], [1, 2]], "one text of each is in the other; b holds one text twice"
+    assert found["exact"] == [
+        [0, 1],
+        [1, 2],
+    ], "one text of each is in the other; b holds one text twice"
     assert found["near"] == [[0, 2], [2, 2]]
 
 
 def test_sources_add_up(lab: Lab, tmp_path: Path) -> None:
     rows = {row["name"]: row for row in statistics.sources(built(lab, tmp_path))}
     assert rows["a"] == {"name": "a", "read": 2, "kept": 2, "left": {}}
-    assert rows["b"] == {"name": "b", "read": 4, "kept": 1, "left": {"duplicate": 2, "near duplicate": 1}}
+    assert rows["b"] == {
+        "name": "b",
+        "read": 4,
+        "kept": 1,
+        "left": {"duplicate": 2, "near duplicate": 1},
+    }
 
 
 def test_the_page_shows_the_overlap_and_the_twin_too(lab: Lab, tmp_path: Path) -> None:
@@ -58,36 +77,67 @@ def test_the_page_shows_the_overlap_and_the_twin_too(lab: Lab, tmp_path: Path) -
 
 def test_a_kept_speech_that_was_left_out_later_leads_on() -> None:
     speeches = [Speech(f"s{n}", f"source-{n}", f"text {n}") for n in range(3)]
-    dropped = [Dropped("d0", "s0", "", "near duplicate", "s1"), Dropped("d1", "s1", "", "near duplicate", "s2")]
-    found = statistics.overlap(ReportData(title="", read=speeches, speeches=speeches[2:], dropped=dropped))
+    dropped = [
+        Dropped("d0", "s0", "", "near duplicate", "s1"),
+        Dropped("d1", "s1", "", "near duplicate", "s2"),
+    ]
+    found = statistics.overlap(
+        ReportData(title="", read=speeches, speeches=speeches[2:], dropped=dropped)
+    )
     assert found["near"] == [[0, 1, 1], [1, 0, 1], [1, 1, 0]] and found["exact"] == [[0] * 3] * 3
 
 
 def test_a_label_with_a_colon_is_found_in_the_origin() -> None:
-    dropped = [Dropped("d0", "s9", "site: a:row 3", "empty"), Dropped("d1", "s8", "elsewhere:row 1", "empty")]
-    rows = {row["name"]: row for row in statistics.sources(ReportData(title="", speeches=W.speeches, dropped=dropped, sources=["site: a", "made-up"]))}
-    assert rows["site: a"]["left"] == rows["elsewhere"]["left"] == {"empty": 1} and rows["made-up"]["kept"] == len(W.speeches)
+    dropped = [
+        Dropped("d0", "s9", "site: a:row 3", "empty"),
+        Dropped("d1", "s8", "elsewhere:row 1", "empty"),
+    ]
+    rows = {
+        row["name"]: row
+        for row in statistics.sources(
+            ReportData(
+                title="", speeches=W.speeches, dropped=dropped, sources=["site: a", "made-up"]
+            )
+        )
+    }
+    assert rows["site: a"]["left"] == rows["elsewhere"]["left"] == {"empty": 1} and rows["made-up"][
+        "kept"
+    ] == len(W.speeches)
 
 
 def test_table_four_lists_every_topic_even_those_without_a_speech() -> None:
     found = statistics.topics(W.speeches[:3], {})
     assert [row["name"] for row in found["rows"]] == [group.name for group in load_topics().coarse]
     assert sum(len(row["fine"]) for row in found["rows"]) == 42 and found["labelled"] == 3
-    assert sum(row["count"] for row in found["rows"]) == 3 and found["rows"][-1]["fine"][-1] == ("Others", 0)
+    assert sum(row["count"] for row in found["rows"]) == 3 and found["rows"][-1]["fine"][-1] == (
+        "Others",
+        0,
+    )
 
 
 def test_another_list_and_topics_of_no_list() -> None:
-    speeches = [Speech(content_id("speech", str(n)), "x", "text", topic=topic) for n, topic in enumerate(["Rent", "Rent", "Odd", ""])]
+    speeches = [
+        Speech(content_id("speech", str(n)), "x", "text", topic=topic)
+        for n, topic in enumerate(["Rent", "Rent", "Odd", ""])
+    ]
     found = statistics.topics(speeches, {"Money": ["Rent", "Debt"]})
-    assert found["rows"] == [{"name": "Money", "count": 2, "fine": [("Rent", 2), ("Debt", 0)]}, {"name": "Odd", "count": 1, "fine": [("Odd", 1)]}]
+    assert found["rows"] == [
+        {"name": "Money", "count": 2, "fine": [("Rent", 2), ("Debt", 0)]},
+        {"name": "Odd", "count": 1, "fine": [("Odd", 1)]},
+    ]
     assert found["bare"] == 1 and statistics.topics(speeches[3:], {})["rows"] == []
 
 
 def test_lengths_are_those_of_the_texts() -> None:
     (row,) = statistics.lengths(W.speeches, "source")
     sizes = sorted(len(one.text) for one in W.speeches)
-    assert (row["n"], row["least"], row["most"]) == (len(sizes), sizes[0], sizes[-1]) and row["characters_mean"] == pytest.approx(sum(sizes) / len(sizes))
-    assert statistics.lengths(W.responses, "model")[-1]["name"] == "all" and statistics.lengths([], "model") == []
+    assert (row["n"], row["least"], row["most"]) == (len(sizes), sizes[0], sizes[-1]) and row[
+        "characters_mean"
+    ] == pytest.approx(sum(sizes) / len(sizes))
+    assert (
+        statistics.lengths(W.responses, "model")[-1]["name"] == "all"
+        and statistics.lengths([], "model") == []
+    )
     assert sum(count for _, _, count in statistics.histogram(W.speeches)) == len(W.speeches)
 
 
@@ -106,8 +156,15 @@ def test_tables_on_disk_are_never_held(tmp_path: Path, monkeypatch: pytest.Monke
         ("responses", type(W.responses[0]), W.responses),
         ("ratings", type(W.ratings[0]), W.ratings),
     ):
-        parquet.write(parquet.table(row_type, sorted(rows, key=lambda row: getattr(row, list(row_type.__slots__)[0]))), tmp_path / f"{name}.parquet")
+        parquet.write(
+            parquet.table(
+                row_type, sorted(rows, key=lambda row: getattr(row, list(row_type.__slots__)[0]))
+            ),
+            tmp_path / f"{name}.parquet",
+        )
         opened[name] = parquet.read(row_type, tmp_path / f"{name}.parquet")
-    page = render(ReportData(title="", read=opened["speeches"], **opened, preferences=W.preferences))
+    page = render(
+        ReportData(title="", read=opened["speeches"], **opened, preferences=W.preferences)
+    )
     assert "Lengths of responses by model" in page and page.count('<article class="case">') == 3
     assert all(table._held is None for table in opened.values())

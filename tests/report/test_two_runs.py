@@ -15,7 +15,14 @@ from psycopref.tables import Response, Verdict, Winner, content_id, metric
 SPEECHES = [f"speech-{n}" for n in range(30)]
 
 
-def game(wins: list[float], ours: str = "a", rival: str = "rival", judge: str = "gpt", speeches: list[str] = SPEECHES, both: bool = False) -> Game:
+def game(
+    wins: list[float],
+    ours: str = "a",
+    rival: str = "rival",
+    judge: str = "gpt",
+    speeches: list[str] = SPEECHES,
+    both: bool = False,
+) -> Game:
     """Our system met the rival on every speech; `wins` are 1, 0.5 or 0."""
     mine = [Response(f"{ours}-{one}", one, ours, f"{ours} says {one}") for one in speeches]
     theirs = [Response(f"{rival}-{one}", one, rival, f"{rival} says {one}") for one in speeches]
@@ -24,17 +31,33 @@ def game(wins: list[float], ours: str = "a", rival: str = "rival", judge: str = 
         winner: Winner = "first" if point == 1 else "second" if point == 0 else "tie"
         said.append(verdict(us, them, winner, judge))
         if both:
-            said.append(verdict(them, us, {"first": "second", "second": "first", "tie": "tie"}[winner], judge))  # type: ignore[arg-type]
+            said.append(
+                verdict(
+                    them, us, {"first": "second", "second": "first", "tie": "tie"}[winner], judge
+                )
+            )  # type: ignore[arg-type]
     return Game("winrate", "raw", ("ours", "theirs"), said, mine, theirs, 2 if both else 1)
 
 
 def verdict(first: Response, second: Response, winner: Winner, judge: str) -> Verdict:
     return Verdict(
-        content_id("verdict", first.response_id, second.response_id, judge), first.speech_id, first.response_id, second.response_id, "overall", judge, winner
+        content_id("verdict", first.response_id, second.response_id, judge),
+        first.speech_id,
+        first.response_id,
+        second.response_id,
+        "overall",
+        judge,
+        winner,
     )
 
 
-def side(name: str, *games: Game, recipe: dict | None = None, metrics: list | None = None, margins: dict | None = None) -> compare.Side:
+def side(
+    name: str,
+    *games: Game,
+    recipe: dict | None = None,
+    metrics: list | None = None,
+    margins: dict | None = None,
+) -> compare.Side:
     return compare.Side(name, recipe or {}, metrics or [], games, margins or {})
 
 
@@ -44,7 +67,9 @@ MORE = [min(1.0, value + 0.5) for value in WINS]
 
 @pytest.mark.parametrize("both", [False, True])
 def test_win_rates_are_paired_by_speech(both: bool):
-    (found,) = compare.paired(side("one", game(WINS, both=both)), side("two", game(MORE, ours="b", both=both)))
+    (found,) = compare.paired(
+        side("one", game(WINS, both=both)), side("two", game(MORE, ours="b", both=both))
+    )
     assert found.found == paired_difference(MORE, WINS, SPEECHES) and found.found.low > 0
     assert found.values == pytest.approx((np.mean(WINS), np.mean(MORE)))
 
@@ -52,41 +77,90 @@ def test_win_rates_are_paired_by_speech(both: bool):
 def test_only_speeches_on_which_both_met_the_same_answer_count():
     part = game(MORE[:10], ours="b", speeches=SPEECHES[:10])
     assert compare.paired(side("one", game(WINS)), side("two", part))[0].found.n == 10
-    (found,) = compare.paired(side("one", game(WINS)), side("two", game(MORE, ours="b", rival="another")))
+    (found,) = compare.paired(
+        side("one", game(WINS)), side("two", game(MORE, ours="b", rival="another"))
+    )
     assert found.found is None and "no speech on which both met the same answer" in found.why
 
 
 def test_another_judge_is_not_paired():
-    (found,) = compare.paired(side("one", game(WINS)), side("two", game(MORE, ours="b", judge="llama")))
+    (found,) = compare.paired(
+        side("one", game(WINS)), side("two", game(MORE, ours="b", judge="llama"))
+    )
     assert found.found is None and found.why == "not paired: judged by gpt and by llama"
 
 
 def test_reward_models_are_paired_on_the_same_pairs():
     def margins(values: list[float]) -> dict[str, pl.DataFrame]:
-        rows = {"speech_id": SPEECHES[: len(values)], "chosen_id": [f"c{n}" for n in range(len(values))], "rejected_id": [f"r{n}" for n in range(len(values))]}
+        rows = {
+            "speech_id": SPEECHES[: len(values)],
+            "chosen_id": [f"c{n}" for n in range(len(values))],
+            "rejected_id": [f"r{n}" for n in range(len(values))],
+        }
         return {"test": pl.DataFrame({**rows, "margin": values})}
 
-    (found,) = compare.paired(side("one", margins=margins([1.0, -1.0, 0.0, 2.0])), side("two", margins=margins([1.0, 1.0, 1.0])))
-    assert found.found.value == pytest.approx(0.5) and found.found.n == 3 and found.values == pytest.approx((0.5, 1.0))
+    (found,) = compare.paired(
+        side("one", margins=margins([1.0, -1.0, 0.0, 2.0])),
+        side("two", margins=margins([1.0, 1.0, 1.0])),
+    )
+    assert (
+        found.found.value == pytest.approx(0.5)
+        and found.found.n == 3
+        and found.values == pytest.approx((0.5, 1.0))
+    )
 
 
 def test_settings_that_differ_are_named_and_long_ones_shortened():
-    one = {"a": {"b": 1, "prompt": "x" * 500}, "sources": [{"name": "csv", "label": "ours", "take": 5}], "gone": "here"}
-    two = {"a": {"b": 2, "prompt": "x" * 499 + "y"}, "sources": [{"name": "csv", "label": "ours", "take": 6}]}
+    one = {
+        "a": {"b": 1, "prompt": "x" * 500},
+        "sources": [{"name": "csv", "label": "ours", "take": 5}],
+        "gone": "here",
+    }
+    two = {
+        "a": {"b": 2, "prompt": "x" * 499 + "y"},
+        "sources": [{"name": "csv", "label": "ours", "take": 6}],
+    }
     found = {name: (before, after) for name, before, after in compare.settings(one, two)}
-    assert found["a.b"] == ("1", "2") and found["sources[ours].take"] == ("5", "6") and found["gone"] == ("here", "")
-    assert all("500 letters" in value for value in found["a.prompt"]) and found["a.prompt"][0] != found["a.prompt"][1]
+    assert (
+        found["a.b"] == ("1", "2")
+        and found["sources[ours].take"] == ("5", "6")
+        and found["gone"] == ("here", "")
+    )
+    assert (
+        all("500 letters" in value for value in found["a.prompt"])
+        and found["a.prompt"][0] != found["a.prompt"][1]
+    )
     assert compare.settings(one, one) == []
 
 
 def test_the_page_says_all_of_it_and_so_does_its_twin():
-    first = side("one", game(WINS), recipe={"beta": 0.1}, metrics=[metric("winrate", "overall:raw", 0.5, 0.4, 0.6, 30), metric("seconds", "run", 5.0, count=1)])
-    second = side("two", game(MORE, ours="b"), recipe={"beta": 0.2}, metrics=[metric("winrate", "overall:raw", 0.7, 0.6, 0.8, 30)])
+    first = side(
+        "one",
+        game(WINS),
+        recipe={"beta": 0.1},
+        metrics=[
+            metric("winrate", "overall:raw", 0.5, 0.4, 0.6, 30),
+            metric("seconds", "run", 5.0, count=1),
+        ],
+    )
+    second = side(
+        "two",
+        game(MORE, ours="b"),
+        recipe={"beta": 0.2},
+        metrics=[metric("winrate", "overall:raw", 0.7, 0.6, 0.8, 30)],
+    )
     page = compare.render(first, second)
-    assert "the second is ahead" in page and "beta" in page and "0.200" in page and "seconds" not in page
+    assert (
+        "the second is ahead" in page
+        and "beta" in page
+        and "0.200" in page
+        and "seconds" not in page
+    )
     text = twin(page)
     assert "the second is ahead" in text and "## Settings that differ" in text and "<td" not in text
-    assert "The recipes are the same" in compare.render(first, first) and "neither is shown to be better" in compare.render(first, first)
+    assert "The recipes are the same" in compare.render(
+        first, first
+    ) and "neither is shown to be better" in compare.render(first, first)
 
 
 def test_nothing_in_common_is_said():
@@ -102,7 +176,9 @@ def test_one_speech_for_each_outcome_by_a_hash():
 
 def test_a_prompt_with_one_failed_order_is_not_scored():
     whole = game([1.0] * 30, both=True)
-    half = dataclasses.replace(whole, verdicts=[row for at, row in enumerate(whole.verdicts) if at != 1])
+    half = dataclasses.replace(
+        whole, verdicts=[row for at, row in enumerate(whole.verdicts) if at != 1]
+    )
     assert len(whole.scores()) == 30 and half.scores().height == 29
     alone = dataclasses.replace(whole, verdicts=list(whole.verdicts)[:1])
     assert not alone.scores().height and not alone.picked()

@@ -30,7 +30,20 @@ HEADER = [
 
 
 def row(number: str, title: str, body: str, topic: str, answer: str, upvotes: str) -> list[str]:
-    return ["0", number, title, body, "https://x/jane", topic, "Jane Roe, LPC", "https://x/jane", answer, upvotes, "1", "train"]
+    return [
+        "0",
+        number,
+        title,
+        body,
+        "https://x/jane",
+        topic,
+        "Jane Roe, LPC",
+        "https://x/jane",
+        answer,
+        upvotes,
+        "1",
+        "train",
+    ]
 
 
 def write(path: Path, rows: list[list[str]], header: list[str] = HEADER) -> Path:
@@ -56,7 +69,11 @@ def test_best_answer_title_and_reused_numbers(tmp_path: Path) -> None:
         ("6", "Tell me: am I mad?!", "Anxiety"),
         ("5/2", "Another", ""),
     ]
-    assert [[(answer.model, answer.text) for answer in one.answers] for one in found] == [[("therapist", "best")], [("therapist", "yes")], []]
+    assert [[(answer.model, answer.text) for answer in one.answers] for one in found] == [
+        [("therapist", "best")],
+        [("therapist", "yes")],
+        [],
+    ]
     assert "Jane" not in repr(found) and "https" not in repr(found)
 
 
@@ -67,44 +84,63 @@ def test_every_topic_is_one_of_the_list() -> None:
 
 @pytest.mark.parametrize("lost", counsel_chat.COLUMNS)
 def test_a_missing_column_is_named(tmp_path: Path, lost: str) -> None:
-    path = write(tmp_path / "a.csv", [["x"] * 12], [name + "s" if name == lost else name for name in HEADER])
+    path = write(
+        tmp_path / "a.csv", [["x"] * 12], [name + "s" if name == lost else name for name in HEADER]
+    )
     with pytest.raises(SourceError, match=f"no column '{lost}'; did you mean '{lost}s'"):
         list(counsel_chat.read(path, {}))
 
 
 def test_upvotes_that_are_no_number(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="row 1: 'upvotes'"):
-        list(counsel_chat.read(write(tmp_path / "a.csv", [row("1", "t", "b", "anxiety", "a", "many")]), {}))
+        list(
+            counsel_chat.read(
+                write(tmp_path / "a.csv", [row("1", "t", "b", "anxiety", "a", "many")]), {}
+            )
+        )
 
 
-def test_without_a_path_it_is_fetched_or_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_path_it_is_fetched_or_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refuse(address: str, timeout: float) -> io.BytesIO:
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     with pytest.raises(SourceError, match="no network.*set path"):
         list(counsel_chat.read(None, {}))
-    monkeypatch.setattr(urllib.request, "urlopen", lambda address, timeout: io.BytesIO(b"something else"))
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda address, timeout: io.BytesIO(b"something else")
+    )
     with pytest.raises(SourceError, match="sha256"):
         list(counsel_chat.read(None, {}))
 
 
 @pytest.mark.real
-def test_the_real_file_as_path_and_as_download(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_file_as_path_and_as_download(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = real_data / "counsel-chat" / "20200325_counsel_chat.csv"
     found = list(counsel_chat.read(path, {}))
     assert len(found) == 833
     assert all(one.topic and len(one.answers) == 1 for one in found)
-    monkeypatch.setattr(urllib.request, "urlopen", lambda address, timeout: io.BytesIO(path.read_bytes()))
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda address, timeout: io.BytesIO(path.read_bytes())
+    )
     assert list(counsel_chat.read(None, {})) == found
 
 
 def test_a_folder_and_a_copy_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [row("5", "Why am I sad?", "It started in May.", "depression", "first", "1"), row("6", "Am I mad", "", "anxiety", "yes", "")]
+    rows = [
+        row("5", "Why am I sad?", "It started in May.", "depression", "first", "1"),
+        row("6", "Am I mad", "", "anxiety", "yes", ""),
+    ]
     write(tmp_path / "counsel_chat.csv", rows)
     (tmp_path / "README.md").write_text("# about", encoding="utf-8")
     found = list(counsel_chat.read(tmp_path, {}))
-    assert [one.origin for one in found] == ["5", "6"] and counsel_chat.files(tmp_path) == [tmp_path / "counsel_chat.csv"]
+    assert [one.origin for one in found] == ["5", "6"] and counsel_chat.files(tmp_path) == [
+        tmp_path / "counsel_chat.csv"
+    ]
     frame = pl.read_csv(tmp_path / "counsel_chat.csv")
     (tmp_path / "copy").mkdir()
     frame.write_parquet(tmp_path / "copy" / "train-0.parquet")

@@ -1,4 +1,6 @@
-"""Sources with rows that nobody meant: each is refused with its place and quotes nothing, or read as what it is."""
+"""Sources with rows that nobody meant: each is refused with its place and quotes nothing, or read
+as what it is.
+"""
 
 import json
 from pathlib import Path
@@ -26,23 +28,42 @@ def jsonl(path: Path, *rows: Any) -> Path:
 
 
 def collected(lab: Lab, name: str, path: Path, **columns: str) -> Collected:
-    return lab.do(Collect(sources=(SourceSetting(name=name, label="set", path=path, columns=columns),)))
+    return lab.do(
+        Collect(sources=(SourceSetting(name=name, label="set", path=path, columns=columns),))
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, 10**400, "2", None])
 def test_numbers_of_preferences_are_finite_numbers(tmp_path: Path, value: Any) -> None:
-    for rows in ([{**STRENGTH, "preference_strength": value}], [{**ASK, "response": "a", "helpfulness": value}]):
-        with pytest.raises(SourceError, match="line 1: '(preference_strength|helpfulness)' is missing or no finite number") as caught:
+    for rows in (
+        [{**STRENGTH, "preference_strength": value}],
+        [{**ASK, "response": "a", "helpfulness": value}],
+    ):
+        with pytest.raises(
+            SourceError,
+            match="line 1: '(preference_strength|helpfulness)' is missing or no finite number",
+        ) as caught:
             list(preferences.read(jsonl(tmp_path / "a.jsonl", *rows), {}))
         assert SECRET not in str(caught.value)
     if value is not None:  # a pair may come without scores
         with pytest.raises(SourceError, match="'score_chosen'"):
-            list(preferences.read(jsonl(tmp_path / "a.jsonl", {**PAIR, "score_chosen": value, "score_rejected": 1}), {}))
+            list(
+                preferences.read(
+                    jsonl(
+                        tmp_path / "a.jsonl", {**PAIR, "score_chosen": value, "score_rejected": 1}
+                    ),
+                    {},
+                )
+            )
 
 
 def test_later_rows_of_preferences_without_a_column(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="line 2: 'preference_strength'"):
-        list(preferences.read(jsonl(tmp_path / "a.jsonl", {**STRENGTH, "preference_strength": 1}, ASK), {}))
+        list(
+            preferences.read(
+                jsonl(tmp_path / "a.jsonl", {**STRENGTH, "preference_strength": 1}, ASK), {}
+            )
+        )
     rated = {"response": "d e f", "helpfulness": 2}
     with pytest.raises(SourceError, match="line 2: 'prompt' is missing"):
         list(preferences.read(jsonl(tmp_path / "a.jsonl", {**ASK, **rated}, rated, rated), {}))
@@ -55,8 +76,15 @@ def test_json_in_json_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_half_a_surrogate_pair_is_stored_as_a_question_mark(lab: Lab, tmp_path: Path) -> None:
-    out = collected(lab, "preferences", jsonl(tmp_path / "a.jsonl", {**PAIR, "subset": "\udc80 x", "chosen_model": "m\udc80"}))
-    assert out.speeches[0].topic == "? x" and sorted(one.model for one in out.responses) == ["m?", "unknown"]
+    out = collected(
+        lab,
+        "preferences",
+        jsonl(tmp_path / "a.jsonl", {**PAIR, "subset": "\udc80 x", "chosen_model": "m\udc80"}),
+    )
+    assert out.speeches[0].topic == "? x" and sorted(one.model for one in out.responses) == [
+        "m?",
+        "unknown",
+    ]
     with pytest.raises(SourceError, match="'chosen_model' is a int"):
         list(preferences.read(jsonl(tmp_path / "b.jsonl", {**PAIR, "chosen_model": 7}), {}))
 
@@ -70,8 +98,18 @@ def test_half_a_surrogate_pair_is_stored_as_a_question_mark(lab: Lab, tmp_path: 
         ({"history": 3}, "row 1: the history is not a list"),
     ],
 )
-def test_a_published_column_of_another_kind(tmp_path: Path, change: dict[str, Any], says: str) -> None:
-    row = {"question": SECRET, "chosen": "a", "rejected": "b", "chosen_model": "m", "rejected_model": "n", "chosen_x_rating": 2, "rejected_x_rating": 1}
+def test_a_published_column_of_another_kind(
+    tmp_path: Path, change: dict[str, Any], says: str
+) -> None:
+    row = {
+        "question": SECRET,
+        "chosen": "a",
+        "rejected": "b",
+        "chosen_model": "m",
+        "rejected_model": "n",
+        "chosen_x_rating": 2,
+        "rejected_x_rating": 1,
+    }
     (tmp_path / "data").mkdir()
     pl.DataFrame([{**row, **change}]).write_parquet(tmp_path / "data" / "train-0.parquet")
     with pytest.raises(SourceError, match=says) as caught:
@@ -82,9 +120,22 @@ def test_a_published_column_of_another_kind(tmp_path: Path, change: dict[str, An
 def test_counsel_chat_rows_without_a_column_or_with_an_object(tmp_path: Path) -> None:
     row = dict.fromkeys(counsel_chat.COLUMNS, "x") | {"upvotes": 1}
     with pytest.raises(SourceError, match="row 2 has no 'topic'"):
-        list(counsel_chat.read(jsonl(tmp_path / "a.jsonl", row, {key: value for key, value in row.items() if key != "topic"}), {}))
+        list(
+            counsel_chat.read(
+                jsonl(
+                    tmp_path / "a.jsonl",
+                    row,
+                    {key: value for key, value in row.items() if key != "topic"},
+                ),
+                {},
+            )
+        )
     with pytest.raises(SourceError, match="row 1: 'questionText' is a dict") as caught:
-        list(counsel_chat.read(jsonl(tmp_path / "b.jsonl", {**row, "questionText": {"said": SECRET}}), {}))
+        list(
+            counsel_chat.read(
+                jsonl(tmp_path / "b.jsonl", {**row, "questionText": {"said": SECRET}}), {}
+            )
+        )
     assert SECRET not in str(caught.value)
 
 
@@ -95,7 +146,9 @@ def test_brackets_in_a_name_are_no_pattern(tmp_path: Path, name: str) -> None:
 
 
 def test_a_medical_history_is_no_turn_of_a_talk(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('text,history\nI cannot sleep,"asthma, two operations"\n', encoding="utf-8")
+    (tmp_path / "a.csv").write_text(
+        'text,history\nI cannot sleep,"asthma, two operations"\n', encoding="utf-8"
+    )
     for name in ("csv", "huggingface"):
         (found,) = SOURCES[name].read(tmp_path / "a.csv", {})
         assert found.text == "I cannot sleep" and found.history == ()
@@ -105,7 +158,9 @@ def test_a_medical_history_is_no_turn_of_a_talk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", ["\n", "\r\n\r\n", " \n;;\n", "\ufeff\n"])
 def test_empty_lines_before_the_header_of_a_csv(tmp_path: Path, head: str) -> None:
-    (tmp_path / "a.csv").write_text(f"{head}text;topic\nI am alone;Sleep\n", encoding="utf-8", newline="")
+    (tmp_path / "a.csv").write_text(
+        f"{head}text;topic\nI am alone;Sleep\n", encoding="utf-8", newline=""
+    )
     (found,) = SOURCES["csv"].read(tmp_path / "a.csv", {})
     assert (found.text, found.topic, found.place) == ("I am alone", "Sleep", "row 1")
     (tmp_path / "a.csv").write_text("\n\n", encoding="utf-8")
@@ -115,15 +170,26 @@ def test_empty_lines_before_the_header_of_a_csv(tmp_path: Path, head: str) -> No
 
 def test_a_topic_is_masked_and_ids_stay_out(lab: Lab, tmp_path: Path) -> None:
     """`topic` may be a column of what clients said, and an id a person's name."""
-    rows = [{"text": "I cannot sleep.", "topic": SECRET, "id": "jane.doe@gmail.com"}, {"text": "I cannot sleep!", "id": "Tyler Johnson"}]
-    out = collected(lab, "jsonl", jsonl(tmp_path / "a.jsonl", *rows, {"text": "", "id": "John Smith"}))
+    rows = [
+        {"text": "I cannot sleep.", "topic": SECRET, "id": "jane.doe@gmail.com"},
+        {"text": "I cannot sleep!", "id": "Tyler Johnson"},
+    ]
+    out = collected(
+        lab, "jsonl", jsonl(tmp_path / "a.jsonl", *rows, {"text": "", "id": "John Smith"})
+    )
     assert [one.topic for one in out.speeches] == ["My husband <NAME> hit me, call <PHONE>"]
     assert [one.origin for one in out.dropped] == ["set:row 2", "set:row 3"]
-    everything = "".join(str(pl.read_parquet(file).to_dicts()) for file in lab.work.rglob("*.parquet"))
-    assert "<PHONE>" in everything and not any(word in everything for word in ("John", "Tyler", "jane", "0188"))
+    everything = "".join(
+        str(pl.read_parquet(file).to_dicts()) for file in lab.work.rglob("*.parquet")
+    )
+    assert "<PHONE>" in everything and not any(
+        word in everything for word in ("John", "Tyler", "jane", "0188")
+    )
 
 
-def test_a_topic_that_is_too_long_to_be_one_is_refused_before_anything_is_written(lab: Lab, tmp_path: Path) -> None:
+def test_a_topic_that_is_too_long_to_be_one_is_refused_before_anything_is_written(
+    lab: Lab, tmp_path: Path
+) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"text": "I cannot sleep.", "topic": SECRET * 3})
     with pytest.raises(SourceError, match="row 1: its topic has 141 characters") as caught:
         collected(lab, "jsonl", path)
@@ -131,20 +197,32 @@ def test_a_topic_that_is_too_long_to_be_one_is_refused_before_anything_is_writte
 
 
 def test_a_group_of_blanks_is_none(tmp_path: Path) -> None:
-    path = jsonl(tmp_path / "a.jsonl", {"text": "one", "client": " "}, {"text": "two", "client": "a "}, {"text": "three", "client": "a"})
+    path = jsonl(
+        tmp_path / "a.jsonl",
+        {"text": "one", "client": " "},
+        {"text": "two", "client": "a "},
+        {"text": "three", "client": "a"},
+    )
     assert [one.group for one in SOURCES["jsonl"].read(path, {"group": "client"})] == ["", "a", "a"]
 
 
 @pytest.mark.parametrize("name", ["huggingface", "preferences"])
-def test_new_names_of_files_that_state_splits_are_a_new_step(lab: Lab, tmp_path: Path, name: str) -> None:
+def test_new_names_of_files_that_state_splits_are_a_new_step(
+    lab: Lab, tmp_path: Path, name: str
+) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
     for file, text in (("part1", "one thing"), ("part2", "another")):
-        pl.DataFrame([{"prompt": text, "text": text, "chosen": "a", "rejected": "b"}]).write_parquet(folder / f"{file}.parquet")
+        pl.DataFrame(
+            [{"prompt": text, "text": text, "chosen": "a", "rejected": "b"}]
+        ).write_parquet(folder / f"{file}.parquet")
     assert {one.split for one in collected(lab, name, folder).speeches} == {""}
     (folder / "part1.parquet").rename(folder / "test-a.parquet")
     (folder / "part2.parquet").rename(folder / "train-b.parquet")
-    assert {(one.text, one.split) for one in collected(lab, name, folder).speeches} == {("one thing", "test"), ("another", "train")}
+    assert {(one.text, one.split) for one in collected(lab, name, folder).speeches} == {
+        ("one thing", "test"),
+        ("another", "train"),
+    }
     (tmp_path / "again").mkdir()
     for file in folder.glob("*.parquet"):
         file.rename(tmp_path / "again" / file.name)
@@ -152,7 +230,9 @@ def test_new_names_of_files_that_state_splits_are_a_new_step(lab: Lab, tmp_path:
     assert [entry["found"] for entry in lab.taken] == [False, False, True]
 
 
-def test_a_card_that_may_not_be_read_is_told_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_may_not_be_read_is_told_plainly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n", encoding="utf-8")
 
     def refused(self: Path, **how: str) -> str:

@@ -1,4 +1,6 @@
-"""Bad input: archives, encodings, NUL bytes, lost quotes, huge cells and missing rights end in an error that says where, or are mended and counted."""
+"""Bad input: archives, encodings, NUL bytes, lost quotes, huge cells and missing rights end in an
+error that says where, or are mended and counted.
+"""
 
 import csv
 import gzip
@@ -57,19 +59,37 @@ def test_what_is_no_text_is_named(tmp_path: Path, source: str, raw: bytes, says:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_encodings_that_say_what_they_are(tmp_path: Path, encoding: str) -> None:
-    assert list(csv_rows(put(tmp_path, "text,id\nmüde 🙂,1\n".encode(encoding)))) == [(1, {"text": "müde 🙂", "id": "1"})]
-    assert list(jsonl_rows(put(tmp_path, '{"text": "müde 🙂"}\r\n'.encode(encoding)))) == [(1, {"text": "müde 🙂"})]
+    assert list(csv_rows(put(tmp_path, "text,id\nmüde 🙂,1\n".encode(encoding)))) == [
+        (1, {"text": "müde 🙂", "id": "1"})
+    ]
+    assert list(jsonl_rows(put(tmp_path, '{"text": "müde 🙂"}\r\n'.encode(encoding)))) == [
+        (1, {"text": "müde 🙂"})
+    ]
 
 
 def test_a_cut_off_utf_16_file(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"not UTF-16 throughout \(after line 1: truncated data\)"):
+    with pytest.raises(
+        SourceError, match=r"not UTF-16 throughout \(after line 1: truncated data\)"
+    ):
         list(csv_rows(put(tmp_path, "text\nabc".encode("utf-16")[:-1])))
 
 
 def test_stray_bytes_in_few_lines_are_windows_1252_and_counted(tmp_path: Path) -> None:
-    rows = [b"text,id", "caf\u00e9,1".encode(), b"I can\x92t \x97 caf\xe9 na\xc3\xafve,2", "m\u00fcde,3".encode(), b"plain,4"]
+    rows = [
+        b"text,id",
+        "caf\u00e9,1".encode(),
+        b"I can\x92t \x97 caf\xe9 na\xc3\xafve,2",
+        "m\u00fcde,3".encode(),
+        b"plain,4",
+    ]
     path = put(tmp_path, b"\n".join(rows) + b"\n")
-    with pytest.warns(SourceWarning, match=r"a\.csv: 1 lines hold bytes that are not UTF-8 \(the first is line 3\); they were read as Windows-1252"):
+    with pytest.warns(
+        SourceWarning,
+        match=(
+            r"a\.csv: 1 lines hold bytes that are not UTF-8 \(the first is line 3\); they were read"
+            r" as Windows-1252"
+        ),
+    ):
         found = [row["text"] for _, row in csv_rows(path)]
     assert found == ["caf\u00e9", "I can\u2019t \u2014 caf\u00e9 na\u00efve", "m\u00fcde", "plain"]
 
@@ -84,21 +104,40 @@ def test_a_file_in_another_encoding_is_refused_before_its_end(tmp_path: Path) ->
 
 def test_nul_bytes_are_left_out_and_counted(tmp_path: Path) -> None:
     with pytest.warns(SourceWarning, match="2 lines hold NUL bytes"):
-        assert [row["text"] for _, row in csv_rows(put(tmp_path, b"text\nab\0c\nlonger than the rest\n" + b"\0" * 6))] == ["abc", "longer than the rest"]
+        assert [
+            row["text"]
+            for _, row in csv_rows(
+                put(tmp_path, b"text\nab\0c\nlonger than the rest\n" + b"\0" * 6)
+            )
+        ] == ["abc", "longer than the rest"]
     with pytest.warns(SourceWarning, match="1 lines hold NUL bytes"):
-        assert [row["text"] for _, row in jsonl_rows(put(tmp_path, b'{"text": "ab\0c"}\n'))] == ["abc"]
+        assert [row["text"] for _, row in jsonl_rows(put(tmp_path, b'{"text": "ab\0c"}\n'))] == [
+            "abc"
+        ]
 
 
 def test_collect_says_what_was_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(tmp_path, "text\ncafé\nmüde\n".encode() + b"can\x92t\n")
     with Lab(tmp_path / "work", Progress(quiet=False)) as lab:
-        assert len(lab.do(Collect(sources=(SourceSetting(name="csv", label="clinic", path=path),))).speeches) == 3
-    assert "WARNING: source 'clinic': " in (said := capsys.readouterr().err) and "1 lines hold bytes" in said
+        assert (
+            len(
+                lab.do(
+                    Collect(sources=(SourceSetting(name="csv", label="clinic", path=path),))
+                ).speeches
+            )
+            == 3
+        )
+    assert (
+        "WARNING: source 'clinic': " in (said := capsys.readouterr().err)
+        and "1 lines hold bytes" in said
+    )
 
 
 @pytest.mark.parametrize("by", [";", "\t"])
 def test_cells_parted_by_semicolons_or_tabs(tmp_path: Path, by: str) -> None:
-    assert list(csv_rows(put(tmp_path, f'text{by}id\n"one{by} two, three"{by}7\n'.encode()))) == [(1, {"text": f"one{by} two, three", "id": "7"})]
+    assert list(csv_rows(put(tmp_path, f'text{by}id\n"one{by} two, three"{by}7\n'.encode()))) == [
+        (1, {"text": f"one{by} two, three", "id": "7"})
+    ]
 
 
 def table(rows: int, broken: int, cell: str) -> bytes:
@@ -110,64 +149,119 @@ def table(rows: int, broken: int, cell: str) -> bytes:
     return made.getvalue().encode()
 
 
-@pytest.mark.parametrize("cell", ["plain words", "words, and more", 'she said "no", twice', "\nbegins with a line break", ",", ""])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "plain words",
+        "words, and more",
+        'she said "no", twice',
+        "\nbegins with a line break",
+        ",",
+        "",
+    ],
+)
 @pytest.mark.parametrize("rows", [60, 3000])
 def test_a_lost_quote_names_the_row_that_opens_it(tmp_path: Path, cell: str, rows: int) -> None:
     with pytest.raises(SourceError) as caught:
         list(csv_rows(put(tmp_path, table(rows, rows // 2, cell))))
     message = str(caught.value)
     begins = 2 * (rows // 2) if "\n" in cell else rows // 2 + 1
-    assert re.search(rf"row {rows // 2}(, which starts at line {begins},| \(lines {begins} to \d+\)) opens a quote", message), message
+    assert re.search(
+        rf"row {rows // 2}(, which starts at line {begins},| \(lines {begins} to \d+\)) opens a"
+        r" quote",
+        message,
+    ), message
     assert SECRET not in message and "words" not in message
 
 
 def test_a_lost_quote_that_closes_by_chance_is_seen(tmp_path: Path) -> None:
     rows = "".join(f"{number},some words\n" for number in range(3, 200))
-    with pytest.raises(SourceError, match="row 2, which starts at line 3, opens a quote .* stand in one cell"):
-        list(csv_rows(put(tmp_path, f'id,text\n1,one\n2,"{SECRET}\n{rows}200,last words"\n'.encode())))
+    with pytest.raises(
+        SourceError, match="row 2, which starts at line 3, opens a quote .* stand in one cell"
+    ):
+        list(
+            csv_rows(
+                put(tmp_path, f'id,text\n1,one\n2,"{SECRET}\n{rows}200,last words"\n'.encode())
+            )
+        )
     one = "".join(f"some words {number}\n" for number in range(2000))
     with pytest.raises(SourceError, match="row 1, which starts at line 2"):
         list(csv_rows(put(tmp_path, f'text\n"{SECRET}\n{one}last"\nmore\n'.encode())))
 
 
 def test_a_long_letter_is_no_lost_quote(tmp_path: Path) -> None:
-    letter = "\n".join(f"Line {number} of a letter, with commas, as people write." if number % 3 else "And short" for number in range(300))
+    letter = "\n".join(
+        f"Line {number} of a letter, with commas, as people write." if number % 3 else "And short"
+        for number in range(300)
+    )
     poem = "\n".join(f"line {number}" for number in range(300))
     raw = io.StringIO()
     csv.writer(raw).writerows([["id", "text"], ["1", letter], ["2", poem]])
-    assert [row["text"] for _, row in csv_rows(put(tmp_path, raw.getvalue().encode()))] == [letter, poem]
+    assert [row["text"] for _, row in csv_rows(put(tmp_path, raw.getvalue().encode()))] == [
+        letter,
+        poem,
+    ]
     raw = io.StringIO()
     csv.writer(raw).writerows([["text"], [letter], [poem]])
-    assert [row["text"] for _, row in csv_rows(put(tmp_path, raw.getvalue().encode()))] == [letter, poem]
+    assert [row["text"] for _, row in csv_rows(put(tmp_path, raw.getvalue().encode()))] == [
+        letter,
+        poem,
+    ]
 
 
-def test_a_quote_that_is_never_closed_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quote_that_is_never_closed_is_not_read_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "_LONGEST_FIELD", 1000)
     before = csv.field_size_limit()
     try:
-        with pytest.raises(SourceError, match=r"row 1, which starts at line 2, .*line 7\d: field larger than field limit"):
+        with pytest.raises(
+            SourceError,
+            match=r"row 1, which starts at line 2, .*line 7\d: field larger than field limit",
+        ):
             list(csv_rows(put(tmp_path, b'id,text\n1,"open\n' + b"2,some words\n" * 5000)))
     finally:
         csv.field_size_limit(before)
 
 
-def test_a_line_without_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_end_is_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading, "LONGEST_LINE", 1000)
     with pytest.raises(SourceError, match="line 2 is longer than 1,000 characters"):
         list(jsonl_rows(put(tmp_path, b'{"text": "a"}\n' + b"x" * 5000)))
 
 
-@pytest.mark.parametrize("source", ["csv", "jsonl", "counsel-chat", "psych8k", "huggingface", "parquet", "preferences", "published"])
-def test_a_path_without_rights_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        "csv",
+        "jsonl",
+        "counsel-chat",
+        "psych8k",
+        "huggingface",
+        "parquet",
+        "preferences",
+        "published",
+    ],
+)
+def test_a_path_without_rights_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
     def closed(self: Path, **_: object) -> os.stat_result:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "stat", closed)
-    with pytest.raises(SourceError, match=r"locked.*: may not be read \(Permission denied\); give yourself the right"):
+    with pytest.raises(
+        SourceError,
+        match=r"locked.*: may not be read \(Permission denied\); give yourself the right",
+    ):
         SOURCES[source].files(tmp_path / "locked" / "a.csv")
 
 
-def test_a_file_or_folder_without_rights_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_or_folder_without_rights_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path, b"text\na\n")
 
     def refuse(*_: object, **__: object) -> None:
@@ -182,7 +276,9 @@ def test_a_file_or_folder_without_rights_says_so(tmp_path: Path, monkeypatch: py
             SOURCES[source].files(tmp_path)
 
 
-def test_a_disk_that_fails_half_way_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_half_way_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Failing(io.StringIO):
         def readline(self, size: int | None = -1, /) -> str:
             raise OSError(5, "Input/output error")

@@ -1,4 +1,6 @@
-"""Made-up rows in the layouts of published preference sets: each becomes the same kind of entry, and bad rows say where they are."""
+"""Made-up rows in the layouts of published preference sets: each becomes the same kind of entry,
+and bad rows say where they are.
+"""
 
 import json
 from pathlib import Path
@@ -73,21 +75,32 @@ def test_each_layout(layout: str, tmp_path: Path) -> None:
 
 
 def test_helpsteer2_ratings_pair_neighbours_and_no_pair_where_equal(tmp_path: Path) -> None:
-    rows = [{"prompt": p, "response": r, "helpfulness": h, "coherence": 4} for p, r, h in ((ASK, BAD, 1), (ASK, GOOD, 4), ("Hi.", "a", 2), ("Hi.", "b", 2))]
+    rows = [
+        {"prompt": p, "response": r, "helpfulness": h, "coherence": 4}
+        for p, r, h in ((ASK, BAD, 1), (ASK, GOOD, 4), ("Hi.", "a", 2), ("Hi.", "b", 2))
+    ]
     one, two = preferences.read(written(tmp_path, *rows), {})
     assert pair(one) == (GOOD, BAD) and two.pairs == () and len(two.answers) == 2
 
 
 def test_no_preference_is_no_pair(tmp_path: Path) -> None:
-    (found,) = preferences.read(written(tmp_path, {**LAYOUTS["helpsteer2 preferences"][0], "preference_strength": 0}), {})
+    (found,) = preferences.read(
+        written(tmp_path, {**LAYOUTS["helpsteer2 preferences"][0], "preference_strength": 0}), {}
+    )
     assert found.pairs == ()
 
 
 def test_a_folder_of_parquet_keeps_its_splits(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("train", "test", "validation"):
-        pl.DataFrame([LAYOUTS["conversational, whole"][0]]).write_parquet(tmp_path / "data" / f"{name}-00000-of-00001.parquet")
-    assert sorted(found.split for found in preferences.read(tmp_path, {})) == ["dev", "test", "train"]
+        pl.DataFrame([LAYOUTS["conversational, whole"][0]]).write_parquet(
+            tmp_path / "data" / f"{name}-00000-of-00001.parquet"
+        )
+    assert sorted(found.split for found in preferences.read(tmp_path, {})) == [
+        "dev",
+        "test",
+        "train",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,17 +108,34 @@ def test_a_folder_of_parquet_keeps_its_splits(tmp_path: Path) -> None:
     [
         ({"question": ASK}, "not a layout of preferences that is known"),
         ({"prompt": ASK, "chosen": GOOD, "rejected": None}, "line 1: 'rejected' is missing"),
-        ({"chosen": "no turns", "rejected": "no turns"}, "line 1: 'chosen' is a text without a prompt"),
         (
-            {"chosen": [said("user", "a"), said("assistant", "b")], "rejected": [said("user", "c"), said("assistant", "d")]},
+            {"chosen": "no turns", "rejected": "no turns"},
+            "line 1: 'chosen' is a text without a prompt",
+        ),
+        (
+            {
+                "chosen": [said("user", "a"), said("assistant", "b")],
+                "rejected": [said("user", "c"), said("assistant", "d")],
+            },
             "not two replies to one client turn",
         ),
-        ({"chosen": [said("doctor", "a")], "rejected": [said("assistant", "d")]}, "not a list of messages"),
-        ({"prompt": ASK, "response_1": "a", "response_2": "b", "preference_strength": "2"}, "'preference_strength' is missing or no finite number"),
-        ({"prompt": ASK, "response": "a", "helpfulness": None}, "'helpfulness' is missing or no finite number"),
+        (
+            {"chosen": [said("doctor", "a")], "rejected": [said("assistant", "d")]},
+            "not a list of messages",
+        ),
+        (
+            {"prompt": ASK, "response_1": "a", "response_2": "b", "preference_strength": "2"},
+            "'preference_strength' is missing or no finite number",
+        ),
+        (
+            {"prompt": ASK, "response": "a", "helpfulness": None},
+            "'helpfulness' is missing or no finite number",
+        ),
     ],
 )
-def test_bad_rows_say_where_they_are_and_quote_nothing(row: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_bad_rows_say_where_they_are_and_quote_nothing(
+    row: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(SourceError, match=message) as caught:
         list(preferences.read(written(tmp_path, row), {}))
     assert ASK not in str(caught.value) and "rows.jsonl" in str(caught.value)
@@ -121,8 +151,15 @@ def test_not_json_is_an_error(tmp_path: Path) -> None:
 def mixed(tmp_path: Path, **more: Any) -> Collect:
     sources = []
     for name, count in (("psy", 40), ("help", 60)):
-        rows = [{"prompt": f"{name} {n}: {ASK}", "chosen": GOOD, "rejected": BAD} for n in range(count)]
-        settings = {"name": "preferences", "label": name, "path": written(tmp_path, *rows, name=f"{name}.jsonl"), **more.get(name, {})}
+        rows = [
+            {"prompt": f"{name} {n}: {ASK}", "chosen": GOOD, "rejected": BAD} for n in range(count)
+        ]
+        settings = {
+            "name": "preferences",
+            "label": name,
+            "path": written(tmp_path, *rows, name=f"{name}.jsonl"),
+            **more.get(name, {}),
+        }
         sources.append(SourceSetting.model_validate(settings))
     return Collect(sources=tuple(sources), budget=more.get("budget"))
 
@@ -135,9 +172,22 @@ def test_sets_are_mixed_by_weight_and_by_count(lab: Lab, tmp_path: Path) -> None
 
     assert counted(mixed(tmp_path)) == {"psy": 40, "help": 60}
     assert counted(mixed(tmp_path, psy={"take": 10}, help={"take": 25})) == {"psy": 10, "help": 25}
-    assert counted(mixed(tmp_path, budget=21, psy={"weight": 1.0}, help={"weight": 2.0})) == {"psy": 7, "help": 14}
-    assert counted(mixed(tmp_path, budget=20, psy={"weight": 1.0}, help={"weight": 2.0})) == {"psy": 7, "help": 13}
-    small, large = ({row.text for row in lab.do(mixed(tmp_path, psy={"take": n})).speeches if row.source == "psy"} for n in (10, 20))
+    assert counted(mixed(tmp_path, budget=21, psy={"weight": 1.0}, help={"weight": 2.0})) == {
+        "psy": 7,
+        "help": 14,
+    }
+    assert counted(mixed(tmp_path, budget=20, psy={"weight": 1.0}, help={"weight": 2.0})) == {
+        "psy": 7,
+        "help": 13,
+    }
+    small, large = (
+        {
+            row.text
+            for row in lab.do(mixed(tmp_path, psy={"take": n})).speeches
+            if row.source == "psy"
+        }
+        for n in (10, 20)
+    )
     assert small < large, "a larger share keeps what a smaller one had"
 
 
@@ -151,12 +201,28 @@ def test_mixing_mistakes_are_errors(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_lists_of_right_and_wrong_answers_pair_each_with_each(tmp_path: Path) -> None:
-    row = {"id": "1", "subset": "Safety", "prompt": ASK, "chosen": ["Yes."], "rejected": ["No.", "Never.", "Perhaps."], "models": ["a", "b", "c", "d"]}
+    row = {
+        "id": "1",
+        "subset": "Safety",
+        "prompt": ASK,
+        "chosen": ["Yes."],
+        "rejected": ["No.", "Never.", "Perhaps."],
+        "models": ["a", "b", "c", "d"],
+    }
     path = tmp_path / "bench.jsonl"
-    path.write_text(json.dumps(row) + "\n" + json.dumps({**row, "chosen": ["One.", "Two."], "models": None}), encoding="utf-8")
+    path.write_text(
+        json.dumps(row) + "\n" + json.dumps({**row, "chosen": ["One.", "Two."], "models": None}),
+        encoding="utf-8",
+    )
     first, second = preferences.read(path, {})
-    assert first.topic == "Safety" and [answer.model for answer in first.answers] == ["a", "b", "c", "d"] and first.pairs == ((0, 1), (0, 2), (0, 3))
-    assert second.pairs == ((0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)) and {answer.model for answer in second.answers} == {"unknown"}
+    assert (
+        first.topic == "Safety"
+        and [answer.model for answer in first.answers] == ["a", "b", "c", "d"]
+        and first.pairs == ((0, 1), (0, 2), (0, 3))
+    )
+    assert second.pairs == ((0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)) and {
+        answer.model for answer in second.answers
+    } == {"unknown"}
     path.write_text(json.dumps({**row, "rejected": ["No.", ""]}), encoding="utf-8")
     with pytest.raises(SourceError, match="line 1: 'rejected' is not a list of texts"):
         list(preferences.read(path, {}))

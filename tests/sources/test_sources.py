@@ -9,7 +9,17 @@ from psycopref.topic_list import coarse_of, load_topics
 
 
 def test_every_reader_is_listed() -> None:
-    others = {"__init__", "found", "files", "hub", "licences", "lines", "prepared", "setting", "tabular"}
+    others = {
+        "__init__",
+        "found",
+        "files",
+        "hub",
+        "licences",
+        "lines",
+        "prepared",
+        "setting",
+        "tabular",
+    }
     there = {path.stem for path in Path(psycopref.sources.__file__).parent.glob("*.py")} - others
     assert {name.replace("-", "_") for name in SOURCES} == there | {"csv", "jsonl", "parquet"}
 
@@ -29,4 +39,7 @@ def test_topics_know_their_groups() -> None:
     assert coarse_of("Grief-and-loss") == "Emotional Well-being and Coping Strategies"
     assert coarse_of("") == ""
     assert topics.find("grief and LOSS") == "Grief-and-loss" and topics.find("x") == ""
-    assert all(topic.description and (len(topic.keywords) >= 4 or topic.name == "Others") for topic in topics.fine())
+    assert all(
+        topic.description and (len(topic.keywords) >= 4 or topic.name == "Others")
+        for topic in topics.fine()
+    )

@@ -16,7 +16,15 @@ def speech(key: str, text: str) -> Speech:
 
 def test_each_speech_stands_in_one_table(lab: Lab) -> None:
     words = "I have not slept well since we moved, and nobody at home wants to hear it. " * 20
-    texts = {"a": words[:99], "b": words[:100], "c": "1 2 3 4 5 6 7 8 9 10 " * 6, "d": words[:1000], "e": words[:1001], "f": "[deleted]", "g": "x" * 200}
+    texts = {
+        "a": words[:99],
+        "b": words[:100],
+        "c": "1 2 3 4 5 6 7 8 9 10 " * 6,
+        "d": words[:1000],
+        "e": words[:1001],
+        "f": "[deleted]",
+        "g": "x" * 200,
+    }
     speeches = [speech(key, text) for key, text in texts.items()]
     out = lab.do(Clean(), speeches)
     assert [one.speech_id for one in out.speeches] == ["b", "d"]
@@ -41,6 +49,9 @@ def test_counsel_chat(lab: Lab, real_data: Path) -> None:
     from psycopref.sources import counsel_chat
     from psycopref.stages.collect import prepared
 
-    texts = {prepared(one.text, True) for one in counsel_chat.read(real_data / "counsel-chat" / "20200325_counsel_chat.csv", {})}
+    texts = {
+        prepared(one.text, True)
+        for one in counsel_chat.read(real_data / "counsel-chat" / "20200325_counsel_chat.csv", {})
+    }
     out = lab.do(Clean(), [speech(f"s{at}", text) for at, text in enumerate(sorted(texts))])
     assert (len(out.speeches), len(out.dropped)) == (759, 65)

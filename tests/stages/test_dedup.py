@@ -30,23 +30,48 @@ NEAR, FAR = words(10, 60) + " a b c d", words(20, 60) + " a b c d e f g h i j k 
 
 def test_how_far_the_texts_are() -> None:
     sets = [shingles(one, 3) for one in (LONG, NEAR, FAR)]
-    assert 0.8 > jaccard(sets[0], sets[1]) >= 0.7 > jaccard(sets[0], sets[2]) and jaccard(sets[1], sets[2]) < 0.7
+    assert (
+        0.8 > jaccard(sets[0], sets[1]) >= 0.7 > jaccard(sets[0], sets[2])
+        and jaccard(sets[1], sets[2]) < 0.7
+    )
 
 
 def test_first_kept_wins_and_is_named(lab: Lab) -> None:
-    out = lab.do(Dedup(), [speech("a", LONG), speech("b", "something else entirely here"), speech("c", LONG.upper() + "!"), speech("d", LONG + " more")])
+    out = lab.do(
+        Dedup(),
+        [
+            speech("a", LONG),
+            speech("b", "something else entirely here"),
+            speech("c", LONG.upper() + "!"),
+            speech("d", LONG + " more"),
+        ],
+    )
     assert [one.speech_id for one in out.speeches] == ["a", "b"]
-    assert [(one.speech_id, one.reason, one.near) for one in out.dropped] == [("c", "near duplicate", "a"), ("d", "near duplicate", "a")]
+    assert [(one.speech_id, one.reason, one.near) for one in out.dropped] == [
+        ("c", "near duplicate", "a"),
+        ("d", "near duplicate", "a"),
+    ]
 
 
 def test_a_test_speech_stays_and_the_order_too(lab: Lab) -> None:
-    out = lab.do(Dedup(), [speech("a", LONG, "train"), speech("b", "something else entirely here", "train"), speech("c", LONG + " more", "test")])
+    out = lab.do(
+        Dedup(),
+        [
+            speech("a", LONG, "train"),
+            speech("b", "something else entirely here", "train"),
+            speech("c", LONG + " more", "test"),
+        ],
+    )
     assert [one.speech_id for one in out.speeches] == ["b", "c"]
     assert [(one.speech_id, one.near) for one in out.dropped] == [("a", "c")]
 
 
 def test_the_threshold_is_a_setting(lab: Lab) -> None:
-    half = " ".join(f"word{number}" for number in range(30)) + " " + " ".join(f"other{number}" for number in range(5))
+    half = (
+        " ".join(f"word{number}" for number in range(30))
+        + " "
+        + " ".join(f"other{number}" for number in range(5))
+    )
     assert len(lab.do(Dedup(), [speech("a", LONG), speech("b", half)]).dropped) == 0
     assert len(lab.do(Dedup(threshold=0.3), [speech("a", LONG), speech("b", half)]).dropped) == 1
     assert len(lab.do(Dedup(), []).speeches) == 0
@@ -65,26 +90,47 @@ def test_what_is_alike_gets_one_group_and_the_split_of_what_is_placed(lab: Lab) 
     assert splits(out) == [("a", "train"), ("b", "train"), ("c", "")]
     groups = [one.group for one in out.speeches]
     assert groups[0] == groups[1] != "" and groups[2] == "" and not out.dropped
-    loose = lab.do(Dedup(cluster=0.9), [speech("a", LONG), speech("b", NEAR, "train"), speech("c", FAR)])
-    assert splits(loose) == [("a", ""), ("b", "train"), ("c", "")] and {one.group for one in loose.speeches} == {""}
+    loose = lab.do(
+        Dedup(cluster=0.9), [speech("a", LONG), speech("b", NEAR, "train"), speech("c", FAR)]
+    )
+    assert splits(loose) == [("a", ""), ("b", "train"), ("c", "")] and {
+        one.group for one in loose.speeches
+    } == {""}
 
 
 def test_of_published_speeches_on_two_sides_the_held_out_one_stays(lab: Lab) -> None:
-    out = lab.do(Dedup(), [speech("a", LONG, "train"), speech("b", NEAR, "test"), speech("c", FAR, "dev")])
-    assert splits(out) == [("b", "test"), ("c", "dev")] and dropped(out) == [("a", "straddles", "b")]
+    out = lab.do(
+        Dedup(), [speech("a", LONG, "train"), speech("b", NEAR, "test"), speech("c", FAR, "dev")]
+    )
+    assert splits(out) == [("b", "test"), ("c", "dev")] and dropped(out) == [
+        ("a", "straddles", "b")
+    ]
 
 
 def test_a_newcomer_that_bridges_two_splits_goes(lab: Lab) -> None:
     middle = words(0, 60)
     left, right = words(0, 50) + " q r s t", "u v w x " + words(10, 60)
-    assert jaccard(shingles(left, 3), shingles(right, 3)) < 0.7 <= min(jaccard(shingles(middle, 3), shingles(one, 3)) for one in (left, right))
-    out = lab.do(Dedup(), [speech("new", middle), speech("a", left, "train"), speech("b", right, "test")])
-    assert splits(out) == [("a", "train"), ("b", "test")] and dropped(out) == [("new", "straddles", "b")]
+    assert (
+        jaccard(shingles(left, 3), shingles(right, 3))
+        < 0.7
+        <= min(jaccard(shingles(middle, 3), shingles(one, 3)) for one in (left, right))
+    )
+    out = lab.do(
+        Dedup(), [speech("new", middle), speech("a", left, "train"), speech("b", right, "test")]
+    )
+    assert splits(out) == [("a", "train"), ("b", "test")] and dropped(out) == [
+        ("new", "straddles", "b")
+    ]
     assert {one.group for one in out.speeches} == {""}
 
 
 def test_a_group_of_the_source_stays_together(lab: Lab) -> None:
-    rows = [speech("a", LONG, group="g"), speech("b", "quite another thing", group="g"), speech("c", "and one more of mine", "test", "g"), speech("d", FAR)]
+    rows = [
+        speech("a", LONG, group="g"),
+        speech("b", "quite another thing", group="g"),
+        speech("c", "and one more of mine", "test", "g"),
+        speech("d", FAR),
+    ]
     out = lab.do(Dedup(), rows)
     assert splits(out) == [("a", "test"), ("b", "test"), ("c", "test"), ("d", "")]
     assert [one.group for one in out.speeches] == ["g", "g", "g", ""]
@@ -98,8 +144,16 @@ def test_placed_speeches_come_before_newcomers(lab: Lab) -> None:
 
 
 def test_the_same_meaning(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vectors by hand: what is left of near duplicates is compared by its meaning, across splits, the held-out speech first."""
-    made = {"one thing": [1.0, 0.0], "the same thing": [0.99, 0.141], "another": [0.0, 1.0], LONG: [0.6, 0.8], LONG + " more": [1.0, 0.0]}
+    """Vectors by hand: what is left of near duplicates is compared by its meaning, across splits,
+    the held-out speech first.
+    """
+    made = {
+        "one thing": [1.0, 0.0],
+        "the same thing": [0.99, 0.141],
+        "another": [0.0, 1.0],
+        LONG: [0.6, 0.8],
+        LONG + " more": [1.0, 0.0],
+    }
 
     def embedded(source: str, texts: list[str], batch_tokens: int, progress: object) -> np.ndarray:
         rows = np.array([made[text] for text in texts], dtype=np.float32)
@@ -108,7 +162,13 @@ def test_the_same_meaning(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from psycopref.train import embeddings
 
     monkeypatch.setattr(embeddings, "embedded", embedded)
-    rows = [speech("a", "one thing", "train"), speech("b", "another"), speech("c", LONG), speech("d", LONG + " more"), speech("e", "the same thing", "test")]
+    rows = [
+        speech("a", "one thing", "train"),
+        speech("b", "another"),
+        speech("c", LONG),
+        speech("d", LONG + " more"),
+        speech("e", "the same thing", "test"),
+    ]
     out = lab.do(Dedup(semantic=Semantic(model="encoder", threshold=0.95)), rows)
     assert dropped(out) == [("a", "same meaning", "e"), ("d", "near duplicate", "c")]
     assert splits(out) == [("b", ""), ("c", ""), ("e", "test")]
@@ -118,7 +178,10 @@ def test_an_encoder_folder_is_part_of_the_key(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     (tmp_path / "1_Pooling").mkdir()
     (tmp_path / "1_Pooling" / "config.json").write_text("{}", encoding="utf-8")
-    assert [file.name for file in Dedup(semantic=Semantic(model=str(tmp_path))).reads()] == ["config.json", "config.json"]
+    assert [file.name for file in Dedup(semantic=Semantic(model=str(tmp_path))).reads()] == [
+        "config.json",
+        "config.json",
+    ]
     assert Dedup(semantic=Semantic(model="someone/encoder")).reads() == () == Dedup().reads()
 
 
@@ -130,8 +193,12 @@ def test_a_real_encoder(lab: Lab, tmp_path: Path) -> None:
 
     world = build_world()
     folder = encoder(tmp_path / "encoder", world, "bert")
-    out = lab.do(Dedup(threshold=1.0, semantic=Semantic(model=str(folder), threshold=0.999)), world.speeches)
-    assert len(out.speeches) + len(out.dropped) == len(world.speeches) and {one.reason for one in out.dropped} <= {"same meaning"}
+    out = lab.do(
+        Dedup(threshold=1.0, semantic=Semantic(model=str(folder), threshold=0.999)), world.speeches
+    )
+    assert len(out.speeches) + len(out.dropped) == len(world.speeches) and {
+        one.reason for one in out.dropped
+    } <= {"same meaning"}
 
 
 class Lines(Progress):

@@ -1,4 +1,6 @@
-"""Drafts: every one a call in the ledger, asked once, with the length that was asked for in the prompt."""
+"""Drafts: every one a call in the ledger, asked once, with the length that was asked for in the
+prompt.
+"""
 
 import pytest
 from tiny import TINY, World
@@ -11,8 +13,16 @@ from psycopref.train import sampling
 
 @pytest.fixture
 def weights(lab: Lab, world: World):  # type: ignore[no-untyped-def]
-    """A policy that has learnt two sentences by heart, so that its drafts end whatever the machine rounds like."""
-    return lab.do(Policy(objective="sft", lr=1e-2, epochs=30, batch_size=4, size=TINY), world.speeches, world.responses, [], None).weights
+    """A policy that has learnt two sentences by heart, so that its drafts end whatever the machine
+    rounds like.
+    """
+    return lab.do(
+        Policy(objective="sft", lr=1e-2, epochs=30, batch_size=4, size=TINY),
+        world.speeches,
+        world.responses,
+        [],
+        None,
+    ).weights
 
 
 def test_every_sample_is_a_row_and_a_call(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
@@ -20,17 +30,26 @@ def test_every_sample_is_a_row_and_a_call(lab: Lab, world: World, weights) -> No
     assert len(made.responses) + len(made.failures) == 4 * 3 == lab.taken[-1]["calls"]
     calls = [row.call_id for row in (*made.responses, *made.failures)]
     assert set(lab.ledger.get(calls)) == set(calls)
-    assert {row.model for row in made.responses} == {next(iter(made.responses)).model} and all(row.text for row in made.responses)
+    assert {row.model for row in made.responses} == {next(iter(made.responses)).model} and all(
+        row.text for row in made.responses
+    )
     assert all(failure.reason in ("truncated: draft", "empty: draft") for failure in made.failures)
 
 
 def test_truncated_drafts_are_failures(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
     made = Draft(samples=2, max_tokens=1).run(lab, world.speeches, weights, [])
     reasons = {f.reason for f in made.failures}
-    assert not made.responses and len(made.failures) == 32 and "truncated: draft" in reasons and reasons <= {"truncated: draft", "empty: draft"}
+    assert (
+        not made.responses
+        and len(made.failures) == 32
+        and "truncated: draft" in reasons
+        and reasons <= {"truncated: draft", "empty: draft"}
+    )
 
 
-def test_a_killed_draft_pays_only_for_chunks_in_flight(lab: Lab, world: World, weights, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_killed_draft_pays_only_for_chunks_in_flight(
+    lab: Lab, world: World, weights, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     stage = Draft(samples=2, max_tokens=30, rows=8)
     real, chunks = sampling.sample, []
 
@@ -50,8 +69,12 @@ def test_a_killed_draft_pays_only_for_chunks_in_flight(lab: Lab, world: World, w
     assert made == stage.run(lab, world.speeches, weights, []) and lab.calls_made == 32
 
 
-def test_targets_choose_the_speeches_and_ask_for_their_length(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
+def test_targets_choose_the_speeches_and_ask_for_their_length(
+    lab: Lab, world: World, weights
+) -> None:  # type: ignore[no-untyped-def]
     made = Draft(samples=1, max_tokens=40).run(lab, world.speeches, weights, world.responses[:4])
     rows = [*made.responses, *made.failures]
     assert len(rows) == 2
-    assert all("Answer in about 10 words." in (lab.ledger.ask_text(row.call_id) or "") for row in rows)
+    assert all(
+        "Answer in about 10 words." in (lab.ledger.ask_text(row.call_id) or "") for row in rows
+    )

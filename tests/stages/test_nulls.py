@@ -20,13 +20,24 @@ def by_kind(lab: Lab, stage: Nulls) -> dict[str, dict[str, str]]:
 
 def test_each_kind_answers_every_speech_once_as_it_says(lab: Lab) -> None:
     found, own = by_kind(lab, Nulls()), {row.speech_id: row.text for row in THEIRS}
-    lengths = {one.speech_id: [len(row.text.split()) for row in W.responses if row.speech_id == one.speech_id] for one in TEST}
+    lengths = {
+        one.speech_id: [
+            len(row.text.split()) for row in W.responses if row.speech_id == one.speech_id
+        ]
+        for one in TEST
+    }
     for one in TEST:
         key = one.speech_id
         assert found["constant"][key] == WARM and found["echo"][key] == one.text
-        assert found["other"][key] in own.values() and found["other"][key] != own[key], "another client's answer, never its own"
-        assert len(found["longest"][key].split()) == max(lengths[key]) and len(found["shortest"][key].split()) == min(lengths[key])
-    assert sorted(found["other"].values()) == sorted(own[one.speech_id] for one in TEST), "every answer is used once"
+        assert found["other"][key] in own.values() and found["other"][key] != own[key], (
+            "another client's answer, never its own"
+        )
+        assert len(found["longest"][key].split()) == max(lengths[key]) and len(
+            found["shortest"][key].split()
+        ) == min(lengths[key])
+    assert sorted(found["other"].values()) == sorted(own[one.speech_id] for one in TEST), (
+        "every answer is used once"
+    )
 
 
 def test_a_larger_sample_holds_a_smaller_one(lab: Lab) -> None:

@@ -13,22 +13,41 @@ from psycopref.stages.report import Report, load_figures, load_numbers
 from psycopref.tables import metric
 
 W = small_world()
-CURVES = {"reward": {"loss": ([1, 2, 3, 4, 5], [1.0, 0.5, 0.4, 0.3, 0.2]), "dev_accuracy": ([5], [0.9])}}
+CURVES = {
+    "reward": {"loss": ([1, 2, 3, 4, 5], [1.0, 0.5, 0.4, 0.3, 0.2]), "dev_accuracy": ([5], [0.9])}
+}
 
 
 def reported(lab: Lab):
-    calibrated = lab.do(Calibrate(draws=200), W.speeches, W.responses, W.preferences, W.measure, W.rewards)
+    calibrated = lab.do(
+        Calibrate(draws=200), W.speeches, W.responses, W.preferences, W.measure, W.rewards
+    )
     sides = [[row for row in W.responses if row.model == model] for model in ("fir", "hazel")]
     judged = lab.do(Evaluate(draws=200), W.speeches, *sides, W.rewards)
     rounds = [metric("policy.reward", f"round:{n}", n, n - 0.1, n + 0.1, 16) for n in range(3)]
     metrics = [*calibrated.metrics, *judged.metrics, *rounds]
-    tables = {"speeches": W.speeches, "responses": W.responses, "preferences": W.preferences, "metrics": metrics, "bins": calibrated.bins}
+    tables = {
+        "speeches": W.speeches,
+        "responses": W.responses,
+        "preferences": W.preferences,
+        "metrics": metrics,
+        "bins": calibrated.bins,
+    }
     return lab.do(Report(), numbers(ReportData(title="", **tables, curves=CURVES)))
 
 
 def test_every_figure_is_drawn_and_the_second_time_found(lab: Lab):
     figures = load_figures(reported(lab).page)
-    assert set(figures) == {"topics", "sources", "lengths", "chosen", "reliability", "curves", "rounds", "winrate"}
+    assert set(figures) == {
+        "topics",
+        "sources",
+        "lengths",
+        "chosen",
+        "reliability",
+        "curves",
+        "rounds",
+        "winrate",
+    }
     again = load_figures(reported(lab).page)
     assert lab.taken[-1]["found"] and again == figures
 

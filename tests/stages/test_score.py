@@ -30,5 +30,7 @@ def test_longer_than_the_model_reads_is_an_error(lab: Lab, world: World) -> None
 def test_a_response_that_stands_twice_has_one_rating(lab: Lab, world: World) -> None:
     weights = lab.do(Reward(steps=1, batch_size=4, size=TINY), *world, None).weights
     once = Score().run(lab, world.speeches, world.responses, weights).ratings
-    twice = Score().run(lab, world.speeches, [*world.responses, *world.responses[:5]], weights).ratings
+    twice = (
+        Score().run(lab, world.speeches, [*world.responses, *world.responses[:5]], weights).ratings
+    )
     assert list(once) == list(twice)

@@ -18,7 +18,10 @@ def test_length_is_the_penalised_bradley_terry_optimum():
     rng = np.random.default_rng(1)
     difference = rng.normal(6, 30, 400)
     scale = np.sqrt((difference**2).mean())
-    best = minimize_scalar(lambda w: np.logaddexp(0, -w * difference / scale).sum() + w * w / 2).x / scale
+    best = (
+        minimize_scalar(lambda w: np.logaddexp(0, -w * difference / scale).sum() + w * w / 2).x
+        / scale
+    )
     assert length_fit(difference, np.zeros(400)) == pytest.approx(best, rel=1e-3)
 
 

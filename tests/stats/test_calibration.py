@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from psycopref.stats.calibration import correct, ece, ece_floor, equal_mass, orientation, pair_figures, reliability, sigmoid, weighted_auc
+from psycopref.stats.calibration import (
+    correct,
+    ece,
+    ece_floor,
+    equal_mass,
+    orientation,
+    pair_figures,
+    reliability,
+    sigmoid,
+    weighted_auc,
+)
 
 RNG = np.random.default_rng(7)
 MARGINS = RNG.normal(0.8, 1.2, 300).round(1)
@@ -19,13 +29,18 @@ def test_figures_are_scikit_learns_on_the_oriented_pairs():
     assert found.auc.value == pytest.approx(roc_auc_score(labels, chances))
     assert found.brier.value == pytest.approx(brier_score_loss(labels, chances))
     assert found.logloss.value == pytest.approx(log_loss(labels, chances))
-    assert all(one.low < one.value < one.high and one.n == 300 for one in (found.accuracy, found.auc, found.brier, found.logloss))
+    assert all(
+        one.low < one.value < one.high and one.n == 300
+        for one in (found.accuracy, found.auc, found.brier, found.logloss)
+    )
 
 
 def test_weighted_auc_is_scikit_learns():
     weight, label = RNG.integers(0, 4, 300).astype(float), (RNG.random(300) < 0.4).astype(float)
     ours = weighted_auc(MARGINS, label, np.stack([weight, np.ones(300)]))
-    assert ours == pytest.approx([roc_auc_score(label, MARGINS, sample_weight=weight), roc_auc_score(label, MARGINS)])
+    assert ours == pytest.approx(
+        [roc_auc_score(label, MARGINS, sample_weight=weight), roc_auc_score(label, MARGINS)]
+    )
     assert np.isnan(weighted_auc(MARGINS, np.ones(300), np.ones((1, 300))))[0]
 
 
@@ -40,7 +55,9 @@ def test_equal_scores_are_half_right():
 
 
 def test_ece_by_hand():
-    """Two bins: confidence .6, right 1 of 2; confidence .9, right 2 of 2: (2 x .1 + 2 x .1) / 4 = .1."""
+    """Two bins: confidence .6, right 1 of 2; confidence .9, right 2 of 2: (2 x .1 + 2 x .1) / 4 =
+    .1.
+    """
     near, far = np.log(0.6 / 0.4), np.log(0.9 / 0.1)
     assert ece([near, -near, far, far], list("abcd"), bins=2).value == pytest.approx(0.1)
 
@@ -62,12 +79,18 @@ def test_bins_hold_about_as_many_and_never_split_equal_values():
 def test_reliability_counts_add_up_and_bound_the_share():
     rows = reliability(MARGINS, CLUSTERS, 10)
     assert sum(row.n for row in rows) == 300
-    assert all(row.right_low <= row.right <= row.right_high and row.low - 1e-9 <= row.confidence <= row.high + 1e-9 for row in rows)
+    assert all(
+        row.right_low <= row.right <= row.right_high
+        and row.low - 1e-9 <= row.confidence <= row.high + 1e-9
+        for row in rows
+    )
     assert reliability([], []) == []
 
 
 def test_a_perfect_model_claims_no_certainty():
-    found = pair_figures([5.0] * 30, [f"s{n}" for n in range(30)], [f"p{n}" for n in range(30)], draws=200)
+    found = pair_figures(
+        [5.0] * 30, [f"s{n}" for n in range(30)], [f"p{n}" for n in range(30)], draws=200
+    )
     assert found.accuracy.value == 1 and 0.85 < found.accuracy.low < 1
     assert found.auc[0] == 1 and 0.5 < found.auc[1] < 0.95 and found.auc[2] == 1
 
@@ -78,7 +101,9 @@ def test_extreme_margins_do_not_overflow():
 
 @pytest.mark.parametrize(("heat", "apart"), [(1.0, 1), (1.3, 1), (1.3, 3), (2.0, 1)])
 def test_the_interval_of_the_calibration_error_holds_the_truth(heat, apart):
-    """150 experiments of 150 pairs, from a calibrated model to one that is twice too sure, in clusters of 1 or 3: percentiles hold it in 0 to 60 %."""
+    """150 experiments of 150 pairs, from a calibrated model to one that is twice too sure, in
+    clusters of 1 or 3: percentiles hold it in 0 to 60 %.
+    """
     rng = np.random.default_rng(3)
     far = np.abs(rng.normal(0, 1.5, 100_000))
     truth = float(np.abs(sigmoid(far) - sigmoid(heat * far)).mean())
@@ -99,7 +124,10 @@ def test_the_floor_is_what_a_calibrated_model_shows():
     rng = np.random.default_rng(4)
     margin = np.abs(rng.normal(0, 1.5, 200))
     names = [str(n) for n in range(200)]
-    shown = [ece(np.where(rng.random(200) < sigmoid(margin), margin, -margin), names, draws=2).value for _ in range(400)]
+    shown = [
+        ece(np.where(rng.random(200) < sigmoid(margin), margin, -margin), names, draws=2).value
+        for _ in range(400)
+    ]
     floor = ece_floor(margin, draws=1000)
     assert floor.value == pytest.approx(np.mean(shown), abs=0.005)
     assert np.mean([floor.low <= one <= floor.high for one in shown]) > 0.9

@@ -20,34 +20,56 @@ def test_self_bleu_of_equal_and_of_foreign_texts() -> None:
 
 
 def test_self_bleu_by_hand() -> None:
-    """`a b c d` against `a b x y z`: precisions 2/4, (1+1)/(3+1), (0+1)/(2+1), (0+1)/(1+1), brevity exp(1 - 5/4)."""
-    one = math.exp((math.log(2 / 4) + math.log(2 / 4) + math.log(1 / 3) + math.log(1 / 2)) / 4 + 1 - 5 / 4)
+    """`a b c d` against `a b x y z`: precisions 2/4, (1+1)/(3+1), (0+1)/(2+1), (0+1)/(1+1), brevity
+    exp(1 - 5/4).
+    """
+    one = math.exp(
+        (math.log(2 / 4) + math.log(2 / 4) + math.log(1 / 3) + math.log(1 / 2)) / 4 + 1 - 5 / 4
+    )
     two = math.exp((math.log(2 / 5) + math.log(2 / 5) + math.log(1 / 4) + math.log(1 / 3)) / 4)
     assert self_bleu([["a b c d", "a b x y z"]]) == pytest.approx((one + two) / 2)
 
 
 def drafts(seed: int, groups: int = 40) -> list[list[str]]:
     rng = np.random.default_rng(seed)
-    return [[" ".join(f"w{int(word)}" for word in rng.zipf(1.6, 12) if word < 200) for _ in range(4)] for _ in range(groups)]
+    return [
+        [" ".join(f"w{int(word)}" for word in rng.zipf(1.6, 12) if word < 200) for _ in range(4)]
+        for _ in range(groups)
+    ]
 
 
 def test_distinct_has_the_jackknife_of_its_definition():
     groups = drafts(0)
     found = distinct_interval(groups, 2)
-    without = np.array([distinct([text for at, group in enumerate(groups) if at != left for text in group], 2) for left in range(40)])
+    without = np.array(
+        [
+            distinct([text for at, group in enumerate(groups) if at != left for text in group], 2)
+            for left in range(40)
+        ]
+    )
     error = np.sqrt(39 / 40 * ((without - without.mean()) ** 2).sum())
-    assert found.value == distinct([text for group in groups for text in group], 2) and found.n == 160
-    assert (found.low, found.high) == pytest.approx((found.value - 1.959964 * error, found.value + 1.959964 * error))
+    assert (
+        found.value == distinct([text for group in groups for text in group], 2) and found.n == 160
+    )
+    assert (found.low, found.high) == pytest.approx(
+        (found.value - 1.959964 * error, found.value + 1.959964 * error)
+    )
 
 
 def test_the_jackknife_covers_what_the_spread_of_samples_is():
     values = [distinct_interval(drafts(seed), 2) for seed in range(60)]
     spread = np.std([one.value for one in values])
-    assert np.mean([(one.high - one.low) / 3.92 for one in values]) == pytest.approx(spread, rel=0.35)
+    assert np.mean([(one.high - one.low) / 3.92 for one in values]) == pytest.approx(
+        spread, rel=0.35
+    )
 
 
 def test_self_bleu_has_an_interval_by_group():
     groups = drafts(1)
     found = self_bleu_interval(groups, draws=500)
-    assert found.value == pytest.approx(self_bleu(groups)) and found.low < found.value < found.high and found.n == 160
+    assert (
+        found.value == pytest.approx(self_bleu(groups))
+        and found.low < found.value < found.high
+        and found.n == 160
+    )
     assert distinct_interval([["a b c"]], 2).low is None

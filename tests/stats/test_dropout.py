@@ -10,24 +10,49 @@ from psycopref.stats.intervals import wilson
 def rows(clusters: list[str]) -> pl.DataFrame:
     """Twenty rows of two topics; of topic a every second is refused, of topic b one is filtered."""
     lost = [int(at < 10 and at % 2 == 0) for at in range(20)]
-    columns = {"cluster": clusters, "topic": ["a"] * 10 + ["b"] * 9 + [""], "asked": [1] * 20, "refused": lost}
+    columns = {
+        "cluster": clusters,
+        "topic": ["a"] * 10 + ["b"] * 9 + [""],
+        "asked": [1] * 20,
+        "refused": lost,
+    }
     return pl.DataFrame({**columns, "filtered": [int(at == 12) for at in range(20)]})
 
 
 def test_shares_by_group_and_outcome() -> None:
-    found = {(row.name, row.slice): row for row in dropout("lost", rows([str(at) for at in range(20)]), ["refused", "filtered"], {"topic": "topic"})}
-    assert found["lost", "all"].value == pytest.approx(6 / 20) and found["lost", "topic:a"].value == 0.5 and found["lost", "topic:b"].count == 9
-    assert found["lost.refused", "topic:a"].value == 0.5 and ("lost.filtered", "topic:a") not in found
+    found = {
+        (row.name, row.slice): row
+        for row in dropout(
+            "lost", rows([str(at) for at in range(20)]), ["refused", "filtered"], {"topic": "topic"}
+        )
+    }
+    assert (
+        found["lost", "all"].value == pytest.approx(6 / 20)
+        and found["lost", "topic:a"].value == 0.5
+        and found["lost", "topic:b"].count == 9
+    )
+    assert (
+        found["lost.refused", "topic:a"].value == 0.5 and ("lost.filtered", "topic:a") not in found
+    )
     assert ("lost", "topic:") not in found, "what has no topic is in none"
     low, high = wilson(0.5, 10)
-    assert (found["lost", "topic:a"].low, found["lost", "topic:a"].high) == pytest.approx((low, high), abs=1e-8)
+    assert (found["lost", "topic:a"].low, found["lost", "topic:a"].high) == pytest.approx(
+        (low, high), abs=1e-8
+    )
 
 
 def test_rows_of_one_cluster_that_fall_together_count_for_less() -> None:
     pairs = [str(at) if at % 2 == 0 else str(at + 1) for at in range(20)]
-    together = rows(pairs).with_columns(refused=pl.Series([int(at < 10 and (at + 1) // 2 % 2 == 0) for at in range(20)]))
-    wide, narrow = (dropout("lost", frame, ["refused"], {})[0] for frame in (together, together.with_columns(cluster=pl.Series(map(str, range(20))))))
-    assert wide.value == narrow.value and (wide.high or 0) - (wide.low or 0) > 1.2 * ((narrow.high or 0) - (narrow.low or 0))
+    together = rows(pairs).with_columns(
+        refused=pl.Series([int(at < 10 and (at + 1) // 2 % 2 == 0) for at in range(20)])
+    )
+    wide, narrow = (
+        dropout("lost", frame, ["refused"], {})[0]
+        for frame in (together, together.with_columns(cluster=pl.Series(map(str, range(20)))))
+    )
+    assert wide.value == narrow.value and (wide.high or 0) - (wide.low or 0) > 1.2 * (
+        (narrow.high or 0) - (narrow.low or 0)
+    )
 
 
 def test_nothing_asked_is_nothing_lost() -> None:

@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 from scipy.stats import binomtest
 
-from psycopref.stats.intervals import bootstrap_sums, effective_count, mean_by_cluster, mean_interval, paired_difference, weights, wilson
+from psycopref.stats.intervals import (
+    bootstrap_sums,
+    effective_count,
+    mean_by_cluster,
+    mean_interval,
+    paired_difference,
+    weights,
+    wilson,
+)
 
 
 def test_wilson_is_scipys():
@@ -25,7 +33,9 @@ def test_wilson_of_a_win_rate_of_seventy_percent():
 def test_singleton_clusters_give_scipys_percentile_bootstrap():
     data = np.random.default_rng(1).normal(size=80)
     ours = mean_interval(data, [str(n) for n in range(80)], draws=20_000, seed=2)
-    theirs = stats.bootstrap((data,), np.mean, n_resamples=20_000, method="percentile", rng=3).confidence_interval
+    theirs = stats.bootstrap(
+        (data,), np.mean, n_resamples=20_000, method="percentile", rng=3
+    ).confidence_interval
     assert ours.low == pytest.approx(theirs.low, abs=0.01)
     assert ours.high == pytest.approx(theirs.high, abs=0.01)
 
@@ -45,7 +55,9 @@ def test_clusters_cover_where_rows_do_not():
 def test_the_same_seed_gives_the_same_interval_in_any_row_order():
     data, names = np.random.default_rng(8).normal(size=30), [f"s{n // 3}" for n in range(30)]
     turned = np.random.default_rng(5).permutation(30)
-    assert mean_interval(data, names, 500, 1)[:3] == pytest.approx(mean_interval(data[turned], [names[n] for n in turned], 500, 1)[:3])
+    assert mean_interval(data, names, 500, 1)[:3] == pytest.approx(
+        mean_interval(data[turned], [names[n] for n in turned], 500, 1)[:3]
+    )
     assert mean_interval(data, names, 500, 1) != mean_interval(data, names, 500, 2)
 
 

@@ -9,8 +9,12 @@ from psycopref.stats.intervals import Floats
 from psycopref.stats.length_control import LEAST, fit, length_control
 
 
-def planted(n: int, seed: int, ability: float = 0.3, slope: float = 0.8, shift: float = 1.0) -> tuple[Floats, Floats]:
-    """Scores of two orders, and a length difference that is on average `shift` standard deviations of 40 words."""
+def planted(
+    n: int, seed: int, ability: float = 0.3, slope: float = 0.8, shift: float = 1.0
+) -> tuple[Floats, Floats]:
+    """Scores of two orders, and a length difference that is on average `shift` standard deviations
+    of 40 words.
+    """
     rng = np.random.default_rng(seed)
     d = np.round(rng.normal(40 * shift, 40, n))
     return (rng.random((n, 2)) < expit(ability + slope * d / 40)[:, None]).mean(1), d
@@ -25,7 +29,11 @@ def test_the_fit_is_statsmodels_with_and_without_weights() -> None:
     x, weight = d / d.std(), np.random.default_rng(1).integers(0, 4, (3, 150)).astype(float)
     ours = fit(x, y, np.vstack([np.ones(150), weight]))
     for row, own in zip(ours, [np.ones(150), *weight], strict=True):
-        theirs = sm.GLM(y, sm.add_constant(x), family=sm.families.Binomial(), freq_weights=own).fit(tol=1e-12).params
+        theirs = (
+            sm.GLM(y, sm.add_constant(x), family=sm.families.Binomial(), freq_weights=own)
+            .fit(tol=1e-12)
+            .params
+        )
         assert row.tolist() == pytest.approx(theirs.tolist(), abs=1e-7)
 
 
@@ -41,29 +49,46 @@ def test_the_planted_rate_is_found_where_the_raw_one_and_style_control_are_not()
 
 
 def test_the_interval_is_that_of_the_sandwich() -> None:
-    """statsmodels' robust (HC0) standard error of the intercept, which allows for scores that are not 0 or 1."""
+    """statsmodels' robust (HC0) standard error of the intercept, which allows for scores that are
+    not 0 or 1.
+    """
     y, d = planted(800, 5)
     found = length_control(y, d, names(800), draws=4000)
-    model = sm.GLM(y, sm.add_constant(d / d.std()), family=sm.families.Binomial()).fit(cov_type="HC0")
+    model = sm.GLM(y, sm.add_constant(d / d.std()), family=sm.families.Binomial()).fit(
+        cov_type="HC0"
+    )
     low, high = expit(model.params[0] + np.array([-1.96, 1.96]) * model.bse[0])
     assert (found.rate.low, found.rate.high) == pytest.approx((low, high), abs=0.006)
 
 
 def test_rows_of_one_prompt_are_resampled_together() -> None:
     y, d = planted(150, 6)
-    once, fourfold = (length_control(np.tile(y, k), np.tile(d, k), names(150) * k, draws=1000) for k in (1, 4))
-    assert fourfold.rate.high - fourfold.rate.low == pytest.approx(once.rate.high - once.rate.low, rel=0.1)
+    once, fourfold = (
+        length_control(np.tile(y, k), np.tile(d, k), names(150) * k, draws=1000) for k in (1, 4)
+    )
+    assert fourfold.rate.high - fourfold.rate.low == pytest.approx(
+        once.rate.high - once.rate.low, rel=0.1
+    )
 
 
 def test_no_figure_where_lengths_do_not_overlap() -> None:
     y, d = planted(300, 3, shift=3.0)
     found = length_control(y, d, names(300), draws=200)
     assert found.shorter < LEAST and found.reason == "no_overlap"
-    assert np.isnan(found.rate.value) and found.rate.low is None and np.isnan(found.coefficient.value)
-    assert length_control(y, np.full(300, 12.0), names(300), draws=200).reason == "no_overlap", "one length difference says nothing of another"
+    assert (
+        np.isnan(found.rate.value) and found.rate.low is None and np.isnan(found.coefficient.value)
+    )
+    assert length_control(y, np.full(300, 12.0), names(300), draws=200).reason == "no_overlap", (
+        "one length difference says nothing of another"
+    )
     few = np.where(np.arange(300) < LEAST - 1, -30.0, 30.0 + d % 7)
     assert length_control(y, few, names(300), draws=200).reason == "no_overlap"
-    assert length_control(y, np.where(np.arange(300) < 0.05 * 300, -30.0, few), names(300), draws=200).reason == ""
+    assert (
+        length_control(
+            y, np.where(np.arange(300) < 0.05 * 300, -30.0, few), names(300), draws=200
+        ).reason
+        == ""
+    )
 
 
 def test_no_figure_where_length_alone_tells_wins_from_losses() -> None:
@@ -88,7 +113,9 @@ def test_coverage_is_nominal_where_that_of_rows_is_not() -> None:
         rng = np.random.default_rng(1000 + seed)
         d = rng.normal(30, 40, 120)
         p = expit(0.3 + 0.8 * d / 40)
-        won = (rng.random(120) < p).astype(float)  # four judgements that all say the same: rows are copies
+        won = (rng.random(120) < p).astype(
+            float
+        )  # four judgements that all say the same: rows are copies
         for kind, label in (("prompts", names(120) * 4), ("rows", names(480))):
             found = length_control(np.tile(won, 4), np.tile(d, 4), label, draws=300, seed=seed)
             hit[kind] += found.rate.low <= truth <= found.rate.high
@@ -98,7 +125,14 @@ def test_coverage_is_nominal_where_that_of_rows_is_not() -> None:
 def test_equal_lengths_are_perfect_overlap() -> None:
     y = np.tile([1.0, 0.0, 1.0, 0.5], 10)
     found = length_control(y, np.zeros(40), names(40), draws=200)
-    assert found.reason == "" and found.rate == found.matched and found.thin == 40 and np.isnan(found.coefficient.value)
-    assert length_control(y[:8], np.zeros(8), names(8), draws=200).reason == "no_overlap", "fewer than ten"
+    assert (
+        found.reason == ""
+        and found.rate == found.matched
+        and found.thin == 40
+        and np.isnan(found.coefficient.value)
+    )
+    assert length_control(y[:8], np.zeros(8), names(8), draws=200).reason == "no_overlap", (
+        "fewer than ten"
+    )
     mixed = length_control(y, np.where(np.arange(40) < 6, 0.0, 9.0), names(40), draws=200)
     assert mixed.reason == "no_overlap" and (mixed.shorter, mixed.thin) == (0, 6)

@@ -13,8 +13,12 @@ def test_means_and_differences_by_hand() -> None:
     some.add(0, [4, 4, 1])
     some.add(1, [3, 1])
     scores, effects = some.figures(draws=200)
-    assert [row.value for row in scores] == pytest.approx([4, 8 / 3, 1]) and [row.n for row in scores] == [3, 3, 2]
-    assert [row.value for row in effects] == pytest.approx([(2 + 1 + 1) / 3, (0 + 1 - 1) / 3, (-2 - 2) / 2])
+    assert [row.value for row in scores] == pytest.approx([4, 8 / 3, 1]) and [
+        row.n for row in scores
+    ] == [3, 3, 2]
+    assert [row.value for row in effects] == pytest.approx(
+        [(2 + 1 + 1) / 3, (0 + 1 - 1) / 3, (-2 - 2) / 2]
+    )
 
 
 def test_intervals_are_those_of_the_bootstrap_by_cluster() -> None:
@@ -24,7 +28,9 @@ def test_intervals_are_those_of_the_bootstrap_by_cluster() -> None:
     for at, row in enumerate(given):
         some.add(at % 30, row)
     scores, effects = some.figures(draws=500, seed=3)
-    wanted = mean_interval(given[:, 1], [str(100 + at % 30) for at in range(120)], draws=500, seed=3)
+    wanted = mean_interval(
+        given[:, 1], [str(100 + at % 30) for at in range(120)], draws=500, seed=3
+    )
     assert scores[1] == pytest.approx(wanted)
     assert all((row.low or 0) < row.value < (row.high or 0) for row in effects)
 

@@ -15,15 +15,26 @@ CLUSTERS = [f"s{n // 4}" for n in range(240)]
 
 def test_figures_are_those_of_the_libraries() -> None:
     found = compare(FIRST, SECOND, CLUSTERS, list(range(1, 6)))
-    assert found.kappa.value == pytest.approx(cohen_kappa_score(FIRST, SECOND, weights="quadratic", labels=[1, 2, 3, 4, 5]))
+    assert found.kappa.value == pytest.approx(
+        cohen_kappa_score(FIRST, SECOND, weights="quadratic", labels=[1, 2, 3, 4, 5])
+    )
     assert found.spearman.value == pytest.approx(spearmanr(FIRST, SECOND).statistic)
-    assert found.exact.value == pytest.approx((FIRST == SECOND).mean()) and found.bias.value == pytest.approx((SECOND - FIRST).mean())
+    assert found.exact.value == pytest.approx(
+        (FIRST == SECOND).mean()
+    ) and found.bias.value == pytest.approx((SECOND - FIRST).mean())
     for figure in found:
-        assert figure.low is not None and figure.high is not None and figure.low < figure.value < figure.high and figure.n == 240
+        assert (
+            figure.low is not None
+            and figure.high is not None
+            and figure.low < figure.value < figure.high
+            and figure.n == 240
+        )
 
 
 def test_the_interval_of_the_bias_is_by_speech() -> None:
-    """A judge that is off by one in whole speeches is less certain than one that is off in as many single responses."""
+    """A judge that is off by one in whole speeches is less certain than one that is off in as many
+    single responses.
+    """
     shift = np.repeat(RNG.random(60) < 0.5, 4).astype(int)
     together = compare(np.full(240, 3), 3 + shift, CLUSTERS, list(range(1, 6))).bias
     apart = compare(np.full(240, 3), 3 + RNG.permutation(shift), CLUSTERS, list(range(1, 6))).bias
@@ -44,7 +55,11 @@ def test_flips_add_up() -> None:
 
 def test_changes_of_rank_are_scipys_and_a_model_that_was_not_drawn_has_none():
     rng = np.random.default_rng(0)
-    count, old, new = rng.integers(3, 9, (20, 6)), rng.integers(1, 6, (20, 6)), rng.integers(1, 6, (20, 6))
+    count, old, new = (
+        rng.integers(3, 9, (20, 6)),
+        rng.integers(1, 6, (20, 6)),
+        rng.integers(1, 6, (20, 6)),
+    )
     found = rank_changes(np.concatenate([count, old * count, new * count], axis=1).astype(float))
     for row, first, second in zip(found, old, new, strict=True):
         ranks = [rankdata(-side) for side in (first, second)]

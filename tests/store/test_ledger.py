@@ -31,7 +31,12 @@ def test_kept_once_and_found_again(tmp_path: Path) -> None:
 
 def test_draw_and_attempt_make_another_call() -> None:
     message = (Message("user", "x"),)
-    ids = {Ask("m", message).call_id, Ask("m", message, draw=1).call_id, Ask("m", message, attempt=1).call_id, Ask("n", message).call_id}
+    ids = {
+        Ask("m", message).call_id,
+        Ask("m", message, draw=1).call_id,
+        Ask("m", message, attempt=1).call_id,
+        Ask("n", message).call_id,
+    }
     assert len(ids) == 4
     assert Ask("m", message).call_id == Ask("m", (Message("user", "x"),)).call_id
 
@@ -58,7 +63,17 @@ def edited(path: Path, sql: str) -> None:
     db.close()
 
 
-@pytest.mark.parametrize("sql", ["text = 'TAMPERED'", "outcome = 'refused'", "tokens_out = 0", "seconds = 9", "version = 'other'", "digest = ''"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "text = 'TAMPERED'",
+        "outcome = 'refused'",
+        "tokens_out = 0",
+        "seconds = 9",
+        "version = 'other'",
+        "digest = ''",
+    ],
+)
 def test_a_changed_reply_is_found_out(tmp_path: Path, sql: str) -> None:
     ledger = Ledger(tmp_path / "calls.sqlite")
     ledger.add([call("a"), call("b")], "respond")
@@ -74,7 +89,9 @@ def test_a_changed_reply_is_found_out(tmp_path: Path, sql: str) -> None:
 def test_an_edited_request_is_found_out(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "calls.sqlite")
     ledger.add([call("a"), call("b")], "respond")
-    edited(ledger.path, f"UPDATE calls SET ask = 'no JSON' WHERE call_id = '{call('b')[0].call_id}'")
+    edited(
+        ledger.path, f"UPDATE calls SET ask = 'no JSON' WHERE call_id = '{call('b')[0].call_id}'"
+    )
     assert ledger.wrong_ids() == [call("b")[0].call_id]
 
 
@@ -82,13 +99,18 @@ def without_digests(path: Path) -> None:
     edited(path, "ALTER TABLE calls DROP COLUMN digest")
 
 
-def test_a_ledger_from_before_there_were_digests_is_read_merged_and_brought_up(tmp_path: Path) -> None:
+def test_a_ledger_from_before_there_were_digests_is_read_merged_and_brought_up(
+    tmp_path: Path,
+) -> None:
     old, ours = Ledger(tmp_path / "old.sqlite"), Ledger(tmp_path / "ours.sqlite")
     old.add([call("a"), call("b")], "respond")
     old.close()
     without_digests(old.path)
     recording = Ledger(old.path, read_only=True)
-    assert recording.get([call("a")[0].call_id]) == {call("a")[0].call_id: call("a")[1]} and recording.changed() == []
+    assert (
+        recording.get([call("a")[0].call_id]) == {call("a")[0].call_id: call("a")[1]}
+        and recording.changed() == []
+    )
     recording.close()
     assert ours.merge(old.path) == 2 and ours.changed() == []
     again = Ledger(old.path)
@@ -101,7 +123,10 @@ def test_what_cannot_be_read_is_said_without_a_reply_s_text(tmp_path: Path) -> N
     ledger = Ledger(tmp_path / "calls.sqlite")
     ledger.add([call(f"Barnaby {n} " * 50) for n in range(9)], "respond")
     one = call("Barnaby 7 " * 50)[0].call_id
-    edited(ledger.path, f"UPDATE calls SET text = CAST(x'4261726E616279FFFE' AS TEXT) WHERE call_id = '{one}'")
+    edited(
+        ledger.path,
+        f"UPDATE calls SET text = CAST(x'4261726E616279FFFE' AS TEXT) WHERE call_id = '{one}'",
+    )
     for work in (lambda: ledger.get([one]), ledger.changed):
         with pytest.raises(StoreError, match="damaged") as error:
             work()
@@ -116,7 +141,13 @@ def test_a_ledger_damaged_inside_says_what_to_do(tmp_path: Path) -> None:
     raw[len(raw) // 4 : len(raw) // 3] = bytes(b ^ 255 for b in raw[len(raw) // 4 : len(raw) // 3])
     ledger.path.write_bytes(raw)
     again = Ledger(ledger.path)
-    for work in (again.check, again.summary, again.wrong_ids, again.changed, lambda: again.get([call(f"Barnaby {n} " * 50)[0].call_id for n in range(100)])):
+    for work in (
+        again.check,
+        again.summary,
+        again.wrong_ids,
+        again.changed,
+        lambda: again.get([call(f"Barnaby {n} " * 50)[0].call_id for n in range(100)]),
+    ):
         with pytest.raises(StoreError, match=r"calls.sqlite: damaged.*move it away"):
             work()
 

@@ -14,7 +14,15 @@ def speech(number: int, **more: object) -> Speech:
 
 
 def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
-    rows = [speech(1, history=(Turn("client", "hello"), Turn("counselor", "hi")), topic="Stress", split="train"), speech(2)]
+    rows = [
+        speech(
+            1,
+            history=(Turn("client", "hello"), Turn("counselor", "hi")),
+            topic="Stress",
+            split="train",
+        ),
+        speech(2),
+    ]
     parquet.write(parquet.table(Speech, rows), tmp_path / "s.parquet")
     back = parquet.read(Speech, tmp_path / "s.parquet")
     assert list(back) == rows
@@ -60,21 +68,33 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
         parquet.read(Speech, tmp_path / "m.parquet")
 
 
-def test_a_large_file_stays_on_disk_and_reads_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_stays_on_disk_and_reads_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parquet, "PART", 7)
-    path, rows = tmp_path / "[s]*.parquet", [speech(n, history=(Turn("client", str(n)),)) for n in range(30)]
+    path, rows = (
+        tmp_path / "[s]*.parquet",
+        [speech(n, history=(Turn("client", str(n)),)) for n in range(30)],
+    )
     held = parquet.table(Speech, rows)
     parquet.write(held, path)
     monkeypatch.setattr(parquet, "LARGE", 0)
     lazy = parquet.read(Speech, path)
     assert len(lazy) == 30 and list(lazy) == rows and lazy.digest == held.digest
     assert lazy.pick("speech_id", "topic").equals(held.frame.select("speech_id", "topic"))
-    assert [part.height for part in lazy.parts(8)] == [8, 8, 8, 6] and lazy._held is None, "nothing so far needed all of it"
+    assert [part.height for part in lazy.parts(8)] == [
+        8,
+        8,
+        8,
+        6,
+    ] and lazy._held is None, "nothing so far needed all of it"
     assert lazy[29] == rows[29] and list(lazy[3:5]) == rows[3:5] and lazy._held is not None
     parquet.check(lazy)
 
 
-def test_a_large_file_that_is_cut_off_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_that_is_cut_off_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "s.parquet"
     parquet.write(parquet.table(Speech, [speech(n) for n in range(3000)]), path)
     monkeypatch.setattr(parquet, "LARGE", 0)
@@ -98,15 +118,24 @@ def test_gathered_rows_are_the_sorted_table(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("large", [0, 2**30])
-def test_a_file_of_an_older_version_is_read_and_known_by_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int) -> None:
+def test_a_file_of_an_older_version_is_read_and_known_by_the_same_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
     """Digest as it was before Speech had a group, so that the steps of then are found."""
     monkeypatch.setattr(parquet, "LARGE", large)
     rows = [speech(1, topic="stress", split="train"), speech(2)]
     parquet.table(Speech, rows).frame.drop("group").write_parquet(tmp_path / "s.parquet")
     back = parquet.read(Speech, tmp_path / "s.parquet")
     assert list(back) == rows
-    assert back.digest == parquet.table(Speech, rows).digest == "be8da33c96ed4fd9c7938d74e6dc272902733ae75628a1e642a48c6462153cdf"
-    assert parquet.table(Speech, [speech(1, group="group-1"), speech(2)]).digest != parquet.table(Speech, [speech(1), speech(2)]).digest
+    assert (
+        back.digest
+        == parquet.table(Speech, rows).digest
+        == "be8da33c96ed4fd9c7938d74e6dc272902733ae75628a1e642a48c6462153cdf"
+    )
+    assert (
+        parquet.table(Speech, [speech(1, group="group-1"), speech(2)]).digest
+        != parquet.table(Speech, [speech(1), speech(2)]).digest
+    )
 
 
 def test_a_file_that_lacks_another_column_is_refused(tmp_path: Path) -> None:

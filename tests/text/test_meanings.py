@@ -32,7 +32,14 @@ def test_agrees_with_comparing_everything(rows: int, monkeypatch: pytest.MonkeyP
     vectors = unit(base[rng.integers(0, 40, 300)] + 0.18 * rng.normal(size=(300, 12)))
     want: dict[int, int] = {}
     for at in range(300):
-        first = next((other for other in range(at) if other not in want and vectors[at] @ vectors[other] >= 0.95), None)
+        first = next(
+            (
+                other
+                for other in range(at)
+                if other not in want and vectors[at] @ vectors[other] >= 0.95
+            ),
+            None,
+        )
         if first is not None:
             want[at] = first
     assert same(vectors, 0.95) == want and 50 < len(want) < 290

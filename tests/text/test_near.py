@@ -32,12 +32,23 @@ def test_agrees_with_comparing_everything() -> None:
     texts = []
     for number in range(60):
         base = [rng.choice(WORDS) for _ in range(80)]
-        texts += [text(base)] + [text(varied(base, changes, number * 10 + changes)) for changes in (1, 2, 4, 8)]
+        texts += [text(base)] + [
+            text(varied(base, changes, number * 10 + changes)) for changes in (1, 2, 4, 8)
+        ]
     rng.shuffle(texts)
     own = [shingles(one, 3) for one in texts]
     want: list[int] = []
     for at in range(len(texts)):
-        want.append(next((kept for kept in range(at) if want[kept] < 0 and jaccard(own[at], own[kept]) >= 0.8), -1))
+        want.append(
+            next(
+                (
+                    kept
+                    for kept in range(at)
+                    if want[kept] < 0 and jaccard(own[at], own[kept]) >= 0.8
+                ),
+                -1,
+            )
+        )
     assert repeats(texts, 0.8) == want
     assert sum(kept >= 0 for kept in want) > 30
 
@@ -66,7 +77,9 @@ def test_bands_miss_few(threshold: float) -> None:
 
 
 def edited(words: list[str], kind: str, strength: float, rng: random.Random) -> list[str]:
-    """Words dropped, misspelt or swapped with the next, or the end cut off: a share of them, at least one."""
+    """Words dropped, misspelt or swapped with the next, or the end cut off: a share of them, at
+    least one.
+    """
     count, out = max(1, round(strength * len(words))), list(words)
     if kind == "cut":
         return out[:-count]
@@ -82,14 +95,36 @@ def edited(words: list[str], kind: str, strength: float, rng: random.Random) -> 
 
 
 def test_planted_near_duplicates_are_found_and_nothing_else() -> None:
-    """Thousands of pairs: at 0.8 and above 99 in 100 go at least, below it none, and each names the text it was made of."""
+    """Thousands of pairs: at 0.8 and above 99 in 100 go at least, below it none, and each names the
+    text it was made of.
+    """
     rng = random.Random(8)
     words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(2, 8))) for _ in range(4000)]
-    texts = [text(rng.choices(words, weights=[1 / rank for rank in range(1, 4001)], k=rng.randint(20, 110))) for _ in range(1500)]
+    texts = [
+        text(
+            rng.choices(
+                words, weights=[1 / rank for rank in range(1, 4001)], k=rng.randint(20, 110)
+            )
+        )
+        for _ in range(1500)
+    ]
     made = []
     for source in range(1500):
         for kind in ("drop", "typo", "swap", "cut"):
-            made.append((source, kind, text(edited(texts[source].split(), kind, rng.choice((0.01, 0.03, 0.06, 0.1, 0.2)), rng))))
+            made.append(
+                (
+                    source,
+                    kind,
+                    text(
+                        edited(
+                            texts[source].split(),
+                            kind,
+                            rng.choice((0.01, 0.03, 0.06, 0.1, 0.2)),
+                            rng,
+                        )
+                    ),
+                )
+            )
     found = repeats([*texts, *(copy for _, _, copy in made)], 0.8)
     assert found[:1500] == [-1] * 1500
     hits: dict[str, list[bool]] = {"drop": [], "typo": [], "swap": [], "cut": []}
@@ -98,7 +133,10 @@ def test_planted_near_duplicates_are_found_and_nothing_else() -> None:
         if exact >= 0.8:
             hits[kind].append(kept == source)
         elif kept >= 0:  # another edit of the same text may stand before it
-            assert made[kept - 1500][0] == source and jaccard(shingles(made[kept - 1500][2], 3), shingles(copy, 3)) >= 0.8
+            assert (
+                made[kept - 1500][0] == source
+                and jaccard(shingles(made[kept - 1500][2], 3), shingles(copy, 3)) >= 0.8
+            )
     assert sum(map(len, hits.values())) > 2500
     for kind, some in hits.items():
         assert sum(some) / len(some) >= 0.99, (kind, len(some))
@@ -108,15 +146,21 @@ BASE = [f"base{number}" for number in range(60)]
 ALIKE: dict[str, Callable[[int], str]] = {
     "equal": lambda number: text(BASE),
     "one word more": lambda number: text([*BASE, f"own{number}"]),
-    "boilerplate and a little": lambda number: text([*BASE, *(f"own{number}_{at}" for at in range(9))]),
-    "boilerplate and much": lambda number: text([*BASE, *(f"own{number}_{at}" for at in range(14))]),
+    "boilerplate and a little": lambda number: text(
+        [*BASE, *(f"own{number}_{at}" for at in range(9))]
+    ),
+    "boilerplate and much": lambda number: text(
+        [*BASE, *(f"own{number}_{at}" for at in range(14))]
+    ),
     "one word": lambda number: f"word{number}",
 }
 
 
 @pytest.mark.parametrize("kind", ALIKE)
 def test_time_stays_near_linear_where_everything_is_alike(kind: str) -> None:
-    """Eight times as many texts of one kind: with every pair compared it would be 64 times the time."""
+    """Eight times as many texts of one kind: with every pair compared it would be 64 times the
+    time.
+    """
     took = []
     for count in (1000, 8000):
         texts = [ALIKE[kind](number) for number in range(count)]
@@ -132,14 +176,20 @@ def sentences(count: int, seed: int) -> list[str]:
     """One sentence with five slots of 40 words each."""
     rng = random.Random(seed)
     slots = [[f"s{slot}w{word}" for word in range(40)] for slot in range(5)]
-    form = "I have felt very {} since my {} told me that the {} would not come back to our {} and now I cannot {} any more"
+    form = (
+        "I have felt very {} since my {} told me that the {} would not come back to our {} and now"
+        " I cannot {} any more"
+    )
     return [form.format(*(rng.choice(slot) for slot in slots)) for _ in range(count)]
 
 
 def answers(count: int, seed: int) -> list[str]:
     """Thirty statements, each with one of two words: every shingle is in half of the texts."""
     rng = random.Random(seed)
-    return [" ".join(f"I am {rng.choice(('often', 'never'))} x{item}." for item in range(30)) for _ in range(count)]
+    return [
+        " ".join(f"I am {rng.choice(('often', 'never'))} x{item}." for item in range(30))
+        for _ in range(count)
+    ]
 
 
 FORMS: dict[str, Callable[[int, int], list[str]]] = {"sentences": sentences, "answers": answers}
@@ -152,17 +202,30 @@ def test_templates_agree_with_comparing_everything(form: str, threshold: float) 
     own = [shingles(one, 3) for one in texts]
     want: list[int] = []
     for at in range(len(texts)):
-        want.append(next((kept for kept in range(at) if want[kept] < 0 and jaccard(own[at], own[kept]) >= threshold), -1))
+        want.append(
+            next(
+                (
+                    kept
+                    for kept in range(at)
+                    if want[kept] < 0 and jaccard(own[at], own[kept]) >= threshold
+                ),
+                -1,
+            )
+        )
     assert repeats(texts, threshold) == want
     assert form == "sentences" or sum(kept >= 0 for kept in want) > 5
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_few_of_templated_texts_are_compared(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly every two of them share a rare shingle; what is compared word by word grows with the texts, not with their pairs."""
+    """Nearly every two of them share a rare shingle; what is compared word by word grows with the
+    texts, not with their pairs.
+    """
     compared = []
     jaccards = near.jaccard
-    monkeypatch.setattr(near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other))
+    monkeypatch.setattr(
+        near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other)
+    )
     counts, took = [], []
     for size in (2000, 8000):
         texts = FORMS[form](size, 9)
@@ -175,15 +238,26 @@ def test_few_of_templated_texts_are_compared(form: str, monkeypatch: pytest.Monk
     assert took[1] < 9 * max(took[0], 0.2), took
 
 
-def test_what_stands_after_the_first_thousands_is_joined_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stands_after_the_first_thousands_is_joined_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(near, "_JOINED", 7)
     texts = [text(varied(WORDS[at : at + 60], 1, at)) for at in range(0, 300, 10)] * 2
     assert repeats(texts, 0.8) == [-1] * 30 + list(range(30))
 
 
 def test_scripts_without_spaces() -> None:
-    said = "我最近总是睡不好觉，心里很难受，不知道该跟谁说，家里人都不理解我的感受，工作压力也很大。"
-    assert repeats([said, said.replace("很难受", "非常难受"), "今天天气不错，我和朋友一起去公园散步，感觉好多了。"], 0.8) == [-1, 0, -1]
+    said = (
+        "我最近总是睡不好觉，心里很难受，不知道该跟谁说，家里人都不理解我的感受，工作压力也很大。"
+    )
+    assert repeats(
+        [
+            said,
+            said.replace("很难受", "非常难受"),
+            "今天天气不错，我和朋友一起去公园散步，感觉好多了。",
+        ],
+        0.8,
+    ) == [-1, 0, -1]
 
 
 def test_a_very_long_text() -> None:
@@ -193,8 +267,17 @@ def test_a_very_long_text() -> None:
 
 def test_the_same_in_every_process() -> None:
     code = (
-        "import random; from psycopref.text.near import repeats; rng = random.Random(3); base = [rng.choices('abcdefgh', k=40) for _ in range(50)];"
-        "print(repeats([' '.join(one[at:]) for one in base for at in range(6)], 0.8, 2))"
+        "import random; from psycopref.text.near import repeats; rng = random.Random(3); base ="
+        " [rng.choices('abcdefgh', k=40) for _ in range(50)];print(repeats([' '.join(one[at:]) for"
+        " one in base for at in range(6)], 0.8, 2))"
     )
-    said = {subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout for seed in "12"}
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
     assert len(said) == 1 and b"0" in said.pop()

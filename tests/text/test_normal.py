@@ -38,7 +38,9 @@ def test_the_sample_needs_no_repair() -> None:
 
 
 def test_folded_keeps_words_only() -> None:
-    assert folded("I'm  TIRED, so tired!") == folded("i'm tired -- so tired") == "i m tired so tired"
+    assert (
+        folded("I'm  TIRED, so tired!") == folded("i'm tired -- so tired") == "i m tired so tired"
+    )
     assert folded("...!") == ""
 
 
@@ -49,10 +51,19 @@ def test_slips_of_pasting_go_and_what_was_said_stays() -> None:
     assert repair(f"{said}\nI cannot sleep.\n{said}") == f"{said}\nI cannot sleep."
     assert repair(said + said) == repair(f"{said}\n\n{said}") == said
     assert repair("No.\nNo.\nNo.") == "No.\nNo.\nNo."
-    for line in ("Sent from my iPhone", "Sent from my Samsung Galaxy S9.", "Get Outlook for iOS", "Von meinem iPhone gesendet", "Enviado desde mi iPhone"):
+    for line in (
+        "Sent from my iPhone",
+        "Sent from my Samsung Galaxy S9.",
+        "Get Outlook for iOS",
+        "Von meinem iPhone gesendet",
+        "Enviado desde mi iPhone",
+    ):
         assert repair(f"{said}\n\n{line}") == said
     assert repair("He wrote: sent from my heart") == "He wrote: sent from my heart"
-    assert repair(f"{said}\nSent from my heart, to my phone") == f"{said}\nSent from my heart, to my phone"
+    assert (
+        repair(f"{said}\nSent from my heart, to my phone")
+        == f"{said}\nSent from my heart, to my phone"
+    )
 
 
 def test_a_text_pasted_many_times_is_repaired_in_one_go() -> None:

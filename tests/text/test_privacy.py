@@ -53,13 +53,19 @@ from psycopref.text.privacy.lists import folded, lists
         ("a guy called rhys who left", "a guy called <NAME> who left"),
         ("My cousin Hieu came. Hieu's van", "My cousin <NAME> came. <NAME>'s van"),
         ("My wife (Xiuying) and her brother Jun", "My wife (<NAME>) and her brother <NAME>"),
-        ("Yesterday Hope told me. Will is getting married.", "Yesterday <NAME> told me. <NAME> is getting married."),
+        (
+            "Yesterday Hope told me. Will is getting married.",
+            "Yesterday <NAME> told me. <NAME> is getting married.",
+        ),
         ("I love Mark. Nobody, not even Abdi.", "I love <NAME>. Nobody, not even <NAME>."),
         ("Zoe, Harper and Mei-Ling left", "<NAME>, <NAME> and <NAME> left"),
         ("Lakshmi aunty saw mr henderson", "<NAME> aunty saw mr <NAME>"),
         ("MY COUSIN ARJUN TOPPED", "MY COUSIN <NAME> TOPPED"),
         ("I am Concepción Ruiz de la Torre.", "I am <NAME>."),
-        ("I confided in Sarah in Kyle's room in Denton", "I confided in <NAME> in <NAME>'s room in Denton"),
+        (
+            "I confided in Sarah in Kyle's room in Denton",
+            "I confided in <NAME> in <NAME>'s room in Denton",
+        ),
         ("0412 345 678 and +91 98200 12345", "<PHONE> and <PHONE>"),
         ("22b Coldharbour Road, Bristol BS6 7LT", "<ADDRESS>"),
         ("NHS number 943 476 5919, case #24-1187", "NHS number <ID>, case #<ID>"),
@@ -67,20 +73,44 @@ from psycopref.text.privacy.lists import folded, lists
         ("kik: lonelyboi17, add u/lostgirl44", "kik: <HANDLE>, add <HANDLE>"),
         ("i live at 14b elm grove, leeds and 22 ash court", "i live at <ADDRESS> and <ADDRESS>"),
         ("Flat 3, 27 Harbour Mews, Portsmouth PO1 2QR. My tenancy", "<ADDRESS>. My tenancy"),
-        ("Plot 7, Unity Estate, Ajah. No. 12, 4th Cross, Jayanagar 3rd Block, Bengaluru 560011", "<ADDRESS>. <ADDRESS>"),
-        ("unit 3/41 Ocean Pde, Manly NSW 2095, or PO Box 88, Ballarat VIC 3350", "<ADDRESS>, or <ADDRESS>"),
-        ("im in flat 12 cedar house, mill lane; her lot is 4421 county road 12", "im in <ADDRESS>; her lot is <ADDRESS> 12"),
-        ("My street is Elm Grove, number 14. The Old Forge, Quay Lane, Wivenhoe", "My street is <ADDRESS>. <ADDRESS>"),
-        ("the lady at number 14 who knits in apt 4C", "the lady at number <ADDRESS> who knits in <ADDRESS>"),
+        (
+            "Plot 7, Unity Estate, Ajah. No. 12, 4th Cross, Jayanagar 3rd Block, Bengaluru 560011",
+            "<ADDRESS>. <ADDRESS>",
+        ),
+        (
+            "unit 3/41 Ocean Pde, Manly NSW 2095, or PO Box 88, Ballarat VIC 3350",
+            "<ADDRESS>, or <ADDRESS>",
+        ),
+        (
+            "im in flat 12 cedar house, mill lane; her lot is 4421 county road 12",
+            "im in <ADDRESS>; her lot is <ADDRESS> 12",
+        ),
+        (
+            "My street is Elm Grove, number 14. The Old Forge, Quay Lane, Wivenhoe",
+            "My street is <ADDRESS>. <ADDRESS>",
+        ),
+        (
+            "the lady at number 14 who knits in apt 4C",
+            "the lady at number <ADDRESS> who knits in <ADDRESS>",
+        ),
         ("last four 6127, card ending 4419", "last four <ID>, card ending <ID>"),
         ("case ref SW/2231/09B, NI number QQ 12 34 56 C", "case ref <ID>, NI number <ID>"),
-        ("booking reference ZK4PQ9, the plate was 7KRD 209", "booking reference <ID>, the plate was <ID>"),
+        (
+            "booking reference ZK4PQ9, the plate was 7KRD 209",
+            "booking reference <ID>, the plate was <ID>",
+        ),
         ("my locker number is 48213, badge no 4471", "my locker number is <ID>, badge no <ID>"),
         ("discord (voidling.exe), snap: maddie-luvs-u", "discord (<HANDLE>), snap: <HANDLE>"),
         ("lilith_asks on Tumblr, DrSadClown on Twitter", "<HANDLE> on Tumblr, <HANDLE> on Twitter"),
-        ("on onlyfans under honeymoonvelvet and xbox gamertag Grimtooth 4482", "on onlyfans under <HANDLE> and xbox gamertag <HANDLE>"),
+        (
+            "on onlyfans under honeymoonvelvet and xbox gamertag Grimtooth 4482",
+            "on onlyfans under <HANDLE> and xbox gamertag <HANDLE>",
+        ),
         ("linktr.ee/jo.heals, youtu.be/dQx8Lk2 and annika.carrd.co", "<URL>, <URL> and <URL>"),
-        ("my real name is zoriana. my girl rain and me. My Hope isn't eating", "my real name is <NAME>. my girl <NAME> and me. My <NAME> isn't eating"),
+        (
+            "my real name is zoriana. my girl rain and me. My Hope isn't eating",
+            "my real name is <NAME>. my girl <NAME> and me. My <NAME> isn't eating",
+        ),
     ],
 )
 def test_masked(before: str, after: str) -> None:
@@ -112,12 +142,30 @@ def test_masked(before: str, after: str) -> None:
         "Prozac 60 mg since 2014, PHQ-9 of 17, 1450 on my SAT, $12,500 on Visa, 10/31 at 9:30.",
         "Child Protective Services and Girl Scouts. John 3:16. St. Mary's hospital. Parkinson's.",
         "I'm tired of being called names; what you do is called denial.",
-        "I toured 10 Downing Street, watched 21 Jump Street, and cheered for 3 Queens Park Rangers fans.",
-        "My apartment is 3 floors up, 5 minutes each way, 12 blocks to the park and 2 miles down the hill. Flat out.",
-        "Room 12, Ward 3, Bay 4. Step 4, Making amends. Season 2, Episode 5. unit 5 of the workbook. No. 5, Chanel.",
-        "We met on Tinder as strangers; my instagram is private, my facebook is depressing, and on reddit as usual.",
-        "#depression, #edrecovery; minecraft 1.20, an F-150, L4/L5, 100/50, DSM-5 300.02, COVID-19 in 2020/2021.",
-        "The last four years were bad, ending in 2020. We are at number 1 in the charts. The crisis number is 800-273-8255.",
+        (
+            "I toured 10 Downing Street, watched 21 Jump Street, and cheered for 3 Queens Park"
+            " Rangers fans."
+        ),
+        (
+            "My apartment is 3 floors up, 5 minutes each way, 12 blocks to the park and 2 miles"
+            " down the hill. Flat out."
+        ),
+        (
+            "Room 12, Ward 3, Bay 4. Step 4, Making amends. Season 2, Episode 5. unit 5 of the"
+            " workbook. No. 5, Chanel."
+        ),
+        (
+            "We met on Tinder as strangers; my instagram is private, my facebook is depressing, and"
+            " on reddit as usual."
+        ),
+        (
+            "#depression, #edrecovery; minecraft 1.20, an F-150, L4/L5, 100/50, DSM-5 300.02,"
+            " COVID-19 in 2020/2021."
+        ),
+        (
+            "The last four years were bad, ending in 2020. We are at number 1 in the charts. The"
+            " crisis number is 800-273-8255."
+        ),
         "She said i'm better off.then she left.so I cried. my wife will and can.",
     ],
 )
@@ -126,13 +174,19 @@ def test_hard_negatives_stay(text: str) -> None:
 
 
 def test_the_sample_is_taken_as_it_stands() -> None:
-    assert SOURCES["sample"].invented and not any(source.invented for name, source in SOURCES.items() if name != "sample")
+    assert SOURCES["sample"].invented and not any(
+        source.invented for name, source in SOURCES.items() if name != "sample"
+    )
     text = next(found.text for found in sample.read(None, {}) if "Odile" in found.text)
-    assert mask(text) != text, "the rules would mask its invented names, and the recording would no longer fit"
+    assert mask(text) != text, (
+        "the rules would mask its invented names, and the recording would no longer fit"
+    )
 
 
 @pytest.mark.real
-def test_counsel_chat_questions_lose_names_only_and_answers_lose_signatures(real_data: Path) -> None:
+def test_counsel_chat_questions_lose_names_only_and_answers_lose_signatures(
+    real_data: Path,
+) -> None:
     found = list(counsel_chat.read(real_data / "counsel-chat" / "20200325_counsel_chat.csv", {}))
     questions = [repair(one.text) for one in found]
     answers = [mask(repair(one.answers[0].text)) for one in found]
@@ -148,7 +202,10 @@ MARK = re.compile(r"\[\[([A-Z]+):(.*?)\]\]")
 def tuning() -> list[tuple[str, list[str]]]:
     """The tuning speeches without their marks, and what was marked in each."""
     rows = [json.loads(line)["text"] for line in TUNING.read_text(encoding="utf-8").splitlines()]
-    return [(MARK.sub(lambda mark: mark[2], row), [mark[2] for mark in MARK.finditer(row)]) for row in rows]
+    return [
+        (MARK.sub(lambda mark: mark[2], row), [mark[2] for mark in MARK.finditer(row)])
+        for row in rows
+    ]
 
 
 def test_recall_and_false_masks_on_the_tuning_set() -> None:
@@ -191,9 +248,15 @@ def test_what_touches_is_joined_under_the_longer_kind() -> None:
 def test_lists_are_folded_and_do_not_contradict_each_other() -> None:
     known = lists()
     shared = known.wordy | known.clear | known.towns
-    assert not known.given & shared and not known.surnames & (shared | known.given) and not known.small - known.given
+    assert (
+        not known.given & shared
+        and not known.surnames & (shared | known.given)
+        and not known.small - known.given
+    )
     assert all(word == folded(word) for word in known.given | known.surnames | shared | known.stop)
-    assert len(known.given) > 25_000 and {"priya", "oluwaseun", "siobhan", "wojciech"} <= known.given
+    assert (
+        len(known.given) > 25_000 and {"priya", "oluwaseun", "siobhan", "wojciech"} <= known.given
+    )
 
 
 PIECES = (
@@ -324,9 +387,20 @@ def test_time_is_linear(part: str) -> None:
     assert seconds(1_000_000) < 60 * (seconds(50_000) + 0.02)
 
 
-@pytest.mark.parametrize("text", [("1234567890" * 6 + " ") * 400, ("1" * 30 + "a ") * 800, "(12) " * 5000, "12 34 " * 4000, ("9" * 400 + " ") * 60])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ("1234567890" * 6 + " ") * 400,
+        ("1" * 30 + "a ") * 800,
+        "(12) " * 5000,
+        "12 34 " * 4000,
+        ("9" * 400 + " ") * 60,
+    ],
+)
 def test_tables_of_digits_take_no_longer_than_words(text: str) -> None:
-    """Twenty-five thousand characters of digits: a pattern that splits runs of digits takes minutes over them."""
+    """Twenty-five thousand characters of digits: a pattern that splits runs of digits takes minutes
+    over them.
+    """
     began = time.process_time()
     mask(text)
     assert time.process_time() - began < 5

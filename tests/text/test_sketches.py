@@ -1,4 +1,6 @@
-"""Bounds on similarity: never below what two texts reach, and tight enough to leave out most others."""
+"""Bounds on similarity: never below what two texts reach, and tight enough to leave out most
+others.
+"""
 
 import random
 
@@ -11,10 +13,14 @@ from psycopref.text.sketches import Sketches
 
 
 def mixed_texts(seed: int, longest: int) -> list[str]:
-    """Texts of all lengths, many of them edits of an earlier one, some with words said again and again."""
+    """Texts of all lengths, many of them edits of an earlier one, some with words said again and
+    again.
+    """
     rng, texts = random.Random(seed), ["", "one", "one two"]
     while len(texts) < 120:
-        words = rng.choices([f"w{number}" for number in range(rng.choice((4, 300)))], k=rng.randint(1, longest))
+        words = rng.choices(
+            [f"w{number}" for number in range(rng.choice((4, 300)))], k=rng.randint(1, longest)
+        )
         for _ in range(rng.randint(1, 5)):
             words[rng.randrange(len(words))] = f"e{rng.random()}"
             texts += [" ".join(words)] * rng.choice((1, 1, 1, 2))
@@ -23,7 +29,9 @@ def mixed_texts(seed: int, longest: int) -> list[str]:
 
 @pytest.mark.parametrize("longest", [40, 900])
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 1.0])
-def test_no_pair_at_the_threshold_is_left_out(longest: int, threshold: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pair_at_the_threshold_is_left_out(
+    longest: int, threshold: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sketches, "_MADE", 17)
     texts = mixed_texts(longest, longest)
     sets, found = [shingles(text, 3) for text in texts], Sketches(hashed(texts, 3))
@@ -31,7 +39,9 @@ def test_no_pair_at_the_threshold_is_left_out(longest: int, threshold: float, mo
     for row in all_rows[::-1].tolist():
         apart = found.apart(row, all_rows[:row])
         assert (apart == found.apart(row, slice(0, row))).all()
-        assert all(bound <= len(sets[row] ^ sets[other]) for other, bound in enumerate(apart.tolist()))
+        assert all(
+            bound <= len(sets[row] ^ sets[other]) for other, bound in enumerate(apart.tolist())
+        )
         within = found.within(row, all_rows[:row], apart, threshold)
         sharing = found.sharing(row, within, threshold).tolist()
         want = {other for other in range(row) if jaccard(sets[row], sets[other]) >= threshold}
@@ -49,4 +59,7 @@ def test_sizes_count_every_shingle_once() -> None:
 
 def test_none_to_compare_with() -> None:
     found, none = Sketches(hashed(["a b c d"], 2)), np.zeros(0, np.int64)
-    assert found.sharing(0, found.within(0, none, found.apart(0, slice(0, 0)), 0.5), 0.5).tolist() == []
+    assert (
+        found.sharing(0, found.within(0, none, found.apart(0, slice(0, 0)), 0.5), 0.5).tolist()
+        == []
+    )

@@ -1,4 +1,6 @@
-"""Packed rows give what one sequence at a time gives: loss and gradients in float64, in the shapes that people train."""
+"""Packed rows give what one sequence at a time gives: loss and gradients in float64, in the shapes
+that people train.
+"""
 
 import random
 from collections.abc import Callable
@@ -38,19 +40,34 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "qwen2": lambda: Qwen2Config(**BASE),
     "qwen3": lambda: Qwen3Config(**BASE, head_dim=8),
     "mistral, sliding window": lambda: MistralConfig(**BASE, sliding_window=6),
-    "gemma2, soft caps and sliding window": lambda: Gemma2Config(**BASE, head_dim=8, sliding_window=6, query_pre_attn_scalar=8),
-    "gemma3, sliding window": lambda: Gemma3TextConfig(**BASE, head_dim=8, sliding_window=6, query_pre_attn_scalar=8),
+    "gemma2, soft caps and sliding window": lambda: Gemma2Config(
+        **BASE, head_dim=8, sliding_window=6, query_pre_attn_scalar=8
+    ),
+    "gemma3, sliding window": lambda: Gemma3TextConfig(
+        **BASE, head_dim=8, sliding_window=6, query_pre_attn_scalar=8
+    ),
     "phi3": lambda: Phi3Config(**BASE),
     "phi": lambda: PhiConfig(**BASE),
     "olmo": lambda: OlmoConfig(**BASE),
     "olmo2": lambda: Olmo2Config(**BASE),
-    "gpt2": lambda: GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=256, pad_token_id=0, bos_token_id=1, eos_token_id=2),
+    "gpt2": lambda: GPT2Config(
+        vocab_size=64,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=256,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    ),
 }
 
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Float64 all the way: transformers' norms go through float32, whose sums depend on the order of the tokens."""
+    """Float64 all the way: transformers' norms go through float32, whose sums depend on the order
+    of the tokens.
+    """
     was_to, was_float = torch.Tensor.to, torch.Tensor.float
 
     def to(self: torch.Tensor, *given: Any, **named: Any) -> torch.Tensor:
@@ -58,7 +75,9 @@ def double(monkeypatch: pytest.MonkeyPatch) -> None:
         return self if down else was_to(self, *given, **named)
 
     monkeypatch.setattr(torch.Tensor, "to", to)
-    monkeypatch.setattr(torch.Tensor, "float", lambda self: self if self.dtype == torch.float64 else was_float(self))
+    monkeypatch.setattr(
+        torch.Tensor, "float", lambda self: self if self.dtype == torch.float64 else was_float(self)
+    )
 
 
 def some_rows() -> list[Encoded]:
@@ -69,18 +88,30 @@ def some_rows() -> list[Encoded]:
         return [draw.randrange(3, 64) for _ in range(count)]
 
     one, two = tokens(9), tokens(14)
-    rows = [Encoded(one, tokens(12)), Encoded(one, tokens(5)), Encoded(two, tokens(8)), Encoded(two, tokens(1)), Encoded(one, tokens(7))]
+    rows = [
+        Encoded(one, tokens(12)),
+        Encoded(one, tokens(5)),
+        Encoded(two, tokens(8)),
+        Encoded(two, tokens(1)),
+        Encoded(one, tokens(7)),
+    ]
     return [*rows, rows[0]]
 
 
-def gradients(model: Any, measured: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def gradients(
+    model: Any, measured: Callable[[], torch.Tensor]
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     model.zero_grad()
     values = measured()
     (values * torch.arange(1, len(values) + 1)).sum().backward()
-    return values.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    return values.detach(), {
+        name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None
+    }
 
 
-def same(model: Any, measure: Callable[[Any, list[Encoded]], torch.Tensor], rows: list[Encoded]) -> None:
+def same(
+    model: Any, measure: Callable[[Any, list[Encoded]], torch.Tensor], rows: list[Encoded]
+) -> None:
     alone = gradients(model, lambda: torch.cat([measure(model, [row]) for row in rows]))
     with attention.packed(model) as able:
         assert able and attention.is_packed(model)
@@ -93,32 +124,60 @@ def same(model: Any, measure: Callable[[Any, list[Encoded]], torch.Tensor], rows
 @pytest.mark.parametrize("shape", [name for name in SHAPES if "caps" not in name])
 def test_log_probabilities_equal_one_sequence_at_a_time(shape: str, double: None) -> None:
     torch.manual_seed(0)
-    same(AutoModelForCausalLM.from_config(SHAPES[shape]()).double().eval(), forward.logps, some_rows())
+    same(
+        AutoModelForCausalLM.from_config(SHAPES[shape]()).double().eval(),
+        forward.logps,
+        some_rows(),
+    )
 
 
-@pytest.mark.parametrize("shape", [name for name in SHAPES if name not in ("olmo", "olmo2") and "caps" not in name])
+@pytest.mark.parametrize(
+    "shape", [name for name in SHAPES if name not in ("olmo", "olmo2") and "caps" not in name]
+)
 def test_rewards_equal_one_sequence_at_a_time(shape: str, double: None) -> None:
     torch.manual_seed(0)
     config = SHAPES[shape]()
     config.num_labels = 1
-    same(AutoModelForSequenceClassification.from_config(config).double().eval(), forward.rewards, some_rows())
+    same(
+        AutoModelForSequenceClassification.from_config(config).double().eval(),
+        forward.rewards,
+        some_rows(),
+    )
 
 
 def test_soft_caps_equal_one_row_at_a_time() -> None:
-    """Transformers softmaxes capped scores in float32, so its own hidden states are met to float32, and our own one by one to float64."""
+    """Transformers softmaxes capped scores in float32, so its own hidden states are met to float32,
+    and our own one by one to float64.
+    """
     torch.manual_seed(0)
-    model, rows = AutoModelForCausalLM.from_config(SHAPES["gemma2, soft caps and sliding window"]()).double().eval(), some_rows()
-    alone = torch.cat([model.base_model(input_ids=torch.tensor([row.ids])).last_hidden_state[0, -1:] for row in rows])
+    model, rows = (
+        AutoModelForCausalLM.from_config(SHAPES["gemma2, soft caps and sliding window"]())
+        .double()
+        .eval(),
+        some_rows(),
+    )
+    alone = torch.cat(
+        [
+            model.base_model(input_ids=torch.tensor([row.ids])).last_hidden_state[0, -1:]
+            for row in rows
+        ]
+    )
     with attention.packed(model) as able:
         assert able
         layout = attention.pack(rows, model.device)
         together = attention.hidden(model, layout)[[end - 1 for _, _, end in layout.rows]]
-        single = torch.cat([attention.hidden(model, attention.pack([row], model.device))[-1:] for row in rows])
+        single = torch.cat(
+            [attention.hidden(model, attention.pack([row], model.device))[-1:] for row in rows]
+        )
     assert torch.allclose(alone, together, atol=1e-5) and (single - together).abs().max() < 1e-9
 
 
 @pytest.mark.parametrize(
-    "config", [BloomConfig(vocab_size=64, hidden_size=32, n_layer=1, n_head=4), MambaConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1)]
+    "config",
+    [
+        BloomConfig(vocab_size=64, hidden_size=32, n_layer=1, n_head=4),
+        MambaConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1),
+    ],
 )
 def test_models_that_bypass_the_interface_are_left_as_they_are(config: Any) -> None:
     model = AutoModelForCausalLM.from_config(config)
@@ -135,18 +194,33 @@ def test_a_prompt_and_an_equal_row_stand_once() -> None:
     assert layout.rows[0] == layout.rows[5]
     ids = layout.ids_1T[0].tolist()
     for row, (before, start, end) in zip(rows, layout.rows, strict=True):
-        assert ids[start:end] == row.response and ids[before - len(row.prompt) + 1 : before + 1] == row.prompt
+        assert (
+            ids[start:end] == row.response
+            and ids[before - len(row.prompt) + 1 : before + 1] == row.prompt
+        )
     assert layout.positions_1T.max() == 21
 
 
 def test_flexattention_s_mask_is_the_same_attention() -> None:
-    """What runs on CUDA, tried here uncompiled: the block mask over the whole row against segment by segment."""
+    """What runs on CUDA, tried here uncompiled: the block mask over the whole row against segment
+    by segment.
+    """
     torch.manual_seed(0)
     layout = attention.pack(some_rows(), torch.device("cpu"))
     query, key, value = (torch.randn(1, 4, layout.tokens, 8) for _ in range(3))
     for window, cap in ((None, None), (6, None), (6, 5.0)):
         module = torch.nn.Module()
-        ours, _ = attention.group_attention(module, query, key, value, None, scaling=0.3, groups=layout, sliding_window=window, softcap=cap)
+        ours, _ = attention.group_attention(
+            module,
+            query,
+            key,
+            value,
+            None,
+            scaling=0.3,
+            groups=layout,
+            sliding_window=window,
+            softcap=cap,
+        )
         seen = attention.seen_TT(layout, window)
         scores = query @ key.transpose(-1, -2) * 0.3
         scores = scores if cap is None else torch.tanh(scores / cap) * cap
@@ -158,25 +232,45 @@ def test_what_attention_does_not_know_is_refused_by_name() -> None:
     layout = attention.pack(some_rows(), torch.device("cpu"))
     states = torch.randn(1, 4, layout.tokens, 8)
     with pytest.raises(NotImplementedError, match="s_aux"):
-        attention.group_attention(torch.nn.Module(), states, states, states, None, groups=layout, s_aux=torch.zeros(4))
+        attention.group_attention(
+            torch.nn.Module(), states, states, states, None, groups=layout, s_aux=torch.zeros(4)
+        )
 
 
 def test_packed_batches_hold_everything_once_and_keep_prompts_together() -> None:
     rows = some_rows()
     items = [(rows[0], rows[1]), (rows[2], rows[3]), (rows[0], rows[4])]
     assert list(packed_batches(items, 1000)) == [[0, 2, 1]]
-    assert list(packed_batches(items, 33)) == [[0, 2], [1]]  # 9 + 12 + 5 + 7 = 33: the shared prompt and row count once
+    assert list(packed_batches(items, 33)) == [
+        [0, 2],
+        [1],
+    ]  # 9 + 12 + 5 + 7 = 33: the shared prompt and row count once
     assert list(packed_batches(items, 1)) == [[0], [2], [1]]
 
 
 def test_counted_work_is_at_most_55_percent_of_padded() -> None:
-    """Matrix products forward and backward for 8 pairs of realistic lengths, against one padded batch as trainers feed it."""
+    """Matrix products forward and backward for 8 pairs of realistic lengths, against one padded
+    batch as trainers feed it.
+    """
     draw = random.Random(3)
-    config = LlamaConfig(**{**BASE, "max_position_embeddings": 1024, "hidden_size": 64, "intermediate_size": 172})
+    config = LlamaConfig(
+        **{**BASE, "max_position_embeddings": 1024, "hidden_size": 64, "intermediate_size": 172}
+    )
     model, rows = AutoModelForCausalLM.from_config(config), []
     for _ in range(8):
-        prompt = [draw.randrange(3, 64) for _ in range(min(300, int(draw.lognormvariate(4.42, 0.4))))]
-        rows += [Encoded(prompt, [draw.randrange(3, 64) for _ in range(min(500, int(draw.lognormvariate(5.45, 0.43))))]) for _ in range(2)]
+        prompt = [
+            draw.randrange(3, 64) for _ in range(min(300, int(draw.lognormvariate(4.42, 0.4))))
+        ]
+        rows += [
+            Encoded(
+                prompt,
+                [
+                    draw.randrange(3, 64)
+                    for _ in range(min(500, int(draw.lognormvariate(5.45, 0.43))))
+                ],
+            )
+            for _ in range(2)
+        ]
     longest = max(len(row.ids) for row in rows)
     ids = torch.tensor([row.ids + [0] * (longest - len(row.ids)) for row in rows])
     with FlopCounterMode(display=False) as padded:
@@ -203,7 +297,9 @@ def test_recomputed_activations_have_the_same_gradient() -> None:
 def test_a_window_that_only_the_mask_knows_is_not_packed() -> None:
     from transformers import PhimoeConfig
 
-    config = PhimoeConfig(**{**BASE, "num_local_experts": 2, "num_experts_per_tok": 1}, sliding_window=6)
+    config = PhimoeConfig(
+        **{**BASE, "num_local_experts": 2, "num_experts_per_tok": 1}, sliding_window=6
+    )
     assert not attention.works(AutoModelForCausalLM.from_config(config))
 
 

@@ -1,4 +1,6 @@
-"""The loop: micro-batches change nothing, a killed run goes on to the same weights, bad losses are errors."""
+"""The loop: micro-batches change nothing, a killed run goes on to the same weights, bad losses are
+errors.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +22,34 @@ REWARD = Task("reward", forward.rewards, losses.bradley_terry)
 
 
 def plan(**more: Any) -> Training:
-    return Training(**{"lr": 1e-3, "batch_size": 4, "epochs": 3, "size": TINY, "keep_every": 2, "dropout": 0.1, "best": "loss", "dev_every": 2, **more})
+    return Training(
+        **{
+            "lr": 1e-3,
+            "batch_size": 4,
+            "epochs": 3,
+            "size": TINY,
+            "keep_every": 2,
+            "dropout": 0.1,
+            "best": "loss",
+            "dev_every": 2,
+            **more,
+        }
+    )
 
 
 def ready(world: World, seed: int = 0) -> tuple[weights.Loaded, list[Item], list[Item]]:
-    loaded = weights.fresh_reward(examples.texts(world.speeches, world.responses, "train"), TINY, seed)
-    train_, dev = (examples.pairs(loaded.tokenizer, *world, split, 512).items for split in ("train", "dev"))
+    loaded = weights.fresh_reward(
+        examples.texts(world.speeches, world.responses, "train"), TINY, seed
+    )
+    train_, dev = (
+        examples.pairs(loaded.tokenizer, *world, split, 512).items for split in ("train", "dev")
+    )
     return loaded, train_, dev
 
 
-def trained(world: World, place: Path, settings: Training, task: Task = REWARD) -> tuple[dict[str, torch.Tensor], list[Any]]:
+def trained(
+    world: World, place: Path, settings: Training, task: Task = REWARD
+) -> tuple[dict[str, torch.Tensor], list[Any]]:
     loaded, items, dev = ready(world)
     weights.set_dropout(loaded.model, settings.dropout)
     points = train(loaded.model, task, items, dev, settings, place, Progress())
@@ -81,7 +101,11 @@ def test_recomputed_activations_change_nothing(world: World, tmp_path: Path) -> 
 
 
 def test_a_loss_that_is_not_a_number_is_an_error(world: World, tmp_path: Path) -> None:
-    bad = Task("reward", lambda model, rows: forward.rewards(model, rows) * float("nan"), losses.bradley_terry)
+    bad = Task(
+        "reward",
+        lambda model, rows: forward.rewards(model, rows) * float("nan"),
+        losses.bradley_terry,
+    )
     with pytest.raises(TrainError, match="the loss is nan at step 1; lower lr"):
         trained(world, tmp_path, plan(), bad)
 
@@ -98,7 +122,11 @@ def test_the_best_weights_by_dev_are_kept(world: World, tmp_path: Path) -> None:
     loaded.model.load_state_dict(got)
     best = min(point.value for point in points if point.name == "dev_loss")
     rows = [row for item in dev for row in item.rows]
-    found = {i: v for group, values in forward.measure_all(loaded.model, forward.rewards, rows, 4096) for i, v in zip(group, values, strict=True)}
+    found = {
+        i: v
+        for group, values in forward.measure_all(loaded.model, forward.rewards, rows, 4096)
+        for i, v in zip(group, values, strict=True)
+    }
     margins = torch.tensor([found[2 * i] - found[2 * i + 1] for i in range(len(dev))])
     assert float(-torch.nn.functional.logsigmoid(margins).mean()) == pytest.approx(best, abs=1e-5)
 
@@ -107,12 +135,18 @@ def test_reference_is_computed_once(world: World, tmp_path: Path) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     items = examples.pairs(loaded.tokenizer, *world, "train", 512).items
     first = reference(loaded.model, forward.logps, items, plan(), tmp_path / "ref.pt")
-    again = reference(loaded.model, lambda *_: pytest.fail("computed twice"), items, plan(), tmp_path / "ref.pt")
-    assert first == again and all(len(item.reference) == 2 and item.reference[0] < 0 for item in first)
+    again = reference(
+        loaded.model, lambda *_: pytest.fail("computed twice"), items, plan(), tmp_path / "ref.pt"
+    )
+    assert first == again and all(
+        len(item.reference) == 2 and item.reference[0] < 0 for item in first
+    )
 
 
 def test_learning_rate_warms_up_and_decays() -> None:
-    rates = [learning_rate(step, 10, Training(lr=1.0, warmup=0.2, decay="linear")) for step in range(10)]
+    rates = [
+        learning_rate(step, 10, Training(lr=1.0, warmup=0.2, decay="linear")) for step in range(10)
+    ]
     assert rates[:3] == [0.5, 1.0, 1.0] and rates[-1] == pytest.approx(1 / 8)
     assert learning_rate(9, 10, Training(lr=1.0, warmup=0, decay="constant")) == 1.0
 
@@ -121,14 +155,37 @@ def test_a_tracker_gets_the_curve_and_no_path(world: World, tmp_path: Path) -> N
     pytest.importorskip("tensorboardX")
     loaded, items, dev = ready(world)
     settings = plan(epochs=1, tracker="tensorboard", base=str(tmp_path / "clinic"))
-    train(loaded.model, REWARD, items, dev, settings, tmp_path / "place", Progress(), tmp_path / "trackers" / "reward-1")
+    train(
+        loaded.model,
+        REWARD,
+        items,
+        dev,
+        settings,
+        tmp_path / "place",
+        Progress(),
+        tmp_path / "trackers" / "reward-1",
+    )
     files = [path for path in (tmp_path / "trackers" / "reward-1").rglob("*") if path.is_file()]
     kept = b"".join(path.read_bytes() for path in files)
-    assert all(name in kept for name in (b"loss", b"dev_accuracy", b"lr")) and str(tmp_path).encode() not in kept
+    assert (
+        all(name in kept for name in (b"loss", b"dev_accuracy", b"lr"))
+        and str(tmp_path).encode() not in kept
+    )
 
 
-def test_a_tracker_that_is_not_installed_is_an_error(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_is_not_installed_is_an_error(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("accelerate.tracking.get_available_trackers", list)
     loaded, items, dev = ready(world)
     with pytest.raises(TrainError, match="wandb is not installed"):
-        train(loaded.model, REWARD, items, dev, plan(tracker="wandb"), tmp_path, Progress(), tmp_path / "board")
+        train(
+            loaded.model,
+            REWARD,
+            items,
+            dev,
+            plan(tracker="wandb"),
+            tmp_path,
+            Progress(),
+            tmp_path / "board",
+        )

@@ -1,4 +1,6 @@
-"""The last layer at the tokens that are read: the same rewards and gradients, less work, and the model left as it was."""
+"""The last layer at the tokens that are read: the same rewards and gradients, less work, and the
+model left as it was.
+"""
 
 import random
 from typing import Any
@@ -26,7 +28,10 @@ def rows_of_eight() -> list[Encoded]:
     """Eight responses to one prompt; one of them stands twice."""
     draw = random.Random(0)
     prompt = [draw.randrange(3, 64) for _ in range(12)]
-    rows = [Encoded(prompt, [draw.randrange(3, 64) for _ in range(draw.randrange(8, 40))]) for _ in range(7)]
+    rows = [
+        Encoded(prompt, [draw.randrange(3, 64) for _ in range(draw.randrange(8, 40))])
+        for _ in range(7)
+    ]
     return [*rows, rows[2]]
 
 
@@ -34,11 +39,23 @@ def measured(model: Any, rows: list[Encoded]) -> tuple[torch.Tensor, dict[str, t
     model.zero_grad()
     values = forward.rewards(model, rows)
     (values * torch.arange(1, len(values) + 1)).sum().backward()
-    return values.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    return values.detach(), {
+        name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None
+    }
 
 
-@pytest.mark.parametrize("config", [LlamaConfig(**SHAPE), Qwen3Config(**SHAPE, head_dim=16), PhiConfig(**SHAPE), LlamaConfig(**SHAPE, mlp_bias=True)])
-def test_rewards_and_gradients_are_those_of_the_whole_layer(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [
+        LlamaConfig(**SHAPE),
+        Qwen3Config(**SHAPE, head_dim=16),
+        PhiConfig(**SHAPE),
+        LlamaConfig(**SHAPE, mlp_bias=True),
+    ],
+)
+def test_rewards_and_gradients_are_those_of_the_whole_layer(
+    config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, rows = model_of(config), rows_of_eight()
     with attention.packed(model):
         few = measured(model, rows)
@@ -63,16 +80,24 @@ def test_the_last_layer_s_work_shrinks_to_keys_and_values() -> None:
 def test_the_model_is_left_as_it_was_even_after_an_error() -> None:
     model, rows = model_of(LlamaConfig(**SHAPE)).eval(), rows_of_eight()
     layout = attention.pack(rows, torch.device("cpu"))
-    with attention.packed(model), pytest.raises(KeyboardInterrupt), narrowing.narrowed(model, layout) as able:
+    with (
+        attention.packed(model),
+        pytest.raises(KeyboardInterrupt),
+        narrowing.narrowed(model, layout) as able,
+    ):
         assert able and "forward" in vars(model.base_model.layers[-1].mlp)
         raise KeyboardInterrupt
-    assert not any("forward" in vars(module) or attention.LAST in vars(module) for module in model.modules())
+    assert not any(
+        "forward" in vars(module) or attention.LAST in vars(module) for module in model.modules()
+    )
 
 
 def test_recomputed_activations_and_empty_responses_take_the_whole_layer() -> None:
     model, rows = model_of(LlamaConfig(**SHAPE)), rows_of_eight()
     with attention.packed(model):
-        with narrowing.narrowed(model, attention.pack([Encoded([5, 6], [])], torch.device("cpu"))) as able:
+        with narrowing.narrowed(
+            model, attention.pack([Encoded([5, 6], [])], torch.device("cpu"))
+        ) as able:
             assert not able
         plain = measured(model, rows)
         machine.recompute(model)
@@ -94,7 +119,10 @@ def test_a_model_whose_tokens_mix_after_the_layer_is_left_whole() -> None:
     model = model_of(LlamaConfig(**SHAPE)).eval()
     model.base_model.norm = Mixing()
     model._psycopref_packs = True
-    with attention.packed(model), narrowing.narrowed(model, attention.pack(rows_of_eight(), torch.device("cpu"))) as able:
+    with (
+        attention.packed(model),
+        narrowing.narrowed(model, attention.pack(rows_of_eight(), torch.device("cpu"))) as able,
+    ):
         assert not able
 
 
@@ -106,4 +134,6 @@ def test_experts_are_left_whole() -> None:
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(2, 4, 4))
 
-    assert narrowing._linear(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.SiLU())) and not narrowing._linear(Experts())
+    assert narrowing._linear(
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.SiLU())
+    ) and not narrowing._linear(Experts())

@@ -4,7 +4,14 @@ from collections import Counter
 
 import torch
 
-from psycopref.train.packs import batch, count_steps, left_padded, micro_batches, order, right_padded
+from psycopref.train.packs import (
+    batch,
+    count_steps,
+    left_padded,
+    micro_batches,
+    order,
+    right_padded,
+)
 
 
 def test_every_step_has_exactly_batch_size_items_and_epochs_are_whole() -> None:
@@ -23,14 +30,21 @@ def test_order_depends_on_seed_and_epoch() -> None:
 
 
 def test_count_steps() -> None:
-    assert (count_steps(10, 4, 1.0), count_steps(10, 4, 2.0), count_steps(3, 64, 1.0), count_steps(100, 10, 0.5)) == (3, 5, 1, 5)
+    assert (
+        count_steps(10, 4, 1.0),
+        count_steps(10, 4, 2.0),
+        count_steps(3, 64, 1.0),
+        count_steps(100, 10, 0.5),
+    ) == (3, 5, 1, 5)
 
 
 def test_micro_batches_hold_everything_once_within_the_budget() -> None:
     lengths = [5, 9, 1, 7, 30, 2, 2]
     groups = list(micro_batches(lengths, 18, rows=2))
     assert sorted(i for group in groups for i in group) == list(range(7))
-    assert all(len(group) == 1 or 2 * max(lengths[i] for i in group) * len(group) <= 18 for group in groups)
+    assert all(
+        len(group) == 1 or 2 * max(lengths[i] for i in group) * len(group) <= 18 for group in groups
+    )
     assert groups[0] == [4]
 
 

@@ -11,7 +11,9 @@ from psycopref.train.tokens import encode, messages
 def setup(world: World) -> tuple[weights.Loaded, list[list[int]]]:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     loaded.model.eval()
-    return loaded, [encode(loaded.tokenizer, messages(speech)).prompt for speech in world.speeches[:5]]
+    return loaded, [
+        encode(loaded.tokenizer, messages(speech)).prompt for speech in world.speeches[:5]
+    ]
 
 
 def test_equal_to_sampling_without_cache_or_batch(world: World) -> None:

@@ -31,7 +31,9 @@ def classifier(pad: int, eos: int) -> LlamaForSequenceClassification:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_reward_is_read_at_the_last_token_where_pad_is_eos(packed: bool) -> None:
-    """Transformers looks for the last token that is not pad: with pad = EOS it reads one token early."""
+    """Transformers looks for the last token that is not pad: with pad = EOS it reads one token
+    early.
+    """
     rows = [Encoded([5, 6, 7], [8, 9, 2]), Encoded([5, 6], [10, 11, 12, 13, 2])]
     right, risky = classifier(pad=0, eos=2), classifier(pad=2, eos=2)
     risky.load_state_dict(right.state_dict())
@@ -73,22 +75,38 @@ def test_dropout_is_off_in_the_reference(world: World, tmp_path: Path) -> None:
     weights.set_dropout(loaded.model, 0.5)
     loaded.model.train()
     items = examples.pairs(loaded.tokenizer, *world, "dev", 512).items
-    kept = loop.reference(loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "one.pt")
-    again = loop.reference(loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "two.pt")
+    kept = loop.reference(
+        loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "one.pt"
+    )
+    again = loop.reference(
+        loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "two.pt"
+    )
     assert kept == again and loaded.model.training
     with torch.no_grad():
         plain = forward.logps(loaded.model.eval(), [row for item in items for row in item.rows])
-    assert torch.allclose(plain, torch.tensor([value for item in kept for value in item.reference]), atol=1e-3)
+    assert torch.allclose(
+        plain, torch.tensor([value for item in kept for value in item.reference]), atol=1e-3
+    )
 
 
-def test_cached_and_recomputed_reference_agree_and_dtype_has_a_step_of_its_own(lab: Lab, world: World) -> None:
-    start = lab.do(Policy(objective="sft", steps=4, batch_size=4, lr=1e-2, size=TINY), world.speeches, world.responses, [], None).weights
+def test_cached_and_recomputed_reference_agree_and_dtype_has_a_step_of_its_own(
+    lab: Lab, world: World
+) -> None:
+    start = lab.do(
+        Policy(objective="sft", steps=4, batch_size=4, lr=1e-2, size=TINY),
+        world.speeches,
+        world.responses,
+        [],
+        None,
+    ).weights
     settings = {"batch_size": 4, "steps": 1, "dev": "", "size": TINY, "lr": 1e-5}
     steps = []
     for precision in ("fp32", "bf16"):
         made = lab.do(Policy.model_validate({**settings, "precision": precision}), *world, start)
         steps.append(made.weights.parent.name)
-        assert next(point.value for point in made.curve if point.name == "loss") == pytest.approx(0.6931, abs=1e-4 if precision == "fp32" else 2e-2)
+        assert next(point.value for point in made.curve if point.name == "loss") == pytest.approx(
+            0.6931, abs=1e-4 if precision == "fp32" else 2e-2
+        )
     assert len(set(steps)) == 2
 
 
@@ -132,7 +150,11 @@ def test_kto_sets_responses_beside_prompts_of_others(world: World) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     items = examples.pairs(loaded.tokenizer, *world, "train", 512).items
     doubled = [one for item in items for one in (item, item, item)]
-    assert all(one.beside[0].prompt != one.rows[0].prompt and one.beside[0].response == one.rows[0].response for one in examples.with_others(doubled))
+    assert all(
+        one.beside[0].prompt != one.rows[0].prompt
+        and one.beside[0].response == one.rows[0].response
+        for one in examples.with_others(doubled)
+    )
     with pytest.raises(TrainError, match="same prompt"):
         examples.with_others(items[:1] * 2)
 
@@ -144,26 +166,68 @@ def test_accelerate_s_own_precision_is_not_taken(monkeypatch: pytest.MonkeyPatch
 
 def test_an_odd_batch_is_filled_from_the_next_epoch() -> None:
     assert [len(batch(step, 7, 4, 0)) for step in range(4)] == [4] * 4
-    assert sorted(i for step in range(7) for i in batch(step, 7, 4, 0)) == sorted(list(range(7)) * 4)
+    assert sorted(i for step in range(7) for i in batch(step, 7, 4, 0)) == sorted(
+        list(range(7)) * 4
+    )
 
 
 def test_a_planted_preference_is_learnt(lab: Lab, tmp_path: Path) -> None:
-    """Responses that ask back are chosen, whatever else they say: a fresh reward model finds the rule, and holds it on new speeches."""
-    draw, sentences = random.Random(0), ["You sound tired.", "That is a lot.", "Others felt so too.", "Sleep matters.", "I am listening.", "Work can be hard."]
+    """Responses that ask back are chosen, whatever else they say: a fresh reward model finds the
+    rule, and holds it on new speeches.
+    """
+    draw, sentences = (
+        random.Random(0),
+        [
+            "You sound tired.",
+            "That is a lot.",
+            "Others felt so too.",
+            "Sleep matters.",
+            "I am listening.",
+            "Work can be hard.",
+        ],
+    )
     speeches, responses, pairs = [], [], []
     for number in range(160):
         split = "train" if number < 120 else "dev"
-        speech = Speech(content_id("speech", number), "test", f"It is week {number} and I am worn out.", split=split)  # type: ignore[arg-type]
+        speech = Speech(
+            content_id("speech", number),
+            "test",
+            f"It is week {number} and I am worn out.",
+            split=split,
+        )  # type: ignore[arg-type]
         said = [draw.sample(sentences, 3), draw.sample(sentences, 3)]
         said[0].insert(draw.randrange(4), "What would help?")
         said[1].insert(draw.randrange(4), "That would help.")
-        rows = [Response(content_id("response", number, one), speech.speech_id, "m", " ".join(text)) for one, text in enumerate(said)]
+        rows = [
+            Response(content_id("response", number, one), speech.speech_id, "m", " ".join(text))
+            for one, text in enumerate(said)
+        ]
         speeches.append(speech)
         responses += rows
-        pairs.append(Preference(content_id("preference", number), speech.speech_id, rows[0].response_id, rows[1].response_id, 1.0, split))  # type: ignore[arg-type]
+        pairs.append(
+            Preference(
+                content_id("preference", number),
+                speech.speech_id,
+                rows[0].response_id,
+                rows[1].response_id,
+                1.0,
+                split,
+            )
+        )  # type: ignore[arg-type]
     loaded = weights.fresh_reward(examples.texts(speeches, responses, "train"), TINY, 0)
-    items, dev = (examples.pairs(loaded.tokenizer, speeches, responses, pairs, split, 512).items for split in ("train", "dev"))
+    items, dev = (
+        examples.pairs(loaded.tokenizer, speeches, responses, pairs, split, 512).items
+        for split in ("train", "dev")
+    )
     task = loop.Task("reward", forward.rewards, losses.bradley_terry)
-    points = loop.train(loaded.model, task, items, dev, Training(batch_size=8, epochs=8, lr=5e-3, size=TINY), tmp_path, Progress())
+    points = loop.train(
+        loaded.model,
+        task,
+        items,
+        dev,
+        Training(batch_size=8, epochs=8, lr=5e-3, size=TINY),
+        tmp_path,
+        Progress(),
+    )
     assert [point.value for point in points if point.name == "dev_accuracy"][-1] > 0.99
     assert isinstance(items[0], Item)

@@ -1,4 +1,5 @@
-"""Losses and gradients equal TRL's on the same batch, to 1e-6 (of the largest gradient where that is over 1).
+"""Losses and gradients equal TRL's on the same batch, to 1e-6 (of the largest gradient where that
+is over 1).
 
 Needs the extra `bench`; skipped where TRL is not installed.
 """
@@ -27,9 +28,20 @@ def tokenizer() -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    raw = Tokenizer(models.WordLevel({"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{i}": i for i in range(3, VOCAB)}}, unk_token="<pad>"))
+    raw = Tokenizer(
+        models.WordLevel(
+            {"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{i}": i for i in range(3, VOCAB)}},
+            unk_token="<pad>",
+        )
+    )
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", bos_token="<s>", eos_token="</s>", padding_side="right")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        padding_side="right",
+    )
 
 
 def model(kind: str) -> Any:
@@ -50,7 +62,10 @@ def texts(count: int = 4) -> list[dict[str, str]]:
         many = int(torch.randint(low, high, (1,), generator=draw))
         return " ".join(f"w{int(i)}" for i in torch.randint(3, VOCAB, (many,), generator=draw))
 
-    return [{"prompt": words(4, 9) + " ", "chosen": words(3, 12), "rejected": words(3, 12)} for _ in range(count)]
+    return [
+        {"prompt": words(4, 9) + " ", "chosen": words(3, 12), "rejected": words(3, 12)}
+        for _ in range(count)
+    ]
 
 
 def settings(kind: type[Any], folder: Path, **more: Any) -> Any:
@@ -70,13 +85,23 @@ def first(trainer: Any) -> Any:
 def graded(net: Any, loss: torch.Tensor) -> tuple[float, dict[str, torch.Tensor]]:
     net.zero_grad()
     loss.backward()
-    return float(loss), {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+    return float(loss), {
+        name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None
+    }
 
 
-def alike(theirs: tuple[float, dict[str, torch.Tensor]], ours: tuple[float, dict[str, torch.Tensor]]) -> None:
-    assert ours[0] == pytest.approx(theirs[0], rel=1e-6, abs=1e-6) and theirs[1].keys() == ours[1].keys() and len(ours[1]) > 10
+def alike(
+    theirs: tuple[float, dict[str, torch.Tensor]], ours: tuple[float, dict[str, torch.Tensor]]
+) -> None:
+    assert (
+        ours[0] == pytest.approx(theirs[0], rel=1e-6, abs=1e-6)
+        and theirs[1].keys() == ours[1].keys()
+        and len(ours[1]) > 10
+    )
     scale = max(1.0, *(float(one.abs().max()) for one in theirs[1].values()))
-    assert max(float((theirs[1][name] - ours[1][name]).abs().max()) for name in ours[1]) < 1e-6 * scale
+    assert (
+        max(float((theirs[1][name] - ours[1][name]).abs().max()) for name in ours[1]) < 1e-6 * scale
+    )
 
 
 def rows(ids: torch.Tensor, mask: torch.Tensor, completion: torch.Tensor) -> list[Encoded]:
@@ -104,15 +129,25 @@ def test_dpo_and_ipo(loss_type: str, objective: Callable[..., Outcome], tmp_path
     net, reference = model("policy"), model("policy").eval()
     with torch.no_grad():
         for p in reference.parameters():
-            p.add_(0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(int(p.numel()))))
+            p.add_(
+                0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(int(p.numel())))
+            )
     args = settings(trl.DPOConfig, tmp_path, beta=0.3, loss_type=[loss_type])
-    trainer = trl.DPOTrainer(model=net, ref_model=reference, args=args, processing_class=tokenizer(), train_dataset=Dataset.from_list(texts()))
+    trainer = trl.DPOTrainer(
+        model=net,
+        ref_model=reference,
+        args=args,
+        processing_class=tokenizer(),
+        train_dataset=Dataset.from_list(texts()),
+    )
     batch = first(trainer)
     theirs = graded(net, trainer.compute_loss(net, batch))
     pairs = rows(batch["input_ids"], batch["attention_mask"], batch["completion_mask"])
     with attention.packed(net) as able:
         assert able
-        alike(theirs, graded(net, objective(values(net, reference, pairs), beta=0.3).losses_B.mean()))
+        alike(
+            theirs, graded(net, objective(values(net, reference, pairs), beta=0.3).losses_B.mean())
+        )
 
 
 @pytest.mark.parametrize("centre", [0.0, 0.01])
@@ -120,18 +155,30 @@ def test_bradley_terry(centre: float, tmp_path: Path) -> None:
     from datasets import Dataset
 
     net = model("reward")
-    data = Dataset.from_list([{"chosen": one["prompt"] + one["chosen"], "rejected": one["prompt"] + one["rejected"]} for one in texts()])
+    data = Dataset.from_list(
+        [
+            {"chosen": one["prompt"] + one["chosen"], "rejected": one["prompt"] + one["rejected"]}
+            for one in texts()
+        ]
+    )
     args = settings(trl.RewardConfig, tmp_path, center_rewards_coefficient=centre or None)
-    trainer = trl.RewardTrainer(model=net, args=args, processing_class=tokenizer(), train_dataset=data)
+    trainer = trl.RewardTrainer(
+        model=net, args=args, processing_class=tokenizer(), train_dataset=data
+    )
     batch = first(trainer)
     theirs = graded(net, trainer.compute_loss(net, dict(batch)))
     lengths = batch["attention_mask"].sum(1).tolist()
-    each = [Encoded(ids[:2], ids[2:length]) for ids, length in zip(batch["input_ids"].tolist(), lengths, strict=True)]
+    each = [
+        Encoded(ids[:2], ids[2:length])
+        for ids, length in zip(batch["input_ids"].tolist(), lengths, strict=True)
+    ]
     half = len(each) // 2
     order = [row for at in range(half) for row in (each[at], each[half + at])]
     with attention.packed(net) as able:
         assert able
-        found = Values(forward.rewards(net, order).view(half, 2), torch.zeros(half, 2), torch.ones(half, 2))
+        found = Values(
+            forward.rewards(net, order).view(half, 2), torch.zeros(half, 2), torch.ones(half, 2)
+        )
         alike(theirs, graded(net, losses.bradley_terry(found, centre=centre).losses_B.mean()))
 
 
@@ -140,20 +187,40 @@ def test_kto(tmp_path: Path) -> None:
 
     net, reference = model("policy"), model("policy").eval()
     with torch.no_grad():
-        reference.lm_head.weight.add_(0.1 * torch.randn(reference.lm_head.weight.shape, generator=torch.Generator().manual_seed(5)))
-    data = [{"prompt": one["prompt"], "completion": one[side], "label": side == "chosen"} for one in texts(2) for side in ("chosen", "rejected")]
+        reference.lm_head.weight.add_(
+            0.1
+            * torch.randn(
+                reference.lm_head.weight.shape, generator=torch.Generator().manual_seed(5)
+            )
+        )
+    data = [
+        {"prompt": one["prompt"], "completion": one[side], "label": side == "chosen"}
+        for one in texts(2)
+        for side in ("chosen", "rejected")
+    ]
     trainer = trl.KTOTrainer(
-        model=net, ref_model=reference, args=settings(trl.KTOConfig, tmp_path, beta=0.3), processing_class=tokenizer(), train_dataset=Dataset.from_list(data)
+        model=net,
+        ref_model=reference,
+        args=settings(trl.KTOConfig, tmp_path, beta=0.3),
+        processing_class=tokenizer(),
+        train_dataset=Dataset.from_list(data),
     )
     batch = first(trainer)
     theirs = graded(net, trainer.compute_loss(net, copy.copy(batch)))
     each = rows(batch["input_ids"], batch["attention_mask"], batch["completion_mask"])
     beside = rows(batch["KL_input_ids"], batch["KL_attention_mask"], batch["KL_completion_mask"])
     labels = [bool(one) for one in batch["label"]]
-    order = [row for row, good in zip(each, labels, strict=True) if good] + [row for row, good in zip(each, labels, strict=True) if not good]
+    order = [row for row, good in zip(each, labels, strict=True) if good] + [
+        row for row, good in zip(each, labels, strict=True) if not good
+    ]
     with torch.no_grad():
         shift = (forward.logps(net, beside) - forward.logps(reference, beside)).mean()
-    alike(theirs, graded(net, losses.kto(values(net, reference, order, shift=shift), beta=0.3).losses_B.mean()))
+    alike(
+        theirs,
+        graded(
+            net, losses.kto(values(net, reference, order, shift=shift), beta=0.3).losses_B.mean()
+        ),
+    )
 
 
 @pytest.mark.parametrize("name", ["simpo", "orpo"])
@@ -162,7 +229,14 @@ def test_simpo_and_orpo_on_log_probabilities(name: str) -> None:
     tokens = torch.randint(3, 30, (6, 2), generator=draw)
     sums = -(torch.rand(6, 2, generator=draw) * 2 + 0.05) * tokens
     means = (sums / tokens).requires_grad_(True)
-    here = SimpleNamespace(alpha=0.0, beta=0.7, loss_type="simpo", simpo_gamma=0.4, label_smoothing=0.0, accelerator=SimpleNamespace(device="cpu"))
+    here = SimpleNamespace(
+        alpha=0.0,
+        beta=0.7,
+        loss_type="simpo",
+        simpo_gamma=0.4,
+        label_smoothing=0.0,
+        accelerator=SimpleNamespace(device="cpu"),
+    )
     if name == "simpo":
         from trl.experimental.cpo import CPOTrainer
 

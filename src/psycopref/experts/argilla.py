@@ -1,4 +1,6 @@
-"""Argilla's layout: records and settings as its SDK writes them, and `dataset.records.to_json` back (docs.argilla.io, records and settings)."""
+"""Argilla's layout: records and settings as its SDK writes them, and `dataset.records.to_json` back
+(docs.argilla.io, records and settings).
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +11,13 @@ from psycopref.experts.answers import TEXTS, Filled
 from psycopref.experts.sheets import OVERALL, Kind, SheetRow
 from psycopref.instruments import Instrument
 
-_TITLES = {"topic": "Topic", "history": "Earlier turns", "speech": "The client says", "first": "The first reply", "second": "The second reply"}
+_TITLES = {
+    "topic": "Topic",
+    "history": "Earlier turns",
+    "speech": "The client says",
+    "first": "The first reply",
+    "second": "The second reply",
+}
 
 
 def fields(kind: Kind) -> list[str]:
@@ -18,7 +26,9 @@ def fields(kind: Kind) -> list[str]:
 
 
 def records(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
-    """One record a row, in the sheet's order, without suggestions: what is prefilled is agreed with."""
+    """One record a row, in the sheet's order, without suggestions: what is prefilled is agreed
+    with.
+    """
     return [
         {
             "id": row.sheet_id,
@@ -33,18 +43,45 @@ def records(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
 
 
 def settings(kind: Kind, items: Sequence[str], instrument: Instrument, each: int) -> dict[str, Any]:
-    """The dataset's settings: text fields, a label question (first, tie, second) or a rating question for each item, and a note; `each` annotators a record."""
+    """The dataset's settings: text fields, a label question (first, tie, second) or a rating
+    question for each item, and a note; `each` annotators a record.
+    """
     questions: list[dict[str, Any]] = []
     for name in items:
         item = None if name == OVERALL else instrument.item(name)
-        title, about = ("Which reply is better overall?", "") if item is None else (item.title, item.definition)
+        title, about = (
+            ("Which reply is better overall?", "")
+            if item is None
+            else (item.title, item.definition)
+        )
         if kind != "scores":
-            options = [{"value": side, "text": side, "description": None} for side in ("first", "tie", "second")]
+            options = [
+                {"value": side, "text": side, "description": None}
+                for side in ("first", "tie", "second")
+            ]
             asked: dict[str, Any] = {"type": "label_selection", "options": options}
         else:
-            asked = {"type": "rating", "options": [{"value": point} for point in range(instrument.low, instrument.high + 1)]}
-        questions.append({"name": name, "title": title, "description": about or None, "required": True, "settings": asked})
-    note = {"name": "note", "title": "Note, or why you skip this one", "description": None, "required": False}
+            asked = {
+                "type": "rating",
+                "options": [
+                    {"value": point} for point in range(instrument.low, instrument.high + 1)
+                ],
+            }
+        questions.append(
+            {
+                "name": name,
+                "title": title,
+                "description": about or None,
+                "required": True,
+                "settings": asked,
+            }
+        )
+    note = {
+        "name": "note",
+        "title": "Note, or why you skip this one",
+        "description": None,
+        "required": False,
+    }
     questions.append({**note, "settings": {"type": "text", "use_markdown": False}})
     shown = [
         {
@@ -67,7 +104,9 @@ def settings(kind: Kind, items: Sequence[str], instrument: Instrument, each: int
 
 
 def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) -> Iterator[Filled]:
-    """Filled rows of an export: one for each record and user. Annotators are Argilla's user ids; it keeps no time."""
+    """Filled rows of an export: one for each record and user. Annotators are Argilla's user ids; it
+    keeps no time.
+    """
     for number, record in enumerate(entries, 1):
         where = f"{path} record {number}"
         said = _by_user(where, record["responses"], items)
@@ -75,22 +114,40 @@ def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) ->
         texts = {name: str(shown[name] or "") for name in TEXTS if name in shown}
         for who, answers in said.items():
             note = answers.pop("note", "")
-            yield Filled(f"{where} user {list(said).index(who) + 1}", str(record.get("id") or ""), who, answers, "", note, texts)
+            yield Filled(
+                f"{where} user {list(said).index(who) + 1}",
+                str(record.get("id") or ""),
+                who,
+                answers,
+                "",
+                note,
+                texts,
+            )
 
 
 def _by_user(where: str, responses: Any, items: Sequence[str]) -> dict[str, dict[str, str]]:
-    """User to question to answer; drafts and discarded responses are left out where the export says so."""
+    """User to question to answer; drafts and discarded responses are left out where the export says
+    so.
+    """
     found: dict[str, dict[str, str]] = {}
     for question, given in responses.items() if isinstance(responses, dict) else ():
         if question not in (*items, "note"):
-            raise SourceError(f"{where}: an answer to a question that this run's settings do not have; give the export of this run's dataset")
+            raise SourceError(
+                f"{where}: an answer to a question that this run's settings do not have; give the"
+                " export of this run's dataset"
+            )
         for one in given if isinstance(given, list) else [given]:
             if not isinstance(one, dict) or "value" not in one or not one.get("user_id"):
-                raise SourceError(f"{where}: a response without value or user_id; write the export with dataset.records.to_json")
+                raise SourceError(
+                    f"{where}: a response without value or user_id; write the export with"
+                    " dataset.records.to_json"
+                )
             if one.get("status", "submitted") != "submitted" or one["value"] is None:
                 continue
             own = found.setdefault(str(one["user_id"]), {})
             if question in own:
-                raise SourceError(f"{where}: one user answered {question} twice; keep one of the answers")
+                raise SourceError(
+                    f"{where}: one user answered {question} twice; keep one of the answers"
+                )
             own[question] = str(one["value"])
     return found

@@ -1,4 +1,6 @@
-"""What experts are told: written from the instrument, so that they and the judge read the same definitions."""
+"""What experts are told: written from the instrument, so that they and the judge read the same
+definitions.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -33,16 +35,26 @@ Give every item a whole number from {low} (not at all) to {high} (in full), for 
 """
 
 
-def instructions(instrument: Instrument, kinds: Sequence[str], items: Literal["overall", "all"]) -> str:
-    """The page as Markdown: what to expect, consent, how to answer, and the definitions of the instrument's items."""
+def instructions(
+    instrument: Instrument, kinds: Sequence[str], items: Literal["overall", "all"]
+) -> str:
+    """The page as Markdown: what to expect, consent, how to answer, and the definitions of the
+    instrument's items.
+    """
     parts = [_BEFORE]
     if {"pairs", "matches"} & set(kinds):
         parts.append(_PAIRS)
         if items == "all":
-            parts.append("\nIn the other columns write the same words for the reply that does better on that item alone, whatever the rest is like.\n")
+            parts.append(
+                "\nIn the other columns write the same words for the reply that does better on that"
+                " item alone, whatever the rest is like.\n"
+            )
     if "scores" in kinds:
         parts.append(_SCORES.format(low=instrument.low, high=instrument.high))
     parts.append(f"\n## The items\n\nFrom {instrument.citation}.\n")
     for item in instrument.items:
-        parts.append(f"\n**{item.title}** (`{item.name}`). {item.definition}\n" + "".join(f"- {one}\n" for one in item.criteria))
+        parts.append(
+            f"\n**{item.title}** (`{item.name}`). {item.definition}\n"
+            + "".join(f"- {one}\n" for one in item.criteria)
+        )
     return "".join(parts)

@@ -1,4 +1,6 @@
-"""Offline against online preferences, one epoch each, for models of several sizes: win rate by checkpoint (paper, section 4.3, Figure 4)."""
+"""Offline against online preferences, one epoch each, for models of several sizes: win rate by
+checkpoint (paper, section 4.3, Figure 4).
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,7 +26,9 @@ class _Size(NamedTuple):
 
 
 def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
-    """The dataset flow; then for each size offline DPO with a snapshot per checkpoint beside as many rounds of DPO-Iter, all from the start."""
+    """The dataset flow; then for each size offline DPO with a snapshot per checkpoint beside as
+    many rounds of DPO-Iter, all from the start.
+    """
     built = dataset.run(recipe.dataset, lab)
     trainable(recipe.training, built, apart=True)
     judged_by = bench(recipe.training, lab, built)
@@ -36,8 +40,12 @@ def _sized(recipe: PaperRecipe, name: str) -> Training:
     """The training settings with that size's start, and one snapshot for each round."""
     given = recipe.sizes[name]
     if recipe.training.start is None:
-        raise RecipeError("[training.start]: an ablation compares with where it starts; give the section")
-    start = recipe.training.start.model_copy(update={key: getattr(given, key) for key in given.model_fields_set})
+        raise RecipeError(
+            "[training.start]: an ablation compares with where it starts; give the section"
+        )
+    start = recipe.training.start.model_copy(
+        update={key: getattr(given, key) for key in given.model_fields_set}
+    )
     policy = recipe.training.policy.model_copy(update={"snapshots": recipe.training.rounds})
     return recipe.training.model_copy(update={"start": start, "policy": policy})
 
@@ -50,18 +58,44 @@ def _trained(name: str, recipe: Training, lab: Lab, built: Built, judged_by: Ben
     made = lab.do(recipe.policy, built.speeches, built.responses, built.preferences, begin.weights)
     offline = [first]
     for number in range(1, recipe.rounds + 1):
-        offline.append(answered(recipe, lab, test, made.snapshots / str(number), judged_by.judges, made.curve, begin.weights))
+        offline.append(
+            answered(
+                recipe,
+                lab,
+                test,
+                made.snapshots / str(number),
+                judged_by.judges,
+                made.curve,
+                begin.weights,
+            )
+        )
     apart = _apart(built.speeches, recipe)
-    return _Size(name, recipe, {"offline": offline, "online": online(recipe, lab, list(built.speeches), [first], judged_by.judges, apart.__getitem__)})
+    return _Size(
+        name,
+        recipe,
+        {
+            "offline": offline,
+            "online": online(
+                recipe, lab, list(built.speeches), [first], judged_by.judges, apart.__getitem__
+            ),
+        },
+    )
 
 
 def _apart(speeches: Sequence[Speech], recipe: Training) -> list[list[Speech]]:
-    """The train speeches dealt out to the rounds, each speech to one round at most: together one epoch."""
-    train = sorted((speech for speech in speeches if speech.split == "train"), key=lambda speech: digest(["ablation", speech.speech_id]))
+    """The train speeches dealt out to the rounds, each speech to one round at most: together one
+    epoch.
+    """
+    train = sorted(
+        (speech for speech in speeches if speech.split == "train"),
+        key=lambda speech: digest(["ablation", speech.speech_id]),
+    )
     wanted = recipe.rounds * recipe.round_speeches
     if short := too_few(recipe, speeches, apart=True):
         raise RecipeError(short)
-    return [train[at : at + recipe.round_speeches] for at in range(0, wanted, recipe.round_speeches)]
+    return [
+        train[at : at + recipe.round_speeches] for at in range(0, wanted, recipe.round_speeches)
+    ]
 
 
 def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) -> Trained:
@@ -75,29 +109,71 @@ def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) ->
         failures += rival.failures
         for arm, states in arms.items():
             for number, state in enumerate(states):
-                made = compared(recipe, lab, test, state.answers, rival.responses, judged_by.judges, "checkpoint")
+                made = compared(
+                    recipe,
+                    lab,
+                    test,
+                    state.answers,
+                    rival.responses,
+                    judged_by.judges,
+                    "checkpoint",
+                )
                 metrics += _checkpoint(made.metrics, states, number, f"{name}:{arm}:{number}")
                 verdicts += made.verdicts
-                failures += [*made.failures, *state.failures, *(state.practice.failures if state.practice else ())]
+                failures += [
+                    *made.failures,
+                    *state.failures,
+                    *(state.practice.failures if state.practice else ()),
+                ]
             curves |= _curves(name, arm, states)
-        even = min(len(arms["online"]), len(arms["offline"])) - 1  # a guard may have ended the rounds: as much training on both sides
-        last = compared(recipe, lab, test, arms["online"][even].answers, arms["offline"][even].answers, judged_by.judges, f"winrate.{name}")
+        even = (
+            min(len(arms["online"]), len(arms["offline"])) - 1
+        )  # a guard may have ended the rounds: as much training on both sides
+        last = compared(
+            recipe,
+            lab,
+            test,
+            arms["online"][even].answers,
+            arms["offline"][even].answers,
+            judged_by.judges,
+            f"winrate.{name}",
+        )
         metrics += last.metrics
         verdicts += last.verdicts
         failures += last.failures
     unique = list({row.failure_id: row for row in failures}.values())
     drawn = {name: points for name, points in curves.items() if points}
-    return Trained(*judged_by.judges, [], judged_by.calibrated, list({v.verdict_id: v for v in verdicts}.values()), metrics, unique, drawn)
+    return Trained(
+        *judged_by.judges,
+        [],
+        judged_by.calibrated,
+        list({v.verdict_id: v for v in verdicts}.values()),
+        metrics,
+        unique,
+        drawn,
+    )
 
 
-def _checkpoint(made: Sequence[Metric], states: Sequence[Round], number: int, place: str) -> list[Metric]:
+def _checkpoint(
+    made: Sequence[Metric], states: Sequence[Round], number: int, place: str
+) -> list[Metric]:
     """A checkpoint's win rate, and what else is known of its answers."""
     rows = [row for row in made if row.name == "checkpoint" and row.slice == "overall:raw"]
     named = [("ablation.winrate", row) for row in rows]
-    named += [(row.name.replace("policy.", "ablation."), row) for row in on_test(states, number) if row.name != "policy.gold_reward_gain"]
+    named += [
+        (row.name.replace("policy.", "ablation."), row)
+        for row in on_test(states, number)
+        if row.name != "policy.gold_reward_gain"
+    ]
     practice = states[number].practice
-    pairs = [metric("ablation.pairs", place, len(practice.pairs), count=len(practice.pairs))] if practice else []
-    return [metric(name, place, row.value, row.low, row.high, row.count) for name, row in named] + pairs
+    pairs = (
+        [metric("ablation.pairs", place, len(practice.pairs), count=len(practice.pairs))]
+        if practice
+        else []
+    )
+    return [
+        metric(name, place, row.value, row.low, row.high, row.count) for name, row in named
+    ] + pairs
 
 
 def _curves(name: str, arm: str, states: Sequence[Round]) -> dict[str, Sequence[Point]]:

@@ -37,15 +37,43 @@ def run(recipe: Dataset, lab: Lab) -> Built:
         return _published(named, found, dropped)
     answered = lab.do(recipe.respond, named.speeches, found.responses)
     rated = lab.do(recipe.rate, named.speeches, answered.responses)
-    paired = lab.do(_weighed(recipe.pair, recipe.rate), named.speeches, answered.responses, rated.ratings)
+    paired = lab.do(
+        _weighed(recipe.pair, recipe.rate), named.speeches, answered.responses, rated.ratings
+    )
     failures = [*named.failures, *answered.failures, *rated.failures, *paired.failures]
-    counts = _counts(found.speeches, found.dropped, named.speeches, dropped, answered.responses, rated.ratings, failures)
-    metrics = [*found.metrics, *named.metrics, *answered.metrics, *rated.metrics, *paired.metrics, *counts]
-    return Built(named.speeches, answered.responses, rated.ratings, paired.preferences, paired.measure, dropped, failures, metrics)
+    counts = _counts(
+        found.speeches,
+        found.dropped,
+        named.speeches,
+        dropped,
+        answered.responses,
+        rated.ratings,
+        failures,
+    )
+    metrics = [
+        *found.metrics,
+        *named.metrics,
+        *answered.metrics,
+        *rated.metrics,
+        *paired.metrics,
+        *counts,
+    ]
+    return Built(
+        named.speeches,
+        answered.responses,
+        rated.ratings,
+        paired.preferences,
+        paired.measure,
+        dropped,
+        failures,
+        metrics,
+    )
 
 
 def _weighed(pair: Pair, rate: Rate) -> Pair:
-    """Where several judges rate and none is weighed, all of them are, alike: so one whose ratings all failed is not passed over."""
+    """Where several judges rate and none is weighed, all of them are, alike: so one whose ratings
+    all failed is not passed over.
+    """
     if pair.judges or len(rate.everyone) == 1:
         return pair
     return pair.model_copy(update={"judges": {entry.name: 1.0 for entry in rate.everyone}})
@@ -53,19 +81,36 @@ def _weighed(pair: Pair, rate: Rate) -> Pair:
 
 def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Built:
     if not found.preferences:
-        raise RecipeError("[dataset]: the source brings no preferences of its own; add [dataset.respond], [dataset.rate] and [dataset.pair]")
+        raise RecipeError(
+            "[dataset]: the source brings no preferences of its own; add [dataset.respond],"
+            " [dataset.rate] and [dataset.pair]"
+        )
     speeches, failures = named.speeches, named.failures
     split = {speech.speech_id: speech.split for speech in speeches}
-    kept = [_with_split(row, split[row.speech_id]) for row in found.preferences if row.speech_id in split]
-    counts = [metric("pairs", name, count, count=count) for name in ("train", "dev", "test", "gold") for count in [sum(row.split == name for row in kept)]]
+    kept = [
+        _with_split(row, split[row.speech_id])
+        for row in found.preferences
+        if row.speech_id in split
+    ]
+    counts = [
+        metric("pairs", name, count, count=count)
+        for name in ("train", "dev", "test", "gold")
+        for count in [sum(row.split == name for row in kept)]
+    ]
     measure = [row for row in kept if row.split == "test"]
-    more = _counts(found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures)
+    more = _counts(
+        found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures
+    )
     metrics = [*found.metrics, *named.metrics, *counts, *more]
-    return Built(speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics)
+    return Built(
+        speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics
+    )
 
 
 def _with_split(row: Preference, split: str) -> Preference:
-    return Preference(row.preference_id, row.speech_id, row.chosen_id, row.rejected_id, row.gap, split)  # type: ignore[arg-type]
+    return Preference(
+        row.preference_id, row.speech_id, row.chosen_id, row.rejected_id, row.gap, split
+    )  # type: ignore[arg-type]
 
 
 def _counts(

@@ -1,4 +1,6 @@
-"""The evaluation half: policies against the opponent and each other, raw and with the opponent's length asked for, and the judge against null opponents."""
+"""The evaluation half: policies against the opponent and each other, raw and with the opponent's
+length asked for, and the judge against null opponents.
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -26,22 +28,40 @@ class Judged(NamedTuple):
 
 
 def judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges: Judges) -> Judged:
-    """The last policy against the opponent, raw and with the opponent's length asked for, and against its start."""
+    """The last policy against the opponent, raw and with the opponent's length asked for, and
+    against its start.
+    """
     test = [speech for speech in built.speeches if speech.split == "test"]
     rival = lab.do(recipe.opponent, test, NO_RESPONSES)
     faced = {row.speech_id for row in rival.responses}
     common = [speech for speech in test if speech.speech_id in faced]
     short = lab.do(recipe.constrained, common, states[-1].weights, rival.responses)
     last: Sequence[Response] = states[-1].answers
-    found = Judged([], [], [*rival.failures, *short.failures], {"raw": last, "constrained": short.responses, "opponent": rival.responses})
-    arms: list[tuple[str, Literal["raw", "constrained"], Sequence[Response], Sequence[Response], Sequence[Response]]] = [
+    found = Judged(
+        [],
+        [],
+        [*rival.failures, *short.failures],
+        {"raw": last, "constrained": short.responses, "opponent": rival.responses},
+    )
+    arms: list[
+        tuple[
+            str,
+            Literal["raw", "constrained"],
+            Sequence[Response],
+            Sequence[Response],
+            Sequence[Response],
+        ]
+    ] = [
         ("winrate", "raw", last, rival.responses, NO_RESPONSES),
         ("winrate", "constrained", short.responses, rival.responses, rival.responses),
         ("winrate.start", "raw", last, states[0].answers, NO_RESPONSES),
     ]
     if len(states) == 1:
         arms.pop()  # there is no earlier state to compare with
-    made = [compared(recipe, lab, test, ours, theirs, judges, name, arm, targets) for name, arm, ours, theirs, targets in arms]
+    made = [
+        compared(recipe, lab, test, ours, theirs, judges, name, arm, targets)
+        for name, arm, ours, theirs, targets in arms
+    ]
     for one in made:
         found.metrics.extend(one.metrics)
     if recipe.systems == "each" and len(states) > 1:
@@ -59,10 +79,19 @@ def judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges
     return found
 
 
-def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Response], rival: Sequence[Response], judges: Judges) -> Judged:
-    """Each null opponent against `rival` on the drawn speeches, by the run's own judge; nothing where [training.nulls] draws none.
+def nulled(
+    recipe: Training,
+    lab: Lab,
+    test: Sequence[Speech],
+    pool: Sequence[Response],
+    rival: Sequence[Response],
+    judges: Judges,
+) -> Judged:
+    """Each null opponent against `rival` on the drawn speeches, by the run's own judge; nothing
+    where [training.nulls] draws none.
 
-    Metrics `null.<kind>` (slice overall:raw) with their counts, and `guard.null_opponents`: how many of them beat chance, said aloud.
+    Metrics `null.<kind>` (slice overall:raw) with their counts, and `guard.null_opponents`: how
+    many of them beat chance, said aloud.
     """
     found = Judged([], [], [], {})
     answers = lab.do(recipe.nulls, test, pool, rival).responses
@@ -74,7 +103,9 @@ def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Re
         played += 1
         faced = {row.speech_id for row in ours}
         name = f"null.{kind}"
-        own = compared(recipe, lab, test, ours, [row for row in rival if row.speech_id in faced], judges, name)
+        own = compared(
+            recipe, lab, test, ours, [row for row in rival if row.speech_id in faced], judges, name
+        )
         kept = {name, *(f"{name}.{field}" for field in _OF_A_NULL)}
         rows = [row for row in own.metrics if row.name in kept and row.slice == "overall:raw"]
         found.metrics.extend(rows)
@@ -85,23 +116,43 @@ def nulled(recipe: Training, lab: Lab, test: Sequence[Speech], pool: Sequence[Re
     if answers:
         found.metrics.append(metric("guard.null_opponents", "overall:raw", len(beat), count=played))
     if beat:
-        lab.progress.say(f"WARNING: the judge prefers {', '.join(beat)} to the opponent's answers; what it says of the policies means little")
+        lab.progress.say(
+            f"WARNING: the judge prefers {', '.join(beat)} to the opponent's answers; what it says"
+            " of the policies means little"
+        )
     return found
 
 
 def _systems(
-    recipe: Training, lab: Lab, test: Sequence[Speech], states: list[Round], rival: Sequence[Response], judges: Judges, last: Evaluated, ends: Evaluated
+    recipe: Training,
+    lab: Lab,
+    test: Sequence[Speech],
+    states: list[Round],
+    rival: Sequence[Response],
+    judges: Judges,
+    last: Evaluated,
+    ends: Evaluated,
 ) -> tuple[list[Evaluated], list[Metric]]:
-    """The earlier states against the opponent too, and all of them side by side; `ends` is the last one against the first."""
+    """The earlier states against the opponent too, and all of them side by side; `ends` is the last
+    one against the first.
+    """
     first = ["start", "dpo"] if recipe.start else ["dpo"]
     earlier = {name: states[at] for at, name in enumerate(first) if at < len(states) - 1}
-    made = {name: compared(recipe, lab, test, state.answers, rival, judges, "system") for name, state in earlier.items()}
+    made = {
+        name: compared(recipe, lab, test, state.answers, rival, judges, "system")
+        for name, state in earlier.items()
+    }
     orders = 1 if recipe.evaluate.judge is None else 2
     name = f"round {len(states) - 1}" if len(states) > len(first) else first[-1]
-    against = [Faced(one, "opponent", own.verdicts, earlier[one].answers, orders) for one, own in made.items()]
+    against = [
+        Faced(one, "opponent", own.verdicts, earlier[one].answers, orders)
+        for one, own in made.items()
+    ]
     against.append(Faced(name, "opponent", last.verdicts, states[-1].answers, orders))
     more = [Faced(name, first[0], ends.verdicts, states[-1].answers, orders)]
-    return list(made.values()), systems.figures(against, more, recipe.evaluate.draws, recipe.evaluate.seed)
+    return list(made.values()), systems.figures(
+        against, more, recipe.evaluate.draws, recipe.evaluate.seed
+    )
 
 
 def compared(
@@ -115,8 +166,16 @@ def compared(
     arm: Literal["raw", "constrained"] = "raw",
     targets: Sequence[Response] = NO_RESPONSES,
 ) -> Evaluated:
-    """Two systems' answers by the recipe's judge; without one by the gold reward model, and where there is none by the one that trained."""
-    once = {} if (name, arm) == ("winrate", "raw") else {"repeats": 0.0}  # how steady the judge is need be asked in one place only
+    """Two systems' answers by the recipe's judge; without one by the gold reward model, and where
+    there is none by the one that trained.
+    """
+    once = (
+        {} if (name, arm) == ("winrate", "raw") else {"repeats": 0.0}
+    )  # how steady the judge is need be asked in one place only
     stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm, **once})
-    scores = lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings if stage.judge is None else ()
+    scores = (
+        lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings
+        if stage.judge is None
+        else ()
+    )
     return lab.do(stage, test, ours, theirs, scores, targets)

@@ -28,7 +28,9 @@ class Trained(NamedTuple):
     metrics: list[Metric]
     failures: list[Failure]
     curves: dict[str, Sequence[Point]]
-    arms: dict[str, Sequence[Response]] = {}  # the last policy's answers by arm, and the opponent's as `opponent`
+    arms: dict[
+        str, Sequence[Response]
+    ] = {}  # the last policy's answers by arm, and the opponent's as `opponent`
 
 
 NONE: Sequence[Preference] = ()
@@ -42,7 +44,9 @@ def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
 
 
 def trainable(recipe: Training, built: Built, apart: bool = False) -> None:
-    """RecipeError where a stage would find no pairs of its split, or the rounds too few speeches: said before the first stage trains, not after."""
+    """RecipeError where a stage would find no pairs of its split, or the rounds too few speeches:
+    said before the first stage trains, not after.
+    """
     there = {row.split for row in built.preferences}
     stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
     if recipe.policy.objective not in ("base", "sft"):
@@ -50,15 +54,18 @@ def trainable(recipe: Training, built: Built, apart: bool = False) -> None:
     for name, split in stages.items():
         if split not in there:
             raise RecipeError(
-                f"[training.{name}]: no preference pairs in split {split!r} (of {len(built.preferences)} in all); "
-                "look at `gap` in [dataset.pair], and at the shares in [dataset.topics]"
+                f"[training.{name}]: no preference pairs in split {split!r} (of"
+                f" {len(built.preferences)} in all); look at `gap` in [dataset.pair], and at the"
+                " shares in [dataset.topics]"
             )
     if short := too_few(recipe, built.speeches, apart):
         raise RecipeError(short)
 
 
 class Bench(NamedTuple):
-    """What policies are trained with and judged by: the reward models, how the first one is calibrated, and their curves."""
+    """What policies are trained with and judged by: the reward models, how the first one is
+    calibrated, and their curves.
+    """
 
     judges: Judges
     calibrated: Calibrated
@@ -72,42 +79,88 @@ def bench(recipe: Training, lab: Lab, built: Built) -> Bench:
     table = rewards.tabled(recipe, lab, built, reward.weights)
     gold = _gold(recipe, lab, built)
     return Bench(
-        Judges(reward.weights, gold.weights if gold else None), table.calibrated, table.failures, {"reward": reward.curve, "gold": gold.curve if gold else ()}
+        Judges(reward.weights, gold.weights if gold else None),
+        table.calibrated,
+        table.failures,
+        {"reward": reward.curve, "gold": gold.curve if gold else ()},
     )
 
 
 def train(recipe: Training, lab: Lab, built: Built) -> Trained:
     """Reward models, the policy and its rounds, and the figures."""
-    start = lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
+    start = (
+        lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
+    )
     judges, calibrated, unscored, theirs = bench(recipe, lab, built)
     states = _policies(recipe, lab, built, start, judges)
     compared = judged(recipe, lab, built, states, judges)
     curves = {"start": start.curve if start else (), **theirs, **_curves(states, bool(start))}
-    failures = [row for one in states for row in (*one.failures, *(one.practice.failures if one.practice else ()))]
+    failures = [
+        row
+        for one in states
+        for row in (*one.failures, *(one.practice.failures if one.practice else ()))
+    ]
     metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *compared.metrics]
     drawn = {name: points for name, points in curves.items() if points}
     lost = [*unscored, *failures, *compared.failures]
-    return Trained(judges.reward, judges.gold, states, calibrated, compared.verdicts, metrics, lost, drawn, compared.arms)
+    return Trained(
+        judges.reward,
+        judges.gold,
+        states,
+        calibrated,
+        compared.verdicts,
+        metrics,
+        lost,
+        drawn,
+        compared.arms,
+    )
 
 
 def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:
-    """The gold reward model: trained on the speeches of split 'gold', which nothing else uses (the recipe sees to that)."""
+    """The gold reward model: trained on the speeches of split 'gold', which nothing else uses (the
+    recipe sees to that).
+    """
     if recipe.gold is None:
         return None
-    base = lab.do(recipe.gold_start, built.speeches, built.responses, NONE, None).weights if recipe.gold_start else None
+    base = (
+        lab.do(recipe.gold_start, built.speeches, built.responses, NONE, None).weights
+        if recipe.gold_start
+        else None
+    )
     return lab.do(recipe.gold, built.speeches, built.responses, built.preferences, base)
 
 
-def _policies(recipe: Training, lab: Lab, built: Built, start: Optimised | None, judges: Judges) -> list[Round]:
+def _policies(
+    recipe: Training, lab: Lab, built: Built, start: Optimised | None, judges: Judges
+) -> list[Round]:
     """Round 0 is the start, round 1 DPO on the dataset's pairs, then DPO-Iter."""
     test = [speech for speech in built.speeches if speech.split == "test"]
     states = [answered(recipe, lab, test, start.weights, judges)] if start else []
-    made = lab.do(recipe.policy, built.speeches, built.responses, built.preferences, start.weights if start else None)
-    states.append(answered(recipe, lab, test, made.weights, judges, made.curve, states[0].weights if states else None))
+    made = lab.do(
+        recipe.policy,
+        built.speeches,
+        built.responses,
+        built.preferences,
+        start.weights if start else None,
+    )
+    states.append(
+        answered(
+            recipe,
+            lab,
+            test,
+            made.weights,
+            judges,
+            made.curve,
+            states[0].weights if states else None,
+        )
+    )
     return online(recipe, lab, list(built.speeches), states, judges)
 
 
 def _curves(states: Sequence[Round], started: bool) -> dict[str, Sequence[Point]]:
     """The training curve of each state but the start."""
     trained = states[1:] if started else states
-    return {"dpo" if not number else f"round {number + started}": one.curve for number, one in enumerate(trained)}
+    return {
+        "dpo" if not number else f"round {number + started}": one.curve
+        for number, one in enumerate(trained)
+    }

@@ -1,4 +1,6 @@
-"""The table of reward models (paper, Table 1): ours, those of others and language models as rankers, on the run's test pairs and on more sets."""
+"""The table of reward models (paper, Table 1): ours, those of others and language models as
+rankers, on the run's test pairs and on more sets.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,13 +14,24 @@ from psycopref.recipes import Training
 from psycopref.stages.calibrate import Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
-from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, Verdict, content_id
+from psycopref.tables import (
+    Failure,
+    Metric,
+    Preference,
+    Rating,
+    Response,
+    Speech,
+    Verdict,
+    content_id,
+)
 
 HELD_OUT = ("dev", "test")
 
 
 class Tabled(NamedTuple):
-    """The figures of every reward model on every set of pairs, and what was left without an answer."""
+    """The figures of every reward model on every set of pairs, and what was left without an
+    answer.
+    """
 
     calibrated: Calibrated
     failures: list[Failure]
@@ -41,13 +54,28 @@ class _Beside(NamedTuple):
 
 
 def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
-    """The run's own test pairs, then each set of [training.tests], all with the same models beside."""
+    """The run's own test pairs, then each set of [training.tests], all with the same models
+    beside.
+    """
     scores = lab.do(recipe.score, built.speeches, built.responses, weights).ratings
     held = [row for row in built.preferences if row.split in HELD_OUT]
     seen = {row.preference_id for row in held}
-    every = _Pairs(built.speeches, built.responses, [*held, *(row for row in built.measure if row.preference_id not in seen)])
+    every = _Pairs(
+        built.speeches,
+        built.responses,
+        [*held, *(row for row in built.measure if row.preference_id not in seen)],
+    )
     beside = _beside(recipe, lab, every)
-    own = lab.do(_named(recipe), built.speeches, built.responses, built.preferences, built.measure, scores, beside.rewards, beside.verdicts)
+    own = lab.do(
+        _named(recipe),
+        built.speeches,
+        built.responses,
+        built.preferences,
+        built.measure,
+        scores,
+        beside.rewards,
+        beside.verdicts,
+    )
     metrics: list[Metric] = list(own.metrics)
     bins: list[Bin] = list(own.bins)
     failures = beside.failures
@@ -60,25 +88,51 @@ def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
 
 
 def _named(recipe: Training) -> Calibrate:
-    """The stage with the names of the models that are to stand beside ours, so that one without an answer is not lost."""
+    """The stage with the names of the models that are to stand beside ours, so that one without an
+    answer is not lost.
+    """
     return recipe.calibrate.model_copy(update={"names": (*recipe.baselines, *recipe.rankers)})
 
 
-def _another(recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside) -> tuple[Calibrated, list[Failure]]:
-    """Another set of test pairs; baselines and temperatures are fitted on the run's own train and dev pairs as ever."""
+def _another(
+    recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside
+) -> tuple[Calibrated, list[Failure]]:
+    """Another set of test pairs; baselines and temperatures are fitted on the run's own train and
+    dev pairs as ever.
+    """
     found = read(recipe, lab, name)
-    fitting = lab.do(recipe.score.model_copy(update={"longer": "skip"}), found.speeches, found.responses, weights).ratings
+    fitting = lab.do(
+        recipe.score.model_copy(update={"longer": "skip"}), found.speeches, found.responses, weights
+    ).ratings
     pairs, left = usable(built, found, {row.subject_id for row in fitting})
     beside = _beside(recipe, lab, pairs)
     own = {row.speech_id for row in built.speeches}
     speeches = [*built.speeches, *(row for row in pairs.speeches if row.speech_id not in own)]
     there = {row.response_id for row in built.responses}
-    responses = [*built.responses, *(row for row in pairs.responses if row.response_id not in there)]
-    scores = {row.subject_id: row for row in (*lab.do(recipe.score, built.speeches, built.responses, weights).ratings, *fitting)}
+    responses = [
+        *built.responses,
+        *(row for row in pairs.responses if row.response_id not in there),
+    ]
+    scores = {
+        row.subject_id: row
+        for row in (
+            *lab.do(recipe.score, built.speeches, built.responses, weights).ratings,
+            *fitting,
+        )
+    }
     kept = [row for row in built.preferences if row.split != "test"]
     stage = _named(recipe).model_copy(update={"name": name})
     rewards = {(row.judge, row.subject_id): row for row in (*before.rewards, *beside.rewards)}
-    made = lab.do(stage, speeches, responses, kept, pairs.preferences, list(scores.values()), list(rewards.values()), beside.verdicts)
+    made = lab.do(
+        stage,
+        speeches,
+        responses,
+        kept,
+        pairs.preferences,
+        list(scores.values()),
+        list(rewards.values()),
+        beside.verdicts,
+    )
     return made, [*left, *beside.failures]
 
 
@@ -86,19 +140,34 @@ def read(recipe: Training, lab: Lab, name: str) -> Collected:
     """A set of [training.tests] as its source has it; RecipeError where it brings no pairs."""
     found = lab.do(recipe.tests[name])
     if not len(found.preferences):
-        raise RecipeError(f"[training.tests.{name}]: the source brings no preference pairs; give one that does, such as name = 'preferences'")
+        raise RecipeError(
+            f"[training.tests.{name}]: the source brings no preference pairs; give one that does,"
+            " such as name = 'preferences'"
+        )
     return found
 
 
 def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
-    """The pairs on speeches that the run did not train on (or choose by), both of whose responses the reward model can read; the others as failures."""
+    """The pairs on speeches that the run did not train on (or choose by), both of whose responses
+    the reward model can read; the others as failures.
+    """
     used = {row.speech_id for row in built.speeches if row.split not in ("test", "")}
     pairs: list[Preference] = []
     left: list[Failure] = []
     for row in found.preferences:
-        reason = "trained on: tests" if row.speech_id in used else "" if {row.chosen_id, row.rejected_id} <= scored else "too long: tests"
+        reason = (
+            "trained on: tests"
+            if row.speech_id in used
+            else ""
+            if {row.chosen_id, row.rejected_id} <= scored
+            else "too long: tests"
+        )
         if reason:
-            left.append(Failure(content_id("failure", "tests", row.preference_id), row.preference_id, reason))
+            left.append(
+                Failure(
+                    content_id("failure", "tests", row.preference_id), row.preference_id, reason
+                )
+            )
         else:
             pairs.append(replace(row, split="test"))
     return _Pairs(found.speeches, found.responses, pairs), left

@@ -1,4 +1,6 @@
-"""The policy's states (start, DPO, last round) against one opponent on the same prompts, and against each other by what they share."""
+"""The policy's states (start, DPO, last round) against one opponent on the same prompts, and
+against each other by what they share.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -15,7 +17,9 @@ _POINTS: dict[Winner, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
 
 class Faced(NamedTuple):
-    """What a judge said of one system's answers against another's, and in how many orders it was asked."""
+    """What a judge said of one system's answers against another's, and in how many orders it was
+    asked.
+    """
 
     first: str
     second: str
@@ -24,28 +28,44 @@ class Faced(NamedTuple):
     orders: int
 
     def scores(self) -> dict[str, float]:
-        """Each prompt's score for the first system: the mean of the orders; a prompt that lacks one has none."""
+        """Each prompt's score for the first system: the mean of the orders; a prompt that lacks one
+        has none.
+        """
         ours = {row.response_id for row in self.answers}
         seen: dict[str, list[float]] = {}
         for row in self.verdicts:
             if row.item == "overall":
                 point = _POINTS[row.winner]
-                seen.setdefault(row.speech_id, []).append(point if row.first_id in ours else 1 - point)
-        return {speech: sum(points) / self.orders for speech, points in seen.items() if len(points) == self.orders}
+                seen.setdefault(row.speech_id, []).append(
+                    point if row.first_id in ours else 1 - point
+                )
+        return {
+            speech: sum(points) / self.orders
+            for speech, points in seen.items()
+            if len(points) == self.orders
+        }
 
 
-def figures(against: Sequence[Faced], more: Sequence[Faced] = (), draws: int = 2000, seed: int = 0) -> list[Metric]:
-    """Several systems (the `first` of `against`) that met one opponent; `more` are comparisons among them.
+def figures(
+    against: Sequence[Faced], more: Sequence[Faced] = (), draws: int = 2000, seed: int = 0
+) -> list[Metric]:
+    """Several systems (the `first` of `against`) that met one opponent; `more` are comparisons
+    among them.
 
-    `systems.winrate`, paired `systems.difference` with tests (Holm over all differences), and Bradley-Terry `systems.strength` and
-    `systems.rank` over everything. None where there is one system only.
+    `systems.winrate`, paired `systems.difference` with tests (Holm over all differences), and
+    Bradley-Terry `systems.strength` and `systems.rank` over everything. None where there is one
+    system only.
     """
     scores = {one.first: one.scores() for one in against}
     if len(scores) < 2:
         return []
     rows = []
     for name, own in scores.items():
-        rows += estimate("systems.winrate", name, mean_interval(list(own.values()), list(own), draws, seed, share=True))
+        rows += estimate(
+            "systems.winrate",
+            name,
+            mean_interval(list(own.values()), list(own), draws, seed, share=True),
+        )
     return rows + _differences(scores, draws, seed) + _ranked([*against, *more], draws, seed)
 
 
@@ -53,22 +73,42 @@ def _differences(scores: Mapping[str, Mapping[str, float]], draws: int, seed: in
     """Every system less every earlier one, on the prompts that both have a score for."""
     pairs = [(later, earlier) for earlier, later in combinations(scores, 2)]
     prompts = sorted({prompt for own in scores.values() for prompt in own})
-    columns = {name: np.array([own.get(prompt, np.nan) for prompt in prompts]) for name, own in scores.items()}
+    columns = {
+        name: np.array([own.get(prompt, np.nan) for prompt in prompts])
+        for name, own in scores.items()
+    }
     found = [paired_systems(columns[one], columns[two], prompts, draws, seed) for one, two in pairs]
     rows: list[Metric] = []
-    for (one, two), own, adjusted in zip(pairs, found, holm([own.signs.p for own in found]), strict=True):
+    for (one, two), own, adjusted in zip(
+        pairs, found, holm([own.signs.p for own in found]), strict=True
+    ):
         name, place, n = "systems.difference", f"{one} - {two}", own.difference.n
-        counts = {"above": own.signs.above, "below": own.signs.below, "level": own.signs.level, "unpaired": own.unpaired}
+        counts = {
+            "above": own.signs.above,
+            "below": own.signs.below,
+            "level": own.signs.level,
+            "unpaired": own.unpaired,
+        }
         rows += estimate(name, place, own.difference)
-        rows += [metric(f"{name}.{field}", place, value, count=n) for field, value in counts.items()]
+        rows += [
+            metric(f"{name}.{field}", place, value, count=n) for field, value in counts.items()
+        ]
         tests = {"sign_p": own.signs.p, "mcnemar_p": own.mcnemar, "holm_p": adjusted}
-        rows += [metric(f"{name}.{field}", place, value, count=n) for field, value in tests.items() if n]
+        rows += [
+            metric(f"{name}.{field}", place, value, count=n) for field, value in tests.items() if n
+        ]
     return rows
 
 
 def _ranked(faced: Sequence[Faced], draws: int, seed: int) -> list[Metric]:
-    """Strengths and sets of ranks; where no chain of wins joins all systems a count of the groups that are apart."""
-    games = [(one.first, one.second, score, prompt) for one in faced for prompt, score in one.scores().items()]
+    """Strengths and sets of ranks; where no chain of wins joins all systems a count of the groups
+    that are apart.
+    """
+    games = [
+        (one.first, one.second, score, prompt)
+        for one in faced
+        for prompt, score in one.scores().items()
+    ]
     if not games:
         return []
     first, second, scores, prompts = zip(*games, strict=True)

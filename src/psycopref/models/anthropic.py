@@ -1,4 +1,6 @@
-"""Anthropic's Messages API, over the same transport as everything else; no SDK is needed for one POST."""
+"""Anthropic's Messages API, over the same transport as everything else; no SDK is needed for one
+POST.
+"""
 
 from typing import Any
 
@@ -7,11 +9,17 @@ from psycopref.models.openai import OpenAI
 
 VERSION = "2023-06-01"
 MAX_TOKENS = 1024  # the protocol asks for a limit; used where an entry sets none
-_OUTCOMES: dict[str, Outcome] = {"max_tokens": "truncated", "model_context_window_exceeded": "truncated", "refusal": "refused"}
+_OUTCOMES: dict[str, Outcome] = {
+    "max_tokens": "truncated",
+    "model_context_window_exceeded": "truncated",
+    "refusal": "refused",
+}
 
 
 class Anthropic(OpenAI):
-    """One model at one endpoint that speaks the Messages protocol. It takes no seed and no JSON schema here: judges are asked for JSON in words."""
+    """One model at one endpoint that speaks the Messages protocol. It takes no seed and no JSON
+    schema here: judges are asked for JSON in words.
+    """
 
     PATH = "messages"
 
@@ -23,7 +31,10 @@ class Anthropic(OpenAI):
         """The request; the system text stands apart from the turns."""
         told = self._entry.messages(ask)
         opening = "\n\n".join(one["content"] for one in told if one["role"] == "system")
-        request: dict[str, Any] = {"model": self._entry.sent_as, "max_tokens": ask.max_tokens or MAX_TOKENS}
+        request: dict[str, Any] = {
+            "model": self._entry.sent_as,
+            "max_tokens": ask.max_tokens or MAX_TOKENS,
+        }
         request["messages"] = [one for one in told if one["role"] != "system"]
         if opening:
             request["system"] = opening
@@ -39,8 +50,13 @@ class Anthropic(OpenAI):
         """The texts of an answer, joined; thoughts and tools are no part of a reply."""
         text = "".join(block["text"] for block in answer["content"] if block["type"] == "text")
         usage = answer.get("usage") or {}
-        cached = sum(int(usage.get(f"cache_{kind}_input_tokens") or 0) for kind in ("read", "creation"))
-        tokens = (int(usage.get("input_tokens") or 0) + cached, int(usage.get("output_tokens") or 0))
+        cached = sum(
+            int(usage.get(f"cache_{kind}_input_tokens") or 0) for kind in ("read", "creation")
+        )
+        tokens = (
+            int(usage.get("input_tokens") or 0) + cached,
+            int(usage.get("output_tokens") or 0),
+        )
         outcome = _OUTCOMES.get(answer.get("stop_reason") or "", "ok")
         kept = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
         return Reply(call_id, outcome, kept, *tokens, seconds, str(answer.get("model") or ""))

@@ -1,4 +1,6 @@
-"""A provider's batch API (OpenAI's: files and batches): calls handed in together and collected hours later, at a lower price."""
+"""A provider's batch API (OpenAI's: files and batches): calls handed in together and collected
+hours later, at a lower price.
+"""
 
 import asyncio
 import io
@@ -25,10 +27,13 @@ FILE = 20_000  # calls in one batch (the protocol allows 50,000 and 200 MB)
 POLL = 30.0  # seconds between looks at a batch
 AGAIN = 5.0  # seconds before a request that met a fault is made again
 LOOK = 0.1  # seconds between looks at whether to stop, while a request is under way
-GRACE = 2.0  # seconds that a hand-in under way is given when all is stopped, so that the batch's id is known
+# seconds that a hand-in under way is given when all is stopped, so that the batch's id is known
+GRACE = 2.0
 _OVER = ("completed", "failed", "expired", "cancelled")
 
-State = dict[str, Any]  # a batch as it is written down: model, key, calls, and its id once it has one
+State = dict[
+    str, Any
+]  # a batch as it is written down: model, key, calls, and its id once it has one
 
 
 class _StoppedError(Exception):
@@ -40,8 +45,9 @@ class _GoneError(ModelError):
 
 
 class Batch:
-    """Submits what is asked, waits, and gives the replies. What was submitted is written down in `place` first, so that a run that was
-    killed collects it instead of paying twice; a batch whose making was cut off is found again by its metadata.
+    """Submits what is asked, waits, and gives the replies. What was submitted is written down in
+    `place` first, so that a run that was killed collects it instead of paying twice; a batch whose
+    making was cut off is found again by its metadata.
     """
 
     def __init__(self, entry: ModelEntry, place: Path) -> None:
@@ -56,7 +62,9 @@ class Batch:
         self._stopped.set()
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
-        """Replies as batches end; ModelError at the end where calls came back without an answer. A batch that fails holds up no other."""
+        """Replies as batches end; ModelError at the end where calls came back without an answer. A
+        batch that fails holds up no other.
+        """
         left = {ask.call_id: ask for ask in asks}
         why: list[str] = []
         try:
@@ -72,11 +80,16 @@ class Batch:
         except _StoppedError:
             return
         if left and not self._stopped.is_set():
-            some = f"{self._entry.host}: the batch held no answer to some calls; run again to hand them in anew"
+            some = (
+                f"{self._entry.host}: the batch held no answer to some calls; run again to hand"
+                " them in anew"
+            )
             raise ModelError("; ".join(dict.fromkeys(why)) or some)
 
     def _states(self) -> list[State]:
-        """All batches that are written down, of this model and of others (whose threads may take a file away meanwhile)."""
+        """All batches that are written down, of this model and of others (whose threads may take a
+        file away meanwhile).
+        """
         states: list[State] = []
         for path in sorted(self._place.glob("*.json")):
             with suppress(FileNotFoundError):
@@ -84,15 +97,22 @@ class Batch:
         return states
 
     def _before(self, wanted: Mapping[str, Ask], why: list[str]) -> tuple[list[State], list[Ask]]:
-        """Batches handed in before that hold something wanted, and what is in none. One that cannot be looked up may exist, so it keeps its calls."""
+        """Batches handed in before that hold something wanted, and what is in none. One that cannot
+        be looked up may exist, so it keeps its calls.
+        """
         under_way, free = [], dict(wanted)
         for state in self._states():
-            if state["model"] != self._entry.name or not any(call in wanted for call in state["calls"]):
+            if state["model"] != self._entry.name or not any(
+                call in wanted for call in state["calls"]
+            ):
                 continue
             try:
                 state = state if state["batch"] else self._found_again(state)
             except ModelError as error:
-                why.append(f"{error}; until then it is not known whether the batch of {self._path(state)} was made (delete that file if it was not)")
+                why.append(
+                    f"{error}; until then it is not known whether the batch of {self._path(state)}"
+                    " was made (delete that file if it was not)"
+                )
             else:
                 if not state["batch"]:
                     continue
@@ -102,7 +122,9 @@ class Batch:
         return under_way, list(free.values())
 
     def _found_again(self, state: State) -> State:
-        """A batch whose making was cut off, with its id where the provider's list has it; without, it never came to be and is forgotten."""
+        """A batch whose making was cut off, with its id where the provider's list has it; without,
+        it never came to be and is forgotten.
+        """
         made = self._listed(state["key"])
         if made is None:
             self._path(state).unlink()
@@ -110,19 +132,26 @@ class Batch:
         return self._kept({**state, "batch": self._field(made, "id")})
 
     def _listed(self, key: str) -> dict[str, Any] | None:
-        """The provider's batch of that key, on whatever page of its list; never one that is written down already."""
+        """The provider's batch of that key, on whatever page of its list; never one that is written
+        down already.
+        """
         named, pages, after = {state["batch"] for state in self._states()}, {""}, ""
         while True:
             page = self._request("GET", f"batches?limit=100{after}")
             rows = [one for one in self._field(page, "data") if isinstance(one, dict)]
             for one in rows:
-                if (one.get("metadata") or {}).get("psycopref") == key and one.get("id") not in named:
+                if (one.get("metadata") or {}).get("psycopref") == key and one.get(
+                    "id"
+                ) not in named:
                     return one
             if not page.get("has_more"):
                 return None
             after = f"&after={quote(str(page.get('last_id') or (rows[-1].get('id') if rows else '')), safe='')}"
             if after in pages:
-                raise ModelError(f"{self._entry.host}: its list of batches does not go on where it says there is more; run again")
+                raise ModelError(
+                    f"{self._entry.host}: its list of batches does not go on where it says there is"
+                    " more; run again"
+                )
             pages.add(after)
 
     def _handed_in(self, asks: Sequence[Ask], why: list[str]) -> Iterator[State]:
@@ -137,26 +166,58 @@ class Batch:
                 return
 
     def _submitted(self, asks: Sequence[Ask]) -> State:
-        # The key is new each time: calls that are handed in anew must not be taken for the batch that failed.
-        state = self._kept({"model": self._entry.name, "key": uuid4().hex, "calls": [ask.call_id for ask in asks], "batch": ""})
+        # The key is new each time: calls that are handed in anew must not be taken for the batch
+        # that failed.
+        state = self._kept(
+            {
+                "model": self._entry.name,
+                "key": uuid4().hex,
+                "calls": [ask.call_id for ask in asks],
+                "batch": "",
+            }
+        )
         lines = "".join(json.dumps(self._line(ask), ensure_ascii=False) + "\n" for ask in asks)
-        file = self._field(self._request("POST", "files", upload=lines.encode("utf-8", "replace")), "id")
-        body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h", "metadata": {"psycopref": state["key"]}}
-        # A fault may hide that the batch was made: it is looked for before it would be made, and paid for, once more.
-        made = self._request("POST", "batches", body=body, instead=lambda: self._listed(state["key"]))
+        file = self._field(
+            self._request("POST", "files", upload=lines.encode("utf-8", "replace")), "id"
+        )
+        body = {
+            "input_file_id": file,
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            "metadata": {"psycopref": state["key"]},
+        }
+        # A fault may hide that the batch was made: it is looked for before it would be made, and
+        # paid for, once more.
+        made = self._request(
+            "POST", "batches", body=body, instead=lambda: self._listed(state["key"])
+        )
         return self._kept({**state, "batch": self._field(made, "id")})
 
     def _line(self, ask: Ask) -> dict[str, Any]:
-        return {"custom_id": ask.call_id, "method": "POST", "url": "/v1/chat/completions", "body": self._entry.request(ask)}
+        return {
+            "custom_id": ask.call_id,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": self._entry.request(ask),
+        }
 
     def _looked(self, state: State, why: list[str]) -> list[Reply] | None:
-        """The replies of a batch that is over; None where it is not. What cannot be collected is said and has no replies."""
+        """The replies of a batch that is over; None where it is not. What cannot be collected is
+        said and has no replies.
+        """
         try:
             found = self._request("GET", f"batches/{state['batch']}")
-            return self._collected(state, found, why) if self._field(found, "status") in _OVER else None
+            return (
+                self._collected(state, found, why)
+                if self._field(found, "status") in _OVER
+                else None
+            )
         except _GoneError:
             where = "another account's or `url`'s, or too old"
-            why.append(f"{self._entry.host} 404: no batch {state['batch']} ({where}); {self._to_delete(state)}")
+            why.append(
+                f"{self._entry.host} 404: no batch {state['batch']} ({where});"
+                f" {self._to_delete(state)}"
+            )
         except ModelError as error:
             why.append(str(error))
         return []
@@ -165,7 +226,9 @@ class Batch:
         return f"delete {self._path(state)} and run again to hand its calls in anew"
 
     def _collected(self, state: State, found: dict[str, Any], why: list[str]) -> list[Reply]:
-        """The final answers of a batch that is over; calls without one are taken off its list, so that the next run hands them in anew."""
+        """The final answers of a batch that is over; calls without one are taken off its list, so
+        that the next run hands them in anew.
+        """
         haul = Haul()
         for name in ("output_file_id", "error_file_id"):
             if found.get(name):
@@ -177,19 +240,35 @@ class Batch:
             self._kept({**state, "calls": [call for call in state["calls"] if call in answered]})
         return haul.replies
 
-    def _said(self, state: State, found: dict[str, Any], haul: Haul, lost: set[str]) -> Iterator[str]:
+    def _said(
+        self, state: State, found: dict[str, Any], haul: Haul, lost: set[str]
+    ) -> Iterator[str]:
         """Why calls of a batch have no answer and what to do, by what helps."""
         host, number, refused = self._entry.host, len(state["calls"]), lost & haul.refused
         if refused:
-            hint = "running again does not help; check `model`, max_tokens, json_schema, system_role and the model's context"
-            yield f"{host}: {len(refused)} of {number} calls were not accepted{listing(haul.refusals)}; {hint}"
+            hint = (
+                "running again does not help; check `model`, max_tokens, json_schema, system_role"
+                " and the model's context"
+            )
+            yield (
+                f"{host}: {len(refused)} of {number} calls were not"
+                f" accepted{listing(haul.refusals)}; {hint}"
+            )
         if haul.unread:
             parts = " and ".join(haul.unread)
-            yield f"{host}: batch {state['batch']} came with {parts}; run again to read it once more, or {self._to_delete(state)}"
+            yield (
+                f"{host}: batch {state['batch']} came with {parts}; run again to read it once more,"
+                f" or {self._to_delete(state)}"
+            )
         elif lost - refused:
             listed = table(found.get("errors")).get("data")
-            found_codes = haul.codes.union(*(codes(one) for one in (listed if isinstance(listed, list) else [])))
-            missing = f"a batch ended as {found['status']} with {len(lost - refused)} of {number} calls unanswered{listing(found_codes)}"
+            found_codes = haul.codes.union(
+                *(codes(one) for one in (listed if isinstance(listed, list) else []))
+            )
+            missing = (
+                f"a batch ended as {found['status']} with {len(lost - refused)} of {number} calls"
+                f" unanswered{listing(found_codes)}"
+            )
             yield f"{host}: {missing}; run again to hand them in anew"
 
     def _read(self, file: str, haul: Haul) -> None:
@@ -200,7 +279,9 @@ class Batch:
             return
         rows = [row(line) for line in content.split(b"\n") if line.strip()]
         if rows.count(None):
-            haul.unread.append(f"{rows.count(None)} of {len(rows)} lines that are cut or no answers")
+            haul.unread.append(
+                f"{rows.count(None)} of {len(rows)} lines that are cut or no answers"
+            )
         for found in rows:
             if found is not None:
                 haul.take(found)
@@ -228,38 +309,63 @@ class Batch:
         raw: bool = False,
         instead: Callable[[], dict[str, Any] | None] | None = None,
     ) -> Any:
-        """One request; 429, 5xx and lost connections again (unless `instead` has the result by then) until the entry's patience is over.
+        """One request; 429, 5xx and lost connections again (unless `instead` has the result by
+        then) until the entry's patience is over.
 
         ModelError for what will not pass.
         """
-        until, what = time.monotonic() + self._entry.patience, f"/{path.split('/')[0].split('?')[0]}"
+        until, what = (
+            time.monotonic() + self._entry.patience,
+            f"/{path.split('/')[0].split('?')[0]}",
+        )
         while True:
             status, answer = asyncio.run(self._unless_stopped(method, path, body, upload))
             if status == 200:
                 return answer if raw else self._parsed(answer)
             if status and status not in PASSES and status < 500:
-                do = f"set the environment variable {self._entry.key_env}" if status in (401, 403) else "check `url`, `model` and whether it has a batch API"
-                raise (_GoneError if status == 404 else ModelError)(f"{self._entry.host} {status}: {what} was not accepted; {do}")
+                do = (
+                    f"set the environment variable {self._entry.key_env}"
+                    if status in (401, 403)
+                    else "check `url`, `model` and whether it has a batch API"
+                )
+                raise (_GoneError if status == 404 else ModelError)(
+                    f"{self._entry.host} {status}: {what} was not accepted; {do}"
+                )
             if time.monotonic() > until:
-                raise ModelError(f"{self._entry.host}: no answer from {what} for {self._entry.patience:g} s; run again to go on")
+                raise ModelError(
+                    f"{self._entry.host}: no answer from {what} for {self._entry.patience:g} s; run"
+                    " again to go on"
+                )
             self._stopped.wait(AGAIN)
             if instead is not None and (found := instead()) is not None:
                 return found
 
     def _parsed(self, answer: bytes) -> dict[str, Any]:
         if (found := row(answer)) is None:
-            raise ModelError(f"{self._entry.host} sent something that is no batch API's answer; check `url` (it usually ends in /v1)")
+            raise ModelError(
+                f"{self._entry.host} sent something that is no batch API's answer; check `url` (it"
+                " usually ends in /v1)"
+            )
         return found
 
     def _field(self, found: dict[str, Any], name: str) -> Any:
-        """A field that an answer of the batch API has; ModelError where it is another answer, such as an error sent with status 200."""
+        """A field that an answer of the batch API has; ModelError where it is another answer, such
+        as an error sent with status 200.
+        """
         value = found.get(name)
         if value and isinstance(value, str) or name == "data" and isinstance(value, list):
             return value
-        raise ModelError(f"{self._entry.host} sent an answer without `{name}`{listing(codes(found))}; check `url`, or run again if it is a passing fault")
+        raise ModelError(
+            f"{self._entry.host} sent an answer without `{name}`{listing(codes(found))}; check"
+            " `url`, or run again if it is a passing fault"
+        )
 
-    async def _unless_stopped(self, method: str, path: str, body: dict[str, Any] | None, upload: bytes | None) -> tuple[int, bytes]:
-        """Send, but drop the request when all is stopped; one that makes a batch is given a moment."""
+    async def _unless_stopped(
+        self, method: str, path: str, body: dict[str, Any] | None, upload: bytes | None
+    ) -> tuple[int, bytes]:
+        """Send, but drop the request when all is stopped; one that makes a batch is given a
+        moment.
+        """
         if self._stopped.is_set():
             raise _StoppedError
         sent = asyncio.create_task(self._sent(method, path, body, upload))
@@ -273,17 +379,28 @@ class Batch:
             raise _StoppedError
         return sent.result()
 
-    async def _sent(self, method: str, path: str, body: dict[str, Any] | None, upload: bytes | None) -> tuple[int, bytes]:
+    async def _sent(
+        self, method: str, path: str, body: dict[str, Any] | None, upload: bytes | None
+    ) -> tuple[int, bytes]:
         """Status and body; 0 where the connection failed."""
         form = None
         if upload is not None:
             form = aiohttp.FormData()
             form.add_field("purpose", "batch")
-            form.add_field("file", io.BytesIO(upload), filename="calls.jsonl", content_type="application/jsonl")
+            form.add_field(
+                "file", io.BytesIO(upload), filename="calls.jsonl", content_type="application/jsonl"
+            )
         try:
             async with open_session(self._entry, self._key.bearer()) as session:
                 address = f"{self._entry.url.rstrip('/')}/{path}"
-                async with session.request(method, address, json=body, data=form, allow_redirects=False, proxy=proxy_of(self._entry.url)) as response:
+                async with session.request(
+                    method,
+                    address,
+                    json=body,
+                    data=form,
+                    allow_redirects=False,
+                    proxy=proxy_of(self._entry.url),
+                ) as response:
                     return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError):
             return 0, b""

@@ -10,7 +10,9 @@ from psycopref.models.chat import Reply
 from psycopref.models.openai import FILTERED, error_code, read_completion
 
 PASSES = (408, 409, 429)  # these and 5xx may pass; any other 4xx will not
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,48}")  # what an error code looks like; a sentence, which may quote a request, does not
+_CODE = re.compile(
+    r"[A-Za-z0-9_.-]{1,48}"
+)  # what an error code looks like; a sentence, which may quote a request, does not
 
 
 @dataclass
@@ -18,7 +20,9 @@ class Haul:
     """What the files of a batch hold."""
 
     replies: list[Reply] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)  # calls that the provider will not take as they are
+    refused: set[str] = field(
+        default_factory=set
+    )  # calls that the provider will not take as they are
     refusals: set[str] = field(default_factory=set)  # their codes
     codes: set[str] = field(default_factory=set)  # codes of faults that may pass
     unread: list[str] = field(default_factory=list)  # what could not be read
@@ -26,7 +30,11 @@ class Haul:
     def take(self, row: dict[str, Any]) -> None:
         """A line's final answer, or why it has none."""
         response = table(row.get("response"))
-        status, body, call_id = response.get("status_code"), response.get("body"), str(row.get("custom_id"))
+        status, body, call_id = (
+            response.get("status_code"),
+            response.get("body"),
+            str(row.get("custom_id")),
+        )
         found = codes(body) | codes(row.get("error"))
         if status == 400 and FILTERED in f"{error_code(body)} {error_code(row.get('error'))}":
             self.replies.append(Reply(call_id, "filtered", ""))
@@ -34,10 +42,14 @@ class Haul:
             self.refused.add(call_id)
             self.refusals |= found | {str(status)}
         elif status == 200 and isinstance(body, dict) and body.get("choices"):
-            with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):  # an error of these may quote the answer
+            with suppress(
+                KeyError, IndexError, TypeError, AttributeError, ValueError
+            ):  # an error of these may quote the answer
                 self.replies.append(read_completion(call_id, body, 0.0))
         else:
-            self.codes |= found | ({str(status)} if isinstance(status, int) and status != 200 else set())
+            self.codes |= found | (
+                {str(status)} if isinstance(status, int) and status != 200 else set()
+            )
 
 
 def row(line: bytes) -> dict[str, Any] | None:
@@ -54,7 +66,9 @@ def table(value: object) -> dict[str, Any]:
 
 
 def codes(error: object) -> set[str]:
-    """The error codes in an error, or in a body with one; never its message, which may quote the request."""
+    """The error codes in an error, or in a body with one; never its message, which may quote the
+    request.
+    """
     inner = table(table(error).get("error", error))
     found = [str(inner[name]) for name in ("code", "type") if inner.get(name) is not None]
     return {code for code in found if _CODE.fullmatch(code)}

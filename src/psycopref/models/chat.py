@@ -20,7 +20,8 @@ class Message:
 
 @dataclass(frozen=True)  # no slots: `call_id` is kept once it is known
 class Ask:
-    """One request. Two equal asks are one call: a fresh sample says so in `draw`, a re-ask in `attempt`.
+    """One request. Two equal asks are one call: a fresh sample says so in `draw`, a re-ask in
+    `attempt`.
 
     `model` is the pinned model name. Endpoint, key, time-outs and prices are not part of an ask.
     """
@@ -35,10 +36,24 @@ class Ask:
 
     @property
     def canonical(self) -> str:
-        """The ask as the ledger keeps it: what `store.keys.canonical` would make of it, field by field since it is asked for so often."""
+        """The ask as the ledger keeps it: what `store.keys.canonical` would make of it, field by
+        field since it is asked for so often.
+        """
         messages = [{"role": one.role, "content": one.content} for one in self.messages]
-        settings = {"temperature": self.temperature, "max_tokens": self.max_tokens, "json_schema": self.json_schema}
-        return encode({"model": self.model, "messages": messages, **settings, "draw": self.draw, "attempt": self.attempt})
+        settings = {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "json_schema": self.json_schema,
+        }
+        return encode(
+            {
+                "model": self.model,
+                "messages": messages,
+                **settings,
+                "draw": self.draw,
+                "attempt": self.attempt,
+            }
+        )
 
     @cached_property
     def call_id(self) -> str:
@@ -48,10 +63,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are never replies.
+    """A final answer. `outcome` other than 'ok' keeps whatever text came; transport errors are
+    never replies.
 
-    Whether a text is what was asked for is the asking stage's to say: a reply that it cannot read is 'ok' here, stays in the
-    ledger as it came, and the re-ask is a call of its own with the next `attempt`.
+    Whether a text is what was asked for is the asking stage's to say: a reply that it cannot read
+    is 'ok' here, stays in the ledger as it came, and the re-ask is a call of its own with the next
+    `attempt`.
     """
 
     call_id: str
@@ -66,8 +83,9 @@ class Reply:
 class Busy(Exception):
     """A transport failure that says nothing about the answer: rate limit, 5xx, time-out.
 
-    `wait` is what the endpoint asks for in seconds, or None; `limited` marks a 429: the endpoint is well, and this was too
-    much. The message holds status codes and host names only, never any text of the request.
+    `wait` is what the endpoint asks for in seconds, or None; `limited` marks a 429: the endpoint is
+    well, and this was too much. The message holds status codes and host names only, never any text
+    of the request.
     """
 
     def __init__(self, why: str, wait: float | None = None, limited: bool = False) -> None:
@@ -86,7 +104,8 @@ class Provider(Protocol):
 
 @runtime_checkable
 class BatchProvider(Protocol):
-    """Answers many asks in its own batches (local weights, a recording, a provider's batch API); yields as it goes.
+    """Answers many asks in its own batches (local weights, a recording, a provider's batch API);
+    yields as it goes.
 
     `stop` is called from another thread: no reply is wanted any more.
     """

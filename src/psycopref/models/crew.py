@@ -1,4 +1,6 @@
-"""The models at work: one event loop in a thread for endpoints, one thread for each model that answers in batches."""
+"""The models at work: one event loop in a thread for endpoints, one thread for each model that
+answers in batches.
+"""
 
 import asyncio
 import queue
@@ -17,9 +19,15 @@ from psycopref.models.pool import ModelEntry, connect
 
 BATCH = 64  # asks handed to a batch provider together
 GATHER = 2.0  # seconds without a further ask after which calls are handed in to a batch API
-TOGETHER = 20_000  # calls handed in to a batch API together, where the entry's `concurrency` says nothing
-LOOK = 0.2  # seconds: nothing waits longer in one piece, since polars has Ctrl-C restart what is waited for instead of breaking it off
-LINGER = 0.001  # seconds that replies are gathered for one commit; while it is written the next ones gather by themselves
+TOGETHER = (
+    20_000  # calls handed in to a batch API together, where the entry's `concurrency` says nothing
+)
+# seconds: nothing waits longer in one piece, since polars has Ctrl-C restart what is waited for
+# instead of breaking it off
+LOOK = 0.2
+# seconds that replies are gathered for one commit; while it is written the next ones gather by
+# themselves
+LINGER = 0.001
 
 
 class Crew:
@@ -32,7 +40,9 @@ class Crew:
         self._lanes: dict[str, Lane | _Batches] = {}
         self._gates: dict[tuple[str, ...], Gate] = {}
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="psycopref-models", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="psycopref-models", daemon=True
+        )
         self._thread.start()
 
     def send(self, work: Sequence[Work]) -> None:
@@ -52,13 +62,18 @@ class Crew:
         return _Batches(entry, provider, self._outbox)
 
     def _gate(self, entry: ModelEntry) -> Gate:
-        """A gate of its own for each model, or one for all shared models of an endpoint, with the strictest of their limits."""
+        """A gate of its own for each model, or one for all shared models of an endpoint, with the
+        strictest of their limits.
+        """
         key = _endpoint(entry)
         if key not in self._gates:
             those = [one for one in self._models.values() if _endpoint(one) == key]
             rates = [
                 min((rate for rate in given if rate is not None), default=None)
-                for given in ([one.requests_per_minute for one in those], [one.tokens_per_minute for one in those])
+                for given in (
+                    [one.requests_per_minute for one in those],
+                    [one.tokens_per_minute for one in those],
+                )
             ]
             self._gates[key] = Gate(Pace(min(one.concurrency for one in those), *rates), self._loop)
         return self._gates[key]
@@ -69,7 +84,9 @@ class Crew:
             self._lanes[model].kept(number)
 
     def arrived(self, block: bool) -> list[Result]:
-        """Whatever has come; with `block` at least one, and what comes just behind it. An error that is nobody's answer is raised here."""
+        """Whatever has come; with `block` at least one, and what comes just behind it. An error
+        that is nobody's answer is raised here.
+        """
         self._taken = []
         waits = block and self._outbox.empty()
         try:
@@ -87,7 +104,9 @@ class Crew:
         return _results(self._taken)
 
     def _take(self, block: bool) -> None:
-        """One more from the outbox. What is taken is at once in the list, with no bytecode between, so that Ctrl-C loses nothing."""
+        """One more from the outbox. What is taken is at once in the list, with no bytecode between,
+        so that Ctrl-C loses nothing.
+        """
         while True:
             try:
                 return self._taken.extend(map(self._outbox.get, (block,), (LOOK,)))
@@ -96,7 +115,9 @@ class Crew:
                     raise
 
     def stop(self) -> list[Result]:
-        """Stop every lane (calls in flight are dropped) and give what had come, with replies that `arrived` gave last (it may have been broken off)."""
+        """Stop every lane (calls in flight are dropped) and give what had come, with replies that
+        `arrived` gave last (it may have been broken off).
+        """
         for lane in self._lanes.values():
             if isinstance(lane, _Batches):
                 lane.halt()
@@ -127,11 +148,15 @@ def _endpoint(entry: ModelEntry) -> tuple[str, ...]:
 
 
 class _Batches:
-    """One model on this machine: a thread collects what is waiting and has it answered in batches."""
+    """One model on this machine: a thread collects what is waiting and has it answered in
+    batches.
+    """
 
     def __init__(self, entry: ModelEntry, provider: BatchProvider, outbox: Outbox) -> None:
         self._provider, self._outbox, self._stopped = provider, outbox, threading.Event()
-        apart = entry.kind == "openai-batch"  # what is handed in together is answered together, so it waits until nothing more comes
+        apart = (
+            entry.kind == "openai-batch"
+        )  # what is handed in together is answered together, so it waits until nothing more comes
         self._size, self._linger = (together(entry), GATHER) if apart else (BATCH, 0.0)
         self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
@@ -158,7 +183,9 @@ class _Batches:
         part: list[Work] = []
         while len(part) < self._size:
             try:
-                one = self._inbox.get(block=not part or self._linger > 0, timeout=self._linger if part else None)
+                one = self._inbox.get(
+                    block=not part or self._linger > 0, timeout=self._linger if part else None
+                )
             except queue.Empty:
                 break
             if one is None:

@@ -1,4 +1,6 @@
-"""Calls to endpoints on an event loop: which call goes next, tried again until it has an answer or is given up."""
+"""Calls to endpoints on an event loop: which call goes next, tried again until it has an answer or
+is given up.
+"""
 
 import asyncio
 import heapq
@@ -23,7 +25,9 @@ Work = tuple[str, Ask]
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A call that ended without an answer, and why (host names, status codes and settings; never any text of it)."""
+    """A call that ended without an answer, and why (host names, status codes and settings; never
+    any text of it).
+    """
 
     call_id: str
     why: str
@@ -52,7 +56,9 @@ class _Call:
 
 
 class Gate:
-    """The lanes behind one Pace. A free place goes to the lane with the fewest calls in flight, so a slow model starves nobody."""
+    """The lanes behind one Pace. A free place goes to the lane with the fewest calls in flight, so
+    a slow model starves nobody.
+    """
 
     def __init__(self, pace: Pace, loop: asyncio.AbstractEventLoop) -> None:
         self.pace, self.loop = pace, loop
@@ -73,7 +79,9 @@ class Gate:
         if self._alarm is not None:
             self._alarm.cancel()
         # An infinite wait ends with a call that comes back or with new work; both pump.
-        self._alarm = self.loop.call_at(now + wait + 0.001, self.pump) if math.isfinite(wait) else None
+        self._alarm = (
+            self.loop.call_at(now + wait + 0.001, self.pump) if math.isfinite(wait) else None
+        )
 
     def close(self) -> None:
         """Wake up no more."""
@@ -81,10 +89,11 @@ class Gate:
 
 
 class Lane:
-    """One model behind an endpoint. Everything but `send`, `kept` and `stop` happens on the event loop.
+    """One model behind an endpoint. Everything but `send`, `kept` and `stop` happens on the event
+    loop.
 
-    A call holds its place among those in flight until its reply is in the ledger, so that no more than `concurrency` calls
-    can be lost, and asked twice, when the process is killed.
+    A call holds its place among those in flight until its reply is in the ledger, so that no more
+    than `concurrency` calls can be lost, and asked twice, when the process is killed.
     """
 
     def __init__(self, entry: ModelEntry, provider: Provider, gate: Gate, outbox: Outbox) -> None:
@@ -105,7 +114,9 @@ class Lane:
 
     def _take(self, work: Sequence[Work]) -> None:
         counted = self._gate.pace.counts_tokens
-        self._fresh.extend(_Call(call_id, ask, _estimate(ask) if counted else 0) for call_id, ask in work)
+        self._fresh.extend(
+            _Call(call_id, ask, _estimate(ask) if counted else 0) for call_id, ask in work
+        )
         self._drop_if_gone()
         self._gate.pump()
 
@@ -125,7 +136,11 @@ class Lane:
 
     def go(self, now: float) -> None:
         """Send the next call: one that waited for its next try, or a fresh one."""
-        call = heapq.heappop(self._later)[2] if self._later and (self._later[0][0] <= now or not self._fresh) else self._fresh.popleft()
+        call = (
+            heapq.heappop(self._later)[2]
+            if self._later and (self._later[0][0] <= now or not self._fresh)
+            else self._fresh.popleft()
+        )
         self.in_flight += 1
         self._gate.pace.sent(now, call.tokens)
         task = self._gate.loop.create_task(self._ask(call, self._breaker.sent()))
@@ -148,28 +163,45 @@ class Lane:
         else:
             if self._breaker.answered(trial):
                 self._outbox.put(Note(f"{self._entry.name} answers again"))
-            self._gate.pace.answered(self._gate.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out)
+            self._gate.pace.answered(
+                self._gate.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out
+            )
             self._outbox.put(reply)
         self._drop_if_gone()
 
     def _failed(self, call: _Call, busy: Busy, trial: bool) -> None:
-        """A 429 speaks for all that share the pace, anything else for this model alone; an outage is no fault of the call's."""
+        """A 429 speaks for all that share the pace, anything else for this model alone; an outage
+        is no fault of the call's.
+        """
         now, known = self._gate.loop.time(), self._breaker.open
-        self._breaker.failed(now, str(busy), trial, None if busy.limited else busy.wait, self._dice())
+        self._breaker.failed(
+            now, str(busy), trial, None if busy.limited else busy.wait, self._dice()
+        )
         self._slow_down(now, busy, known)
         if self._breaker.open and not known:
-            self._outbox.put(Note(f"{self._entry.name} does not answer ({busy}); it gets one call at a time until it does"))
+            self._outbox.put(
+                Note(
+                    f"{self._entry.name} does not answer ({busy}); it gets one call at a time until"
+                    " it does"
+                )
+            )
         call.limited += busy.limited
         call.tries += not (busy.limited or known)
         if call.tries >= TRIES or call.limited >= LIMITED:
             self._ended(call, str(busy))
-        elif busy.limited and not known:  # its place stays taken meanwhile, or the next call would run into the same wall
+        elif (
+            busy.limited and not known
+        ):  # its place stays taken meanwhile, or the next call would run into the same wall
             self._gate.loop.call_later(wait_after(call.limited, self._dice()), self._again, call)
         elif known:
-            self._fresh.append(call)  # behind the others: next time another call tries the model out
+            self._fresh.append(
+                call
+            )  # behind the others: next time another call tries the model out
             self._release(1)
         else:
-            heapq.heappush(self._later, (now + wait_after(call.tries, self._dice()), next(self._number), call))
+            heapq.heappush(
+                self._later, (now + wait_after(call.tries, self._dice()), next(self._number), call)
+            )
             self._release(1)
 
     def _slow_down(self, now: float, busy: Busy, known: bool) -> None:
@@ -196,7 +228,12 @@ class Lane:
     def _drop_if_gone(self) -> None:
         if self._breaker.gone:
             if not self._dropped:
-                self._outbox.put(Note(f"{self._entry.name} is given up ({self._breaker.gone}); the other models go on"))
+                self._outbox.put(
+                    Note(
+                        f"{self._entry.name} is given up ({self._breaker.gone}); the other models"
+                        " go on"
+                    )
+                )
             self._dropped = True
             for call in (*self._fresh, *(late[2] for late in self._later)):
                 self._give_up(call, self._breaker.gone)

@@ -1,4 +1,6 @@
-"""Asking many models at once: what is known from the ledger, the rest under each model's own limits, each call once."""
+"""Asking many models at once: what is known from the ledger, the rest under each model's own
+limits, each call once.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,17 +23,27 @@ _SHOWN = 3  # reasons told in the closing error
 
 
 def answer_all(
-    asks: Iterable[Ask], models: Sequence[ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress, purse: Purse | None = None
+    asks: Iterable[Ask],
+    models: Sequence[ModelEntry],
+    ledger: Ledger,
+    stage: str,
+    count: Callable[[int], None],
+    progress: Progress,
+    purse: Purse | None = None,
 ) -> Iterator[tuple[Ask, Reply]]:
-    """Every ask with its reply, in any order; equal asks are one call and one pair for each of them.
+    """Every ask with its reply, in any order; equal asks are one call and one pair for each of
+    them.
 
-    A new reply is in the ledger before it is yielded, and `count` is told how many came from providers. Asks and replies
-    stream: for each model about twice as many asks are held as may be in flight. Where one model is slower than the
-    rest, its further asks wait on disk beside the ledger. ModelError before any call where a model cannot be asked (a key
-    that is not set), and at the end, when all else is answered and kept, where some calls got no answer, or the next one would go
-    over the budget of `purse`.
+    A new reply is in the ledger before it is yielded, and `count` is told how many came from
+    providers. Asks and replies stream: for each model about twice as many asks are held as may be
+    in flight. Where one model is slower than the rest, its further asks wait on disk beside the
+    ledger. ModelError before any call where a model cannot be asked (a key that is not set), and at
+    the end, when all else is answered and kept, where some calls got no answer, or the next one
+    would go over the budget of `purse`.
     """
-    desk = _Desk({entry.name: entry for entry in models}, ledger, stage, count, progress, purse or Purse())
+    desk = _Desk(
+        {entry.name: entry for entry in models}, ledger, stage, count, progress, purse or Purse()
+    )
     source, more = iter(asks), True
     try:
         while True:
@@ -52,12 +64,32 @@ def answer_all(
 
 
 class _Desk:
-    """What has been asked and not yet answered. Used from the caller's thread alone: the ledger is a SQLite connection."""
+    """What has been asked and not yet answered. Used from the caller's thread alone: the ledger is
+    a SQLite connection.
+    """
 
-    def __init__(self, models: dict[str, ModelEntry], ledger: Ledger, stage: str, count: Callable[[int], None], progress: Progress, purse: Purse) -> None:
+    def __init__(
+        self,
+        models: dict[str, ModelEntry],
+        ledger: Ledger,
+        stage: str,
+        count: Callable[[int], None],
+        progress: Progress,
+        purse: Purse,
+    ) -> None:
         self.waiting: dict[str, list[Ask]] = {}
-        self._purse, self._tight, self._broke = purse, False, False  # tight: no money for another call until one comes back; broke: none at all
-        self._models, self._ledger, self._stage, self._count, self._progress = models, ledger, stage, count, progress
+        self._purse, self._tight, self._broke = (
+            purse,
+            False,
+            False,
+        )  # tight: no money for another call until one comes back; broke: none at all
+        self._models, self._ledger, self._stage, self._count, self._progress = (
+            models,
+            ledger,
+            stage,
+            count,
+            progress,
+        )
         self._enough = {name: _enough(entry) for name, entry in models.items()}
         self._load: Counter[str] = Counter()  # calls that wait, by model
         self._shelves: dict[str, Shelf] = {}
@@ -66,12 +98,17 @@ class _Desk:
         self._unanswered: Counter[str] = Counter()
 
     def hungry(self) -> bool:
-        """Whether some model could do with more asks: at the start, and where one that has been asked has too few."""
+        """Whether some model could do with more asks: at the start, and where one that has been
+        asked has too few.
+        """
         if self._tight or self._broke:
             return False
         if sum(shelf.bytes for shelf in self._shelves.values()) > SHELVED:
             return False
-        return not self._load or any(load < self._enough[model] and not self._shelved(model) for model, load in self._load.items())
+        return not self._load or any(
+            load < self._enough[model] and not self._shelved(model)
+            for model, load in self._load.items()
+        )
 
     def _shelved(self, model: str) -> int:
         return self._shelves[model].asks if model in self._shelves else 0
@@ -87,7 +124,9 @@ class _Desk:
         return []
 
     def take(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Reply]]:
-        """Yield the asks that the ledger knows; hand the others to their models, equal ones once."""
+        """Yield the asks that the ledger knows; hand the others to their models, equal ones
+        once.
+        """
         by_id: dict[str, list[Ask]] = {}
         for ask in asks:
             by_id.setdefault(ask.call_id, []).append(ask)
@@ -107,7 +146,9 @@ class _Desk:
             yield from ((ask, reply) for ask in by_id[call_id])
 
     def _affords(self, ask: Ask) -> bool:
-        """Whether there is money for a call; where there is none, but calls in flight, what those turn out to cost is waited for."""
+        """Whether there is money for a call; where there is none, but calls in flight, what those
+        turn out to cost is waited for.
+        """
         if ask.model not in self._models:
             return True  # an error of its own
         if not self._tight and not self._broke:
@@ -116,7 +157,9 @@ class _Desk:
         return not self._tight and not self._broke
 
     def _shelve(self, equal: list[Ask]) -> bool:
-        """Put asks aside whose model has enough to do (a chunk more than enough is taken, so that one model alone needs no disk)."""
+        """Put asks aside whose model has enough to do (a chunk more than enough is taken, so that
+        one model alone needs no disk).
+        """
         model = equal[0].model
         if self._load[model] < self._enough.get(model, 0) + CHUNK and self._affords(equal[0]):
             return False
@@ -129,7 +172,10 @@ class _Desk:
     def _send(self, fresh: list[tuple[str, Ask]]) -> None:
         for _, ask in fresh:
             if ask.model not in self._models:
-                raise ModelError(f"{self._stage}: no entry named {ask.model!r} among the models {list(self._models)}; add it to the pool")
+                raise ModelError(
+                    f"{self._stage}: no entry named {ask.model!r} among the models"
+                    f" {list(self._models)}; add it to the pool"
+                )
         if self._crew is None:
             self._purse.check(self._models.values())
             for entry in self._models.values():
@@ -138,7 +184,9 @@ class _Desk:
         self._crew.send(fresh)
 
     def arrived(self, block: bool) -> Iterator[tuple[Ask, Reply]]:
-        """Keep whatever has come, in one commit, then yield it. With `block`, wait until something has come."""
+        """Keep whatever has come, in one commit, then yield it. With `block`, wait until something
+        has come.
+        """
         if self._crew is None or not self.waiting:
             return
         results = self._crew.arrived(block)
@@ -150,7 +198,11 @@ class _Desk:
     def _keep(self, results: Sequence[Result]) -> list[tuple[Reply, list[Ask]]]:
         replies = [one for one in results if isinstance(one, Reply) and one.call_id in self.waiting]
         if replies:
-            self._ledger.add([(self.waiting[reply.call_id][0], reply) for reply in replies], self._stage, self._cost)
+            self._ledger.add(
+                [(self.waiting[reply.call_id][0], reply) for reply in replies],
+                self._stage,
+                self._cost,
+            )
             self._count(len(replies))
             for reply in replies:
                 ask = self.waiting[reply.call_id][0]
@@ -175,7 +227,9 @@ class _Desk:
         return equal
 
     def close(self) -> None:
-        """Stop the models; what they had already answered is kept even when the caller stopped listening."""
+        """Stop the models; what they had already answered is kept even when the caller stopped
+        listening.
+        """
         for shelf in self._shelves.values():
             shelf.close()
         stopped, self._crew = self._crew, None
@@ -185,8 +239,14 @@ class _Desk:
     def complain(self) -> None:
         """ModelError where calls were left without an answer, or for another day."""
         if self._broke:
-            spent = f"the budget of {self._purse.budget:,.2f} dollars leaves no room for another call ({self._purse.spent:,.2f} spent in this workspace)"
-            raise ModelError(f"{self._stage}: {spent}; everything answered is kept; raise `budget` and run again: no call is paid for twice")
+            spent = (
+                f"the budget of {self._purse.budget:,.2f} dollars leaves no room for another call"
+                f" ({self._purse.spent:,.2f} spent in this workspace)"
+            )
+            raise ModelError(
+                f"{self._stage}: {spent}; everything answered is kept; raise `budget` and run"
+                " again: no call is paid for twice"
+            )
         lost = self._unanswered.total()
         if not lost:
             return
@@ -194,13 +254,20 @@ class _Desk:
         if len(self._unanswered) > _SHOWN:
             reasons.append(f"and {len(self._unanswered) - _SHOWN} more reasons")
         raise ModelError(
-            f"{self._stage}: {lost} of {self._calls} calls got no answer ({'; '.join(reasons)}); "
-            f"the other {self._calls - lost} are kept; a run after this one makes only the missing ones (where a call was not accepted, mend that first)"
+            f"{self._stage}: {lost} of {self._calls} calls got no answer ({'; '.join(reasons)});"
+            f" the other {self._calls - lost} are kept; a run after this one makes only the missing"
+            " ones (where a call was not accepted, mend that first)"
         )
 
 
 def _enough(entry: ModelEntry) -> int:
-    """Asks of a model that are held: twice what may be in flight or goes into a batch; of a provider's batch API, one batch."""
+    """Asks of a model that are held: twice what may be in flight or goes into a batch; of a
+    provider's batch API, one batch.
+    """
     if entry.kind in ENDPOINTS:
         return 2 * entry.concurrency + CHUNK
-    return crew.together(entry) if entry.kind == "openai-batch" else 2 * max(entry.concurrency, crew.BATCH) + CHUNK
+    return (
+        crew.together(entry)
+        if entry.kind == "openai-batch"
+        else 2 * max(entry.concurrency, crew.BATCH) + CHUNK
+    )

@@ -1,4 +1,6 @@
-"""Pool entries: a model's pinned name and settings, where it is reached, and how it becomes a provider."""
+"""Pool entries: a model's pinned name and settings, where it is reached, and how it becomes a
+provider.
+"""
 
 import json
 import os
@@ -28,22 +30,33 @@ def _has_host(url: str) -> bool:
 
 
 def _names_a_variable(name: str) -> bool:
-    """Whether this may name an environment variable; a key pasted in its place has a long part without `_`."""
+    """Whether this may name an environment variable; a key pasted in its place has a long part
+    without `_`.
+    """
     longest = max(name.split("_"), key=len)
-    mixed = any(letter.isdigit() for letter in longest) and any(letter.islower() for letter in longest)
-    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and len(name) <= 64 and len(longest) < (12 if mixed else 20)
+    mixed = any(letter.isdigit() for letter in longest) and any(
+        letter.islower() for letter in longest
+    )
+    return (
+        bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name))
+        and len(name) <= 64
+        and len(longest) < (12 if mixed else 20)
+    )
 
 
 class ModelEntry(Settings):
-    """One model. What it answers depends on name, kind and sampling settings; the rest says where it is and what it costs.
+    """One model. What it answers depends on name, kind and sampling settings; the rest says where
+    it is and what it costs.
 
-    `name` is the pinned name that stands in every ask and response. Prices are dollars per million tokens, `timeout` is
-    seconds for one call, `context` tokens, `concurrency` calls in flight (for `kind = "local"` rows in a batch, for
-    `kind = "openai-batch"` calls handed in together, say 50,000). `requests_per_minute` and `tokens_per_minute` are what the account
-    allows; with `shared` they and `concurrency` hold for all shared models of the same `url` and `key_env` together. `patience` is how
-    many seconds a model may be down before its calls are given up. `system` replaces the system text of the prompt that asks for a reply;
-    a judge keeps that of its prompt. `system_role = false` is for models that take no system message: its text then opens the first
-    user message.
+    `name` is the pinned name that stands in every ask and response. Prices are dollars per million
+    tokens, `timeout` is seconds for one call, `context` tokens, `concurrency` calls in flight (for
+    `kind = "local"` rows in a batch, for `kind = "openai-batch"` calls handed in together, say
+    50,000). `requests_per_minute` and `tokens_per_minute` are what the account allows; with
+    `shared` they and `concurrency` hold for all shared models of the same `url` and `key_env`
+    together. `patience` is how many seconds a model may be down before its calls are given up.
+    `system` replaces the system text of the prompt that asks for a reply; a judge keeps that of its
+    prompt. `system_role = false` is for models that take no system message: its text then opens the
+    first user message.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -77,7 +90,10 @@ class ModelEntry(Settings):
         if url and not url.lower().startswith(("http://", "https://")):
             raise ValueError("`url` must begin with http:// or https://")
         if any(sign in url for sign in "@?#"):
-            raise ValueError("`url` must hold no user name, password, query or fragment; name an environment variable in `key_env`")
+            raise ValueError(
+                "`url` must hold no user name, password, query or fragment; name an environment"
+                " variable in `key_env`"
+            )
         if url and not _has_host(url):
             raise ValueError("`url` is not an address such as http://localhost:8000/v1")
         return url
@@ -86,13 +102,19 @@ class ModelEntry(Settings):
     @classmethod
     def _variable(cls, name: str) -> str:
         if name and not _names_a_variable(name):
-            raise ValueError("`key_env` must be the name of an environment variable, such as CLINIC_KEY; the key itself belongs into no file")
+            raise ValueError(
+                "`key_env` must be the name of an environment variable, such as CLINIC_KEY; the key"
+                " itself belongs into no file"
+            )
         return name
 
     @model_validator(mode="after")
     def _reachable(self) -> "ModelEntry":
         if self.kind == "recorded" and not self.ledger:
-            raise ValueError("a recorded model needs `ledger`: the path of a .sqlite file, or the name of a shipped recording")
+            raise ValueError(
+                "a recorded model needs `ledger`: the path of a .sqlite file, or the name of a"
+                " shipped recording"
+            )
         return self
 
     @property
@@ -108,7 +130,10 @@ class ModelEntry(Settings):
 
     def messages(self, ask: Ask) -> list[dict[str, str]]:
         """The messages of an ask as the protocol writes them."""
-        return [{"role": one.role, "content": one.content} for one in (ask.messages if self.system_role else _folded(ask.messages))]
+        return [
+            {"role": one.role, "content": one.content}
+            for one in (ask.messages if self.system_role else _folded(ask.messages))
+        ]
 
     def request(self, ask: Ask) -> dict[str, Any]:
         """The body of a chat-completions request, live or in a batch file."""
@@ -137,7 +162,9 @@ def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 class Pool(Settings):
-    """Models that may answer, and judges that stand ready beside them (a judge is never drawn to answer)."""
+    """Models that may answer, and judges that stand ready beside them (a judge is never drawn to
+    answer).
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -154,27 +181,43 @@ class Pool(Settings):
         return self
 
     def entry(self, name: str) -> ModelEntry:
-        """The judge of that name, or else the model (a model may stand in both lists, with other settings); RecipeError lists those there are."""
+        """The judge of that name, or else the model (a model may stand in both lists, with other
+        settings); RecipeError lists those there are.
+        """
         every = {one.name: one for one in (*self.models, *self.judges)}
         if name not in every:
-            raise RecipeError(f"pool {self.name!r}: no model {name!r}{did_you_mean(name, list(every))}; there are {list(every)}")
+            raise RecipeError(
+                f"pool {self.name!r}: no model {name!r}{did_you_mean(name, list(every))}; there are"
+                f" {list(every)}"
+            )
         return every[name]
 
 
 def load_pool(name: str) -> Pool:
-    """A shipped pool by name (`paper`, `open`, `sample`, `judges`) or any TOML file by path. RecipeError says what is wrong."""
+    """A shipped pool by name (`paper`, `open`, `sample`, `judges`) or any TOML file by path.
+    RecipeError says what is wrong.
+    """
     path = locate("pools", name)
     return checked(Pool, {"name": path.stem, **read_toml(path)}, str(path))
 
 
 def load_entry(place: str) -> ModelEntry:
-    """A model from `POOL/NAME`, the pool a shipped name or the path of a TOML file: `judges/gpt-4o-2024-08-06`, `my.toml/qwen`."""
+    """A model from `POOL/NAME`, the pool a shipped name or the path of a TOML file:
+    `judges/gpt-4o-2024-08-06`, `my.toml/qwen`.
+    """
     pool, suffix, name = place.partition(".toml/")
     if not suffix:
         pool, _, name = place.partition("/")
     if not name:
-        found = f", found {place!r}" if _names_a_variable(re.sub(r"[.-]", "_", place)) and not place.startswith("sk-") else ""
-        raise RecipeError(f"a model is named as POOL/NAME (such as 'judges/gpt-4o-2024-08-06') or written out as a table{found}")
+        found = (
+            f", found {place!r}"
+            if _names_a_variable(re.sub(r"[.-]", "_", place)) and not place.startswith("sk-")
+            else ""
+        )
+        raise RecipeError(
+            "a model is named as POOL/NAME (such as 'judges/gpt-4o-2024-08-06') or written out as"
+            f" a table{found}"
+        )
     return load_pool(pool + suffix.rstrip("/")).entry(name)
 
 
@@ -193,11 +236,16 @@ EntrySetting = Annotated[ModelEntry, BeforeValidator(_entry)]
 def recording(entry: ModelEntry) -> Path:
     """The ledger file of a recorded entry; ModelError where there is none."""
     shipped = DATA / "recorded" / f"{entry.ledger}.sqlite"
-    path = Path(entry.ledger) if "/" in entry.ledger or entry.ledger.endswith(".sqlite") else shipped
+    path = (
+        Path(entry.ledger) if "/" in entry.ledger or entry.ledger.endswith(".sqlite") else shipped
+    )
     if path.is_file():
         return path
     known = sorted(one.stem for one in shipped.parent.glob("*.sqlite"))
-    raise ModelError(f"model {entry.name!r}: no recording {entry.ledger!r}; give the path of a .sqlite file or one of {known}")
+    raise ModelError(
+        f"model {entry.name!r}: no recording {entry.ledger!r}; give the path of a .sqlite file or"
+        f" one of {known}"
+    )
 
 
 def recorded_ids(entry: ModelEntry) -> frozenset[str]:
@@ -215,14 +263,22 @@ def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
 
 
 def check(entry: ModelEntry) -> None:
-    """ModelError where an entry cannot be asked for a reason that is known before any call: no url, key or recording."""
+    """ModelError where an entry cannot be asked for a reason that is known before any call: no url,
+    key or recording.
+    """
     match entry.kind:
         case "openai" | "openai-batch" | "anthropic" if not entry.url:
             raise ModelError(
-                f'model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint into the pool, such as url = "http://localhost:8000/v1"'
+                f"model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint"
+                ' into the pool, such as url = "http://localhost:8000/v1"'
             )
-        case "openai" | "openai-batch" | "anthropic" if entry.key_env and not os.environ.get(entry.key_env, "").strip():
-            raise ModelError(f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put the key for {entry.host} there")
+        case "openai" | "openai-batch" | "anthropic" if (
+            entry.key_env and not os.environ.get(entry.key_env, "").strip()
+        ):
+            raise ModelError(
+                f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put"
+                f" the key for {entry.host} there"
+            )
         case "recorded":
             recording(entry)
         case _:
@@ -230,7 +286,9 @@ def check(entry: ModelEntry) -> None:
 
 
 def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider:
-    """The provider of an entry; what it must remember between runs goes below `place`. ModelError where it cannot be asked."""
+    """The provider of an entry; what it must remember between runs goes below `place`. ModelError
+    where it cannot be asked.
+    """
     check(entry)
     match entry.kind:
         case "openai":

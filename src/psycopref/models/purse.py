@@ -11,8 +11,9 @@ from psycopref.models.pool import PAID, ModelEntry
 class Purse:
     """Dollars that the calls of a workspace may cost in all; None for as many as they cost.
 
-    A call is held back where what was spent, what is in flight at its estimate (a token for four letters, and `max_tokens`) and its own
-    estimate would go over the budget. So a run stops a little early rather than late.
+    A call is held back where what was spent, what is in flight at its estimate (a token for four
+    letters, and `max_tokens`) and its own estimate would go over the budget. So a run stops a
+    little early rather than late.
     """
 
     def __init__(self, budget: float | None = None, spent: float = 0.0) -> None:
@@ -21,16 +22,28 @@ class Purse:
         self._holding = 0.0
 
     def check(self, entries: Iterable[ModelEntry]) -> None:
-        """ModelError where there is a budget and a model that is paid for has no price, or no limit to what it may answer."""
+        """ModelError where there is a budget and a model that is paid for has no price, or no limit
+        to what it may answer.
+        """
         for entry in entries if self.budget is not None else ():
             if entry.kind in PAID and (entry.price_in is None or entry.price_out is None):
-                do = "write price_in and price_out (dollars per million tokens, 0 for your own machine) into its pool entry"
-                raise ModelError(f"budget: model {entry.name!r} has no price; {do}, or leave the budget out")
+                do = (
+                    "write price_in and price_out (dollars per million tokens, 0 for your own"
+                    " machine) into its pool entry"
+                )
+                raise ModelError(
+                    f"budget: model {entry.name!r} has no price; {do}, or leave the budget out"
+                )
             if entry.max_tokens is None and not _free(entry):
-                raise ModelError(f"budget: model {entry.name!r} has no max_tokens, so no call of it can be kept within one; write it into its pool entry")
+                raise ModelError(
+                    f"budget: model {entry.name!r} has no max_tokens, so no call of it can be kept"
+                    " within one; write it into its pool entry"
+                )
 
     def hold(self, entry: ModelEntry, ask: Ask) -> bool:
-        """Put a call's estimate aside; False, and nothing put aside, where it would go over the budget. What costs nothing always goes."""
+        """Put a call's estimate aside; False, and nothing put aside, where it would go over the
+        budget. What costs nothing always goes.
+        """
         if self.budget is None or _free(entry):
             return True
         guess = price(entry, letters(ask) // LETTERS, ask.max_tokens or ANSWER) or 0.0
@@ -51,7 +64,9 @@ class Purse:
 
 
 def cost(entry: ModelEntry, ask: Ask, reply: Reply) -> float | None:
-    """Dollars that a call has cost; by its letters where the endpoint does not say how many tokens it counted. None where there is no price."""
+    """Dollars that a call has cost; by its letters where the endpoint does not say how many tokens
+    it counted. None where there is no price.
+    """
     if reply.tokens_in or reply.tokens_out:
         return price(entry, reply.tokens_in, reply.tokens_out)
     return price(entry, letters(ask) // LETTERS, len(reply.text) // LETTERS)
@@ -67,7 +82,9 @@ def _free(entry: ModelEntry) -> bool:
 
 
 def price(entry: ModelEntry, tokens_in: int, tokens_out: int) -> float | None:
-    """Dollars for so many tokens; None where the pool entry has no price, 0 for what runs on this machine or was recorded."""
+    """Dollars for so many tokens; None where the pool entry has no price, 0 for what runs on this
+    machine or was recorded.
+    """
     if entry.kind not in PAID:
         return 0.0
     if entry.price_in is None or entry.price_out is None:

@@ -1,4 +1,6 @@
-"""Recorded models: a provider that answers from a ledger file, so that a finished construction replays for nothing."""
+"""Recorded models: a provider that answers from a ledger file, so that a finished construction
+replays for nothing.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,9 @@ from psycopref.store.ledger import Ledger
 
 
 class Recorded:
-    """Answers what was recorded. The file is opened read-only for each batch, so a provider may be used in any one thread at a time."""
+    """Answers what was recorded. The file is opened read-only for each batch, so a provider may be
+    used in any one thread at a time.
+    """
 
     def __init__(self, entry: ModelEntry, path: Path) -> None:
         self._entry, self._path = entry, path
@@ -33,21 +37,32 @@ class Recorded:
         missing = [ask.call_id for ask in asks if ask.call_id not in found]
         if missing:
             raise ModelError(
-                f"{len(missing)} calls of model {self._entry.name!r} are not in the recording {self._path.name}, the first {missing[0]}; "
-                "a recording answers only the requests it was made from: use its own corpus, prompts and instrument, or a live model"
+                f"{len(missing)} calls of model {self._entry.name!r} are not in the recording"
+                f" {self._path.name}, the first {missing[0]}; a recording answers only the requests"
+                " it was made from: use its own corpus, prompts and instrument, or a live model"
             )
 
 
 def call_ids(path: Path, model: str) -> frozenset[str]:
-    """The call ids that a ledger file holds for a model; StoreError where it is not a ledger, or the last part of it is still in a WAL."""
+    """The call ids that a ledger file holds for a model; StoreError where it is not a ledger, or
+    the last part of it is still in a WAL.
+    """
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:
-        raise StoreError(f"{path}: its last replies are still in {wal.name}; run `psycopref calls` in that workspace once, then use it as a recording")
+        raise StoreError(
+            f"{path}: its last replies are still in {wal.name}; run `psycopref calls` in that"
+            " workspace once, then use it as a recording"
+        )
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
-            return frozenset(row[0] for row in db.execute("SELECT call_id FROM calls WHERE model = ?", [model]))
+            return frozenset(
+                row[0] for row in db.execute("SELECT call_id FROM calls WHERE model = ?", [model])
+            )
         finally:
             db.close()
     except sqlite3.Error as error:  # its text may quote what stands in a damaged file
-        raise StoreError(f"{path}: not usable as a recording ({type(error).__name__}); give a ledger file such as work/calls.sqlite") from None
+        raise StoreError(
+            f"{path}: not usable as a recording ({type(error).__name__}); give a ledger file such"
+            " as work/calls.sqlite"
+        ) from None

@@ -1,4 +1,6 @@
-"""Asks that wait on disk because their model has enough to do, so that the others' asks behind them can be read."""
+"""Asks that wait on disk because their model has enough to do, so that the others' asks behind them
+can be read.
+"""
 
 import pickle
 import tempfile
@@ -8,7 +10,9 @@ from psycopref.models.chat import Ask
 
 
 class Shelf:
-    """One model's asks, first in, first out. The file has no name: nobody else can open it, and it is gone with the process."""
+    """One model's asks, first in, first out. The file has no name: nobody else can open it, and it
+    is gone with the process.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)

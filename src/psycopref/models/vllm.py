@@ -1,4 +1,6 @@
-"""A model on this machine's GPUs through vLLM (Apache-2.0): continuous batching, prompts that begin alike read once."""
+"""A model on this machine's GPUs through vLLM (Apache-2.0): continuous batching, prompts that begin
+alike read once.
+"""
 
 import importlib.util
 import json
@@ -13,7 +15,9 @@ from psycopref.models.pool import ModelEntry
 
 
 class Wanted(NamedTuple):
-    """One answer to sample: prompt token ids, settings, the tokens that end it, and a JSON schema ('' for free text)."""
+    """One answer to sample: prompt token ids, settings, the tokens that end it, and a JSON schema
+    ('' for free text).
+    """
 
     prompt: Sequence[int]
     temperature: float
@@ -31,26 +35,43 @@ class Sampled(NamedTuple):
 
 
 class Engine:
-    """vLLM with one model; loaded when it is made. Weights in bfloat16: folders in float32 would otherwise be read as float16."""
+    """vLLM with one model; loaded when it is made. Weights in bfloat16: folders in float32 would
+    otherwise be read as float16.
+    """
 
     def __init__(self, place: str, context: int | None = None) -> None:
         if importlib.util.find_spec("vllm") is None:
-            raise ModelError('vllm is not installed; `pip install vllm` on a machine with a GPU, or use the engine of transformers (kind = "local")')
+            raise ModelError(
+                "vllm is not installed; `pip install vllm` on a machine with a GPU, or use the"
+                ' engine of transformers (kind = "local")'
+            )
         from vllm import LLM
 
         leave_gpu()
         try:
-            self._llm = LLM(model=place, dtype="bfloat16", max_model_len=context, enable_prefix_caching=True, seed=0)
+            self._llm = LLM(
+                model=place,
+                dtype="bfloat16",
+                max_model_len=context,
+                enable_prefix_caching=True,
+                seed=0,
+            )
         except (OSError, ValueError, RuntimeError) as error:
             why = f"does not load in vLLM ({type(error).__name__})"
-            raise ModelError(f"{place!r} {why}; give a Hugging Face id or folder of a model that vLLM serves, or lower `context`") from error
+            raise ModelError(
+                f"{place!r} {why}; give a Hugging Face id or folder of a model that vLLM serves, or"
+                " lower `context`"
+            ) from error
 
     def fit(self, tokens: int) -> None:
-        """ModelError where so many tokens of prompt and answer are more than the engine holds (it would refuse all that it is given with them)."""
+        """ModelError where so many tokens of prompt and answer are more than the engine holds (it
+        would refuse all that it is given with them).
+        """
         room = self._llm.llm_engine.model_config.max_model_len
         if tokens > room:
             raise ModelError(
-                f"prompt and answer need up to {tokens} tokens and vLLM holds {room}; lower max_tokens, raise `context`, or leave long speeches out"
+                f"prompt and answer need up to {tokens} tokens and vLLM holds {room}; lower"
+                " max_tokens, raise `context`, or leave long speeches out"
             )
 
     def sample(self, wanted: Sequence[Wanted]) -> list[Sampled]:
@@ -70,7 +91,13 @@ def _params(one: Wanted) -> Any:
         more["structured_outputs"] = StructuredOutputsParams(json=json.loads(one.json_schema))
     else:
         more["detokenize"] = False  # the caller's tokenizer writes the text
-    return SamplingParams(temperature=one.temperature, max_tokens=one.max_tokens, seed=one.seed, stop_token_ids=list(one.stops), **more)
+    return SamplingParams(
+        temperature=one.temperature,
+        max_tokens=one.max_tokens,
+        seed=one.seed,
+        stop_token_ids=list(one.stops),
+        **more,
+    )
 
 
 def _cut(output: Any, one: Wanted) -> Sampled:
@@ -82,8 +109,9 @@ def _cut(output: Any, one: Wanted) -> Sampled:
 
 
 class Vllm:
-    """A pool entry of kind "vllm"; loaded with the first ask. Seeds come from the call ids, but which answers share a batch may still
-    change the last digit of a logit, so that a sample is repeatable in distribution only.
+    """A pool entry of kind "vllm"; loaded with the first ask. Seeds come from the call ids, but
+    which answers share a batch may still change the last digit of a logit, so that a sample is
+    repeatable in distribution only.
     """
 
     def __init__(self, entry: ModelEntry) -> None:
@@ -97,8 +125,13 @@ class Vllm:
         """Nothing to do: a batch under way is short."""
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]:
-        """Replies to all asks, in order; ModelError where the model does not load or takes no such roles."""
-        tokenizer, engine = self._loaded = self._loaded or (tokenizer_of(self._entry.sent_as), Engine(self._entry.sent_as, self._entry.context))
+        """Replies to all asks, in order; ModelError where the model does not load or takes no such
+        roles.
+        """
+        tokenizer, engine = self._loaded = self._loaded or (
+            tokenizer_of(self._entry.sent_as),
+            Engine(self._entry.sent_as, self._entry.context),
+        )
         began = time.monotonic()
         wanted = [self._wanted(tokenizer, ask) for ask in asks]
         engine.fit(max(len(one.prompt) + one.max_tokens for one in wanted))
@@ -106,10 +139,24 @@ class Vllm:
         seconds = round((time.monotonic() - began) / len(asks), 3)
         for ask, one, sampled in zip(asks, wanted, found, strict=True):
             text = tokenizer.decode(sampled.ids, skip_special_tokens=True).strip()
-            yield Reply(ask.call_id, "ok" if sampled.ended else "truncated", text, len(one.prompt), len(sampled.ids) + sampled.ended, seconds)
+            yield Reply(
+                ask.call_id,
+                "ok" if sampled.ended else "truncated",
+                text,
+                len(one.prompt),
+                len(sampled.ids) + sampled.ended,
+                seconds,
+            )
 
     def _wanted(self, tokenizer: Any, ask: Ask) -> Wanted:
         temperature = 1.0 if ask.temperature is None else ask.temperature
         schema = ask.json_schema if self._entry.json_schema else ""
         stops = [tokenizer.eos_token_id]
-        return Wanted(tokens_of(self._entry, tokenizer, ask), temperature, ask.max_tokens or MAX_TOKENS, seed_of(ask), stops, schema)
+        return Wanted(
+            tokens_of(self._entry, tokenizer, ask),
+            temperature,
+            ask.max_tokens or MAX_TOKENS,
+            seed_of(ask),
+            stops,
+            schema,
+        )

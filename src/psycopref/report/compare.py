@@ -1,4 +1,6 @@
-"""Two runs side by side: which settings differ, every figure of both, and paired intervals where both answered for the same speeches or pairs."""
+"""Two runs side by side: which settings differ, every figure of both, and paired intervals where
+both answered for the same speeches or pairs.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +23,9 @@ TIMES = ("seconds", "calls.made")
 
 @dataclass(frozen=True)
 class Side:
-    """One run: its name, recipe as plain values, figures, comparisons, and by set of test pairs (speech_id, chosen_id, rejected_id, margin)."""
+    """One run: its name, recipe as plain values, figures, comparisons, and by set of test pairs
+    (speech_id, chosen_id, rejected_id, margin).
+    """
 
     name: str
     recipe: Mapping[str, Any]
@@ -60,19 +64,38 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= LONG else f"{value[: LONG // 2].rstrip()} … ({len(value):,} letters, {digest_text(value)[:12]})"
+    return (
+        value
+        if len(value) <= LONG
+        else f"{value[: LONG // 2].rstrip()} … ({len(value):,} letters, {digest_text(value)[:12]})"
+    )
 
 
 def figures(first: Sequence[Metric], second: Sequence[Metric]) -> list[dict[str, Any]]:
-    """Every figure of either run by name and slice, in order, with the plain difference where both have it; times are left out."""
-    sides = [{(row.name, row.slice): row for row in rows if row.name not in TIMES} for rows in (first, second)]
+    """Every figure of either run by name and slice, in order, with the plain difference where both
+    have it; times are left out.
+    """
+    sides = [
+        {(row.name, row.slice): row for row in rows if row.name not in TIMES}
+        for rows in (first, second)
+    ]
     keys = [*sides[0], *(key for key in sides[1] if key not in sides[0])]
-    return [{"name": key[0], "slice": key[1], "first": sides[0].get(key), "second": sides[1].get(key)} for key in keys]
+    return [
+        {"name": key[0], "slice": key[1], "first": sides[0].get(key), "second": sides[1].get(key)}
+        for key in keys
+    ]
 
 
 def paired(first: Side, second: Side, draws: int = 2000, seed: int = 0) -> list[Paired]:
-    """Paired differences: win rates by speech against the same answers, reward models' accuracy by speech on the same pairs."""
-    made = [_game(one, other, draws, seed) for one in first.games for other in second.games if one.name == other.name and one.arm == other.arm]
+    """Paired differences: win rates by speech against the same answers, reward models' accuracy by
+    speech on the same pairs.
+    """
+    made = [
+        _game(one, other, draws, seed)
+        for one in first.games
+        for other in second.games
+        if one.name == other.name and one.arm == other.arm
+    ]
     for place, rows in first.margins.items():
         if place in second.margins:
             made.append(_accuracy(place, rows, second.margins[place], draws, seed))
@@ -83,10 +106,24 @@ def _game(one: Game, other: Game, draws: int, seed: int) -> Paired:
     what = f"{one.name}, {one.arm}"
     judges = [_judges(game) for game in (one, other)]
     if judges[0] != judges[1]:
-        return Paired(what, None, _none(), f"not paired: judged by {', '.join(judges[0]) or 'nobody'} and by {', '.join(judges[1]) or 'nobody'}")
-    both = one.scores().join(other.scores().select("speech_id", "theirs", second="score"), on=["speech_id", "theirs"]).sort("speech_id")
+        return Paired(
+            what,
+            None,
+            _none(),
+            f"not paired: judged by {', '.join(judges[0]) or 'nobody'} and by"
+            f" {', '.join(judges[1]) or 'nobody'}",
+        )
+    both = (
+        one.scores()
+        .join(
+            other.scores().select("speech_id", "theirs", second="score"), on=["speech_id", "theirs"]
+        )
+        .sort("speech_id")
+    )
     if not both.height:
-        return Paired(what, None, _none(), "not paired: no speech on which both met the same answer")
+        return Paired(
+            what, None, _none(), "not paired: no speech on which both met the same answer"
+        )
     return _difference(what, both, "score", draws, seed)
 
 
@@ -96,10 +133,15 @@ def _judges(game: Game) -> list[str]:
 
 def _accuracy(place: str, one: pl.DataFrame, other: pl.DataFrame, draws: int, seed: int) -> Paired:
     what = f"reward.accuracy, {place}"
-    both = one.join(other.select("chosen_id", "rejected_id", other="margin"), on=["chosen_id", "rejected_id"]).sort("chosen_id", "rejected_id")
+    both = one.join(
+        other.select("chosen_id", "rejected_id", other="margin"), on=["chosen_id", "rejected_id"]
+    ).sort("chosen_id", "rejected_id")
     if not both.height:
         return Paired(what, None, _none(), "not paired: no test pair in common")
-    right = both.with_columns(score=pl.Series(correct(both["margin"].to_numpy())), second=pl.Series(correct(both["other"].to_numpy())))
+    right = both.with_columns(
+        score=pl.Series(correct(both["margin"].to_numpy())),
+        second=pl.Series(correct(both["other"].to_numpy())),
+    )
     return _difference(what, right, "score", draws, seed)
 
 

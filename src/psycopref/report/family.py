@@ -1,9 +1,12 @@
-"""Whether a judge rates its own kin: judges tend to favour text of their own family, so the page's head says where that could be."""
+"""Whether a judge rates its own kin: judges tend to favour text of their own family, so the page's
+head says where that could be.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 
-# Names of models and organisations by what stands in a pinned name; an entry's own `organisation` comes first.
+# Names of models and organisations by what stands in a pinned name; an entry's own `organisation`
+# comes first.
 _MAKERS = {
     "OpenAI": r"\bgpt-|\bo[134]-|\bchatgpt|\bopenai\b",
     "Anthropic": r"\bclaude|\banthropic\b",
@@ -23,19 +26,32 @@ def maker(name: str, organisation: str = "") -> str:
     return organisation or (named[0] if len(named) == 1 else "")
 
 
-def notes(judges: Mapping[str, str], trained: Sequence[str], responders: Mapping[str, str]) -> list[str]:
-    """What the head of the page says of kinship. `judges` and `responders` are names with organisations, `trained` the names of base models."""
+def notes(
+    judges: Mapping[str, str], trained: Sequence[str], responders: Mapping[str, str]
+) -> list[str]:
+    """What the head of the page says of kinship. `judges` and `responders` are names with
+    organisations, `trained` the names of base models.
+    """
     said = []
     for judge, organisation in judges.items():
         kin = maker(judge, organisation)
         for base in dict.fromkeys(trained):
             theirs = maker(base)
             if not kin or not theirs:
-                said.append(f"It is not known whether the judge {judge} and the model that was trained ({base}) are of one family; a judge may favour its own.")
+                said.append(
+                    f"It is not known whether the judge {judge} and the model that was trained"
+                    f" ({base}) are of one family; a judge may favour its own."
+                )
             elif kin == theirs:
-                said.append(f"The judge {judge} and the model that was trained ({base}) are of one family ({kin}): its ratings may favour its own.")
+                said.append(
+                    f"The judge {judge} and the model that was trained ({base}) are of one family"
+                    f" ({kin}): its ratings may favour its own."
+                )
         own = sorted(name for name, who in responders.items() if kin and maker(name, who) == kin)
         if own and len(own) < len(responders):
             listed = ", ".join(own[:3]) + (f" and {len(own) - 3} more" if len(own) > 3 else "")
-            said.append(f"{len(own)} of the {len(responders)} models that answered are of the judge's own family ({judge}, {kin}): {listed}.")
+            said.append(
+                f"{len(own)} of the {len(responders)} models that answered are of the judge's own"
+                f" family ({judge}, {kin}): {listed}."
+            )
     return said

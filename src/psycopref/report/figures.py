@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import expert_figures, frames, judges, plots, plots_data, plots_experts, responders, statistics
+from psycopref.report import (
+    expert_figures,
+    frames,
+    judges,
+    plots,
+    plots_data,
+    plots_experts,
+    responders,
+    statistics,
+)
 from psycopref.report.frames import Rows
 from psycopref.report.plots import Dots, Estimate
 
@@ -22,7 +31,9 @@ SERIES = {
 
 
 def numbers(content: "ReportData") -> dict[str, Any]:
-    """What the figures of a run show, by figure: small tables, from which alone they are drawn. A figure without data is not there."""
+    """What the figures of a run show, by figure: small tables, from which alone they are drawn. A
+    figure without data is not there.
+    """
     counts = frames.chosen_counts(content.responses, content.preferences)
     overlapping = statistics.overlap(content)
     entries = content.responders
@@ -30,7 +41,11 @@ def numbers(content: "ReportData") -> dict[str, Any]:
     found: dict[str, Any] = {
         "topics": frames.topic_counts(content.speeches),
         "sources": statistics.sources(content),
-        "lengths": {"bins": bins, "responses": statistics.lengths(content.responses, "model")} if bins else {},
+        "lengths": (
+            {"bins": bins, "responses": statistics.lengths(content.responses, "model")}
+            if bins
+            else {}
+        ),
         "overlap": overlapping if len(overlapping.get("names", ())) > 1 else {},
         "chosen": counts,
         "sizes": responders.by_size(counts, entries),
@@ -42,7 +57,11 @@ def numbers(content: "ReportData") -> dict[str, Any]:
         "judges": judges.estimates(content.metrics),
         "principles": [row[:4] for row in expert_figures.choices(content.metrics)],
         "absolute": expert_figures.scores(content.metrics),
-        "matches": {name: rows for name in matches(content.metrics) if (rows := estimates(content.metrics, name))},
+        "matches": {
+            name: rows
+            for name in matches(content.metrics)
+            if (rows := estimates(content.metrics, name))
+        },
     }
     return {name: value for name, value in found.items() if value}
 
@@ -50,11 +69,15 @@ def numbers(content: "ReportData") -> dict[str, Any]:
 DRAWN: dict[str, Callable[[Any], str]] = {
     "topics": plots.topics,
     "sources": plots_data.sources,
-    "lengths": lambda found: plots_data.lengths(found["bins"], [row for row in found["responses"] if row["name"] != "all"], "model"),
+    "lengths": lambda found: plots_data.lengths(
+        found["bins"], [row for row in found["responses"] if row["name"] != "all"], "model"
+    ),
     "overlap": plots_data.overlap,
     "chosen": plots.chosen,
     "sizes": lambda found: plots.chosen(found, "sizes", "Chosen and rejected by size of the model"),
-    "organisations": lambda found: plots.chosen(found, "organisations", "Chosen and rejected by organisation"),
+    "organisations": lambda found: plots.chosen(
+        found, "organisations", "Chosen and rejected by organisation"
+    ),
     "reliability": plots.reliability,
     "curves": plots.curves,
     "rounds": plots.rounds,
@@ -66,32 +89,56 @@ DRAWN: dict[str, Callable[[Any], str]] = {
 
 
 def draw(found: Mapping[str, Any]) -> dict[str, str]:
-    """Every figure of `numbers` as inline SVG by name; one for each match of 'matches', by the match's name."""
+    """Every figure of `numbers` as inline SVG by name; one for each match of 'matches', by the
+    match's name.
+    """
     drawn = {name: DRAWN[name](value) for name, value in found.items() if name != "matches"}
-    return drawn | {name: plots.winrates(rows, name) for name, rows in found.get("matches", {}).items()}
+    return drawn | {
+        name: plots.winrates(rows, name) for name, rows in found.get("matches", {}).items()
+    }
 
 
 def reliability_of(bins: Rows) -> dict[str, Sequence[Dots]]:
-    """The diagrams of the reward model and the TF-IDF baseline on the widest set of test pairs there is."""
+    """The diagrams of the reward model and the TF-IDF baseline on the widest set of test pairs
+    there is.
+    """
     if not len(bins):
         return {}
     rows = frames.collected(frames.lazy(bins))
     widest = "test_all" if (rows["slice"] == "test_all").any() else "test"
     names = {widest: "reward model", f"{widest}:tfidf": "word counts (TF-IDF)"}
-    return {title: dots for place, title in names.items() if (dots := _dots(rows.filter(pl.col("slice") == place)))}
+    return {
+        title: dots
+        for place, title in names.items()
+        if (dots := _dots(rows.filter(pl.col("slice") == place)))
+    }
 
 
 def _dots(rows: pl.DataFrame) -> list[Dots]:
-    return [Dots(*row) for row in rows.sort("number").select("confidence", "right", "right_low", "right_high", "count").iter_rows()]
+    return [
+        Dots(*row)
+        for row in (
+            rows.sort("number")
+            .select("confidence", "right", "right_low", "right_high", "count")
+            .iter_rows()
+        )
+    ]
 
 
 def rounds_of(metrics: Rows) -> dict[str, Sequence[Estimate]]:
     """The policy's series by round."""
     found: dict[str, Sequence[Estimate]] = {}
     for name, title in SERIES.items():
-        rows = [(int(row.slice.removeprefix("round:")), row) for row in metrics if row.name == name and row.slice.startswith("round:")]
+        rows = [
+            (int(row.slice.removeprefix("round:")), row)
+            for row in metrics
+            if row.name == name and row.slice.startswith("round:")
+        ]
         if rows:
-            found[title] = [Estimate(str(at), row.value, row.low, row.high, row.count) for at, row in sorted(rows, key=lambda pair: pair[0])]
+            found[title] = [
+                Estimate(str(at), row.value, row.low, row.high, row.count)
+                for at, row in sorted(rows, key=lambda pair: pair[0])
+            ]
     return found
 
 
@@ -101,16 +148,21 @@ def checkpoints_of(metrics: Rows) -> dict[str, dict[str, list[Estimate]]]:
     for row in metrics:
         if row.name == "ablation.winrate":
             size, arm, number = row.slice.split(":")
-            found.setdefault(size, {}).setdefault(arm, []).append(Estimate(number, row.value, row.low, row.high, row.count))
+            found.setdefault(size, {}).setdefault(arm, []).append(
+                Estimate(number, row.value, row.low, row.high, row.count)
+            )
     return found
 
 
 def matches(metrics: Rows) -> list[str]:
-    """The names of the win rates: whatever has a `<name>.wins`, so that one without a single verdict is there too, in the order they were made.
+    """The names of the win rates: whatever has a `<name>.wins`, so that one without a single
+    verdict is there too, in the order they were made.
 
     Null opponents stand elsewhere.
     """
-    names = dict.fromkeys(row.name.removesuffix(".wins") for row in metrics if row.name.endswith(".wins"))
+    names = dict.fromkeys(
+        row.name.removesuffix(".wins") for row in metrics if row.name.endswith(".wins")
+    )
     return [name for name in names if not name.startswith("null.")]
 
 
@@ -118,7 +170,10 @@ def estimates(metrics: Rows, name: str) -> list[Estimate]:
     """Overall by arm, then by topic: the widest first."""
     rows: list[Any] = [row for row in metrics if row.name == name]
     overall = [row for row in rows if row.slice.startswith("overall:")]
-    topics = sorted((row for row in rows if row.slice.startswith("topic:") and row.slice.endswith(":raw")), key=lambda row: (-row.count, row.slice))
+    topics = sorted(
+        (row for row in rows if row.slice.startswith("topic:") and row.slice.endswith(":raw")),
+        key=lambda row: (-row.count, row.slice),
+    )
     titles = {"raw": "overall", "constrained": "overall, length asked for"}
     named = [(titles.get(row.slice.split(":")[1], row.slice), row) for row in overall]
     named += [(row.slice.removeprefix("topic:").removesuffix(":raw"), row) for row in topics]

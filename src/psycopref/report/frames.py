@@ -1,4 +1,6 @@
-"""What the report counts: tables in, small summaries out; as queries that read only the columns they need, so that a large dataset costs little."""
+"""What the report counts: tables in, small summaries out; as queries that read only the columns
+they need, so that a large dataset costs little.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -82,16 +84,27 @@ def rated(ratings: Rows) -> int:
 
 
 def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[str, Any]]]:
-    """Items in order, and per model its mean score on each, the mean over items and its responses; best model first."""
+    """Items in order, and per model its mean score on each, the mean over items and its responses;
+    best model first.
+    """
     if not rated(ratings) or not len(responses):
         return [], []
     models = lazy(responses).select("response_id", "model")
-    both = judged(ratings).select("subject_id", "item", "score").join(models, left_on="subject_id", right_on="response_id")
+    both = (
+        judged(ratings)
+        .select("subject_id", "item", "score")
+        .join(models, left_on="subject_id", right_on="response_id")
+    )
     long = collected(both.group_by("model", "item").agg(pl.col("score").mean()))
-    counts = dict(collected(both.group_by("model").agg(pl.col("subject_id").n_unique())).iter_rows())
+    counts = dict(
+        collected(both.group_by("model").agg(pl.col("subject_id").n_unique())).iter_rows()
+    )
     items = item_order(long["item"].unique().to_list())
     means = long.pivot("item", index="model", values="score")
-    rows = [{"model": row["model"], "n": counts[row["model"]], "scores": [row[item] for item in items]} for row in means.iter_rows(named=True)]
+    rows = [
+        {"model": row["model"], "n": counts[row["model"]], "scores": [row[item] for item in items]}
+        for row in means.iter_rows(named=True)
+    ]
     for row in rows:
         known = [score for score in row["scores"] if score is not None]
         row["overall"] = sum(known) / len(known)
@@ -99,16 +112,25 @@ def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[st
 
 
 def chosen_counts(responses: Rows, preferences: Rows) -> list[tuple[str, int, int]]:
-    """Per model how often a response of it was chosen and rejected, by the share that was chosen."""
+    """Per model how often a response of it was chosen and rejected, by the share that was
+    chosen.
+    """
     if not len(preferences) or not len(responses):
         return []
     pairs, model = lazy(preferences), lazy(responses).select("response_id", "model")
     sides = [
-        collected(pairs.select(f"{side}_id").join(model, left_on=f"{side}_id", right_on="response_id").group_by("model").agg(pl.len().alias(side)))
+        collected(
+            pairs.select(f"{side}_id")
+            .join(model, left_on=f"{side}_id", right_on="response_id")
+            .group_by("model")
+            .agg(pl.len().alias(side))
+        )
         for side in ("chosen", "rejected")
     ]
     both = sides[0].join(sides[1], on="model", how="full", coalesce=True).fill_null(0)
-    both = both.with_columns(share=pl.col("chosen") / (pl.col("chosen") + pl.col("rejected"))).sort(["share", "model"], descending=[True, False])
+    both = both.with_columns(share=pl.col("chosen") / (pl.col("chosen") + pl.col("rejected"))).sort(
+        ["share", "model"], descending=[True, False]
+    )
     return list(both.select("model", "chosen", "rejected").iter_rows())
 
 
@@ -118,7 +140,11 @@ def chosen_topics(speeches: Rows, preferences: Rows) -> list[dict[str, Any]]:
         return []
     labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse_column())
     both = lazy(preferences).select("speech_id", "gap").join(labelled, on="speech_id")
-    found = collected(both.group_by("topic").agg(speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean()))
+    found = collected(
+        both.group_by("topic").agg(
+            speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean()
+        )
+    )
     return list(found.sort(["pairs", "topic"], descending=[True, False]).iter_rows(named=True))
 
 
@@ -127,14 +153,21 @@ def series(points: Rows) -> dict[str, tuple[list[int], list[float]]]:
     if not len(points):
         return {}
     parts = collected(lazy(points)).sort("step").partition_by("name", as_dict=True)
-    return {str(name): (part["step"].to_list(), part["value"].to_list()) for (name,), part in parts.items()}
+    return {
+        str(name): (part["step"].to_list(), part["value"].to_list())
+        for (name,), part in parts.items()
+    }
 
 
 def reasons(rows: Rows) -> dict[str, int]:
     """How many rows there are of each reason, most first."""
     if not len(rows):
         return {}
-    return dict(collected(lazy(rows).group_by("reason").len()).sort(["len", "reason"], descending=[True, False]).iter_rows())
+    return dict(
+        collected(lazy(rows).group_by("reason").len())
+        .sort(["len", "reason"], descending=[True, False])
+        .iter_rows()
+    )
 
 
 def by_slice(metrics: Rows) -> Mapping[tuple[str, str], Any]:
@@ -143,10 +176,21 @@ def by_slice(metrics: Rows) -> Mapping[tuple[str, str], Any]:
 
 
 def pivot(metrics: Rows, titles: Mapping[str, str], start: str = "") -> dict[str, Any]:
-    """Metric rows as a table: a line for each slice, a column for each name (by its title, or without `start`)."""
+    """Metric rows as a table: a line for each slice, a column for each name (by its title, or
+    without `start`).
+    """
     names = list(dict.fromkeys(row.name for row in metrics))
     lines: dict[str, dict[str, Any]] = {}
     for row in metrics:
         lines.setdefault(row.slice, {})[row.name] = row
-    heads = [titles.get(name) or (name.removeprefix(start) or name).replace("_", " ").replace(".", " ") for name in names]
-    return {"heads": heads, "lines": [{"name": place, "cells": [cells.get(name) for name in names]} for place, cells in lines.items()]}
+    heads = [
+        titles.get(name) or (name.removeprefix(start) or name).replace("_", " ").replace(".", " ")
+        for name in names
+    ]
+    return {
+        "heads": heads,
+        "lines": [
+            {"name": place, "cells": [cells.get(name) for name in names]}
+            for place, cells in lines.items()
+        ],
+    }

@@ -1,4 +1,6 @@
-"""How far a judge can be trusted: position, swaps, repeats, several judges, opponents that say nothing."""
+"""How far a judge can be trusted: position, swaps, repeats, several judges, opponents that say
+nothing.
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +16,16 @@ PARTS = {
     "position": ("Place of a response in a call", re.compile(r"position\.")),
     "judges": ("Several judges of the dataset", re.compile(r"judges\.")),
     "repeats": ("Repeated ratings and verdicts", re.compile(r"(repeats?|stability)\.")),
-    "verdicts": ("Verdicts in both orders", re.compile(r"(judge|verdicts?)\.(?!expert)|.*\.(first_position|consistent|repeat_\w+)$")),
+    "verdicts": (
+        "Verdicts in both orders",
+        re.compile(r"(judge|verdicts?)\.(?!expert)|.*\.(first_position|consistent|repeat_\w+)$"),
+    ),
     "null": ("Answers that no one should prefer, against the opponent's", _NULL),
     "cost": ("What verdicts cost", re.compile(r".*\.dollars\w*$")),
-    "systems": ("States of the policy against one opponent", re.compile(r"systems\.(winrate|strength|rank)")),
+    "systems": (
+        "States of the policy against one opponent",
+        re.compile(r"systems\.(winrate|strength|rank)"),
+    ),
     "differences": ("Paired differences between them", re.compile(r"systems\.difference")),
 }
 TITLES = {
@@ -39,7 +47,11 @@ KINDS = {
     "longest": "the longest answer in the dataset",
     "shortest": "the shortest answer in the dataset",
 }
-_EMPTY = ("constant", "echo", "other")  # these should lose; an answer of the dataset may win by merit
+_EMPTY = (
+    "constant",
+    "echo",
+    "other",
+)  # these should lose; an answer of the dataset may win by merit
 
 
 def tables(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
@@ -57,13 +69,17 @@ def _table(name: str, rows: Sequence[Metric]) -> dict[str, Any]:
         return frames.pivot([_by_kind(row) for row in rows], {"": "win rate"})
     if name in ("systems", "differences"):
         shown = [row for row in rows if row.name.rpartition(".")[2] not in _LEFT_TO_JSON]
-        return frames.pivot(shown, {f"systems.{what}": title for what, title in TITLES.items()}, "systems.")
+        return frames.pivot(
+            shown, {f"systems.{what}": title for what, title in TITLES.items()}, "systems."
+        )
     return frames.pivot(rows, {}, _start(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class _Renamed:
-    """A figure of a null opponent as a cell: its kind as the line, what is said of it as the column."""
+    """A figure of a null opponent as a cell: its kind as the line, what is said of it as the
+    column.
+    """
 
     name: str
     slice: str
@@ -102,21 +118,49 @@ def _start(rows: Sequence[Metric]) -> str:
 
 
 def warnings(metrics: Sequence[Metric]) -> list[str]:
-    """What the head of the page says of null opponents: those that beat chance, and of those that should lose the ones not shown to."""
+    """What the head of the page says of null opponents: those that beat chance, and of those that
+    should lose the ones not shown to.
+    """
     said = []
     for row in metrics:
-        if not row.name.startswith("null.") or not _rate(row) or row.low is None or row.high is None:
+        if (
+            not row.name.startswith("null.")
+            or not _rate(row)
+            or row.low is None
+            or row.high is None
+        ):
             continue
         kind = row.name.removeprefix("null.")
-        what, share = KINDS.get(kind, row.name), f"{100 * row.value:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}], n {row.count:,}"
+        what, share = (
+            KINDS.get(kind, row.name),
+            f"{100 * row.value:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}], n {row.count:,}",
+        )
         if row.low > CHANCE and kind in _EMPTY:
-            said.append(f"The judge prefers {what} to the opponent's answers ({share}): it can be won over without content.")
+            said.append(
+                f"The judge prefers {what} to the opponent's answers ({share}): it can be won over"
+                " without content."
+            )
         elif row.low > CHANCE:
-            said.append(f"The judge prefers {what} to the opponent's answers ({share}); look whether length is why.")
+            said.append(
+                f"The judge prefers {what} to the opponent's answers ({share}); look whether length"
+                " is why."
+            )
         elif row.high >= CHANCE and kind in _EMPTY:
-            said.append(f"It is not shown that {what} loses to the opponent's answers ({share}): whether the judge minds what was said to it is open.")
+            said.append(
+                f"It is not shown that {what} loses to the opponent's answers ({share}): whether"
+                " the judge minds what was said to it is open."
+            )
     return said
 
 
 def _rate(row: Metric) -> bool:
-    return row.name.rpartition(".")[2] not in ("wins", "ties", "losses", "flips", "failed", "best", "worst", "without_interval")
+    return row.name.rpartition(".")[2] not in (
+        "wins",
+        "ties",
+        "losses",
+        "flips",
+        "failed",
+        "best",
+        "worst",
+        "without_interval",
+    )

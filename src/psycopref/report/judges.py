@@ -6,7 +6,12 @@ from typing import Any
 from psycopref.report.plots import Estimate
 from psycopref.tables import Metric
 
-AGREEMENT = {"kappa": "weighted kappa", "spearman": "rank correlation", "exact": "same score", "bias": "new less old, points"}
+AGREEMENT = {
+    "kappa": "weighted kappa",
+    "spearman": "rank correlation",
+    "exact": "same score",
+    "bias": "new less old, points",
+}
 PAIRS = {
     "pairs_same": "ordered the same",
     "pairs_tied": "tied by the new judge",
@@ -16,18 +21,31 @@ PAIRS = {
 
 
 def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Rows by item, what becomes of clear pairs, and the responders' ranks; empty where no judges were compared."""
+    """Rows by item, what becomes of clear pairs, and the responders' ranks; empty where no judges
+    were compared.
+    """
     by_place: dict[str, dict[str, Metric]] = {}
     for row in metrics:
         if row.name.startswith("compare."):
             by_place.setdefault(row.slice, {})[row.name.removeprefix("compare.")] = row
     if "responses" not in by_place.get("all", {}):
         return {}
-    items = [(place.removeprefix("item:"), cells) for place, cells in by_place.items() if "kappa" in cells or "bias" in cells]
+    items = [
+        (place.removeprefix("item:"), cells)
+        for place, cells in by_place.items()
+        if "kappa" in cells or "bias" in cells
+    ]
     return {
-        "lines": [{"name": name, "cells": {title: cells.get(field) for field, title in AGREEMENT.items()}} for name, cells in items],
+        "lines": [
+            {"name": name, "cells": {title: cells.get(field) for field, title in AGREEMENT.items()}}
+            for name, cells in items
+        ],
         "pairs": {title: by_place.get("overall", {}).get(field) for field, title in PAIRS.items()},
-        "ranks": [(place.removeprefix("model:"), cells["rank"]) for place, cells in by_place.items() if "rank" in cells],
+        "ranks": [
+            (place.removeprefix("model:"), cells["rank"])
+            for place, cells in by_place.items()
+            if "rank" in cells
+        ],
         "tau": by_place.get("models", {}).get("tau"),
         "count": by_place["all"]["responses"].count,
         "lost": by_place["all"].get("failures"),
@@ -40,5 +58,7 @@ def estimates(metrics: Sequence[Metric]) -> dict[str, list[Estimate]]:
     for row in metrics:
         field = row.name.removeprefix("compare.")
         if row.name.startswith("compare.") and field in ("kappa", "bias"):
-            found.setdefault(AGREEMENT[field], []).append(Estimate(row.slice.removeprefix("item:"), row.value, row.low, row.high, row.count))
+            found.setdefault(AGREEMENT[field], []).append(
+                Estimate(row.slice.removeprefix("item:"), row.value, row.low, row.high, row.count)
+            )
     return found

@@ -7,13 +7,17 @@ VOID = {"meta", "link", "br", "img", "hr"}
 SKIPPED = {"head", "style", "nav", "footer"}
 _AFTER = {"name": ":", "value": ";", "item": ":", "pips": ";"}  # what follows a span of that class
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&@])")
-_RULED = re.compile(r"^(\s*)([-=])(?=[-=\s]*$)", re.MULTILINE)  # a line of these under text would make it a heading
+_RULED = re.compile(
+    r"^(\s*)([-=])(?=[-=\s]*$)", re.MULTILINE
+)  # a line of these under text would make it a heading
 _LINKED = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")  # a bare address would be a link
 _LEADING = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
 
 
 def twin(page: str) -> str:
-    """A page of this package as Markdown: headings, paragraphs, lists, tables; of a figure its title and its description."""
+    """A page of this package as Markdown: headings, paragraphs, lists, tables; of a figure its
+    title and its description.
+    """
     reader = _Reader()
     reader.feed(page)
     reader.close()
@@ -67,7 +71,20 @@ class _Reader(HTMLParser):
         elif tag == "pre":
             self._end("")
             self._pre = True
-        elif tag in ("p", "h1", "h2", "h3", "li", "summary", "div", "section", "figcaption", "caption", "header", "article"):
+        elif tag in (
+            "p",
+            "h1",
+            "h2",
+            "h3",
+            "li",
+            "summary",
+            "div",
+            "section",
+            "figcaption",
+            "caption",
+            "header",
+            "article",
+        ):
             self._end("")
         elif tag == "span":
             self._span((given.get("class") or "").split())
@@ -75,20 +92,30 @@ class _Reader(HTMLParser):
             self._text.append(str(given["aria-label"]))
 
     def _span(self, classes: list[str]) -> None:
-        """An interval, and what a caption adds, goes into brackets; a tile's name gets a colon, its figure a semicolon; other spans a space."""
+        """An interval, and what a caption adds, goes into brackets; a tile's name gets a colon, its
+        figure a semicolon; other spans a space.
+        """
         if self._text and not self._text[-1].endswith((" ", "(")):
             self._text.append(" ")
         beside = "ci" in classes or ("small" in classes and self._table)
         self._text.append("(" if beside else "")
-        self._ends.append(")" if beside else next((sign for name, sign in _AFTER.items() if name in classes), ""))
+        self._ends.append(
+            ")" if beside else next((sign for name, sign in _AFTER.items() if name in classes), "")
+        )
 
     def handle_data(self, data: str) -> None:
         if self._skip or (self._drawing and not self._in_title):
             return
         if self._in_title:
-            self.blocks.append(f"Figure: {escaped(data.strip())}" if not self.blocks or not self.blocks[-1].startswith("Figure: ") else escaped(data.strip()))
+            self.blocks.append(
+                f"Figure: {escaped(data.strip())}"
+                if not self.blocks or not self.blocks[-1].startswith("Figure: ")
+                else escaped(data.strip())
+            )
         else:
-            self._text.append(data if self._pre else re.sub(r"\s+", " ", data) if not self._verse(data) else data)
+            self._text.append(
+                data if self._pre else re.sub(r"\s+", " ", data) if not self._verse(data) else data
+            )
 
     def _verse(self, data: str) -> bool:
         return not self._table and data.strip() != "" and "\n" in data.strip()
@@ -170,6 +197,11 @@ class _Reader(HTMLParser):
         if not self._heads:
             full.insert(0, [""] * wide)
         sizes = [max(3, *(len(row[at]) for row in full)) for at in range(wide)]
-        lines = ["| " + " | ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)) + " |" for row in full]
+        lines = [
+            "| "
+            + " | ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True))
+            + " |"
+            for row in full
+        ]
         rule = "| " + " | ".join("-" * size for size in sizes) + " |"
         self.blocks.append("\n".join([lines[0], rule, *lines[1:]]))

@@ -1,4 +1,6 @@
-"""One self-contained HTML page of a run: whatever data there is, escaped, with figures that were drawn before."""
+"""One self-contained HTML page of a run: whatever data there is, escaped, with figures that were
+drawn before.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +9,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from psycopref.report import cases, expert_figures, frames, health, judges, paper_tables, responders, sections, statistics
+from psycopref.report import (
+    cases,
+    expert_figures,
+    frames,
+    health,
+    judges,
+    paper_tables,
+    responders,
+    sections,
+    statistics,
+)
 from psycopref.report.figures import matches, numbers
 from psycopref.report.games import Game
 from psycopref.report.limits import guarded, limits
@@ -21,13 +33,16 @@ from psycopref.toml_files import DATA
 class ReportData:
     """What a page may show; a section whose data is absent is left out.
 
-    `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(), `figures` inline SVG by name (see
-    report.figures.draw), `titles` what each win rate compares ({"winrate": "last policy against hazel"}), `judge` the language
-    model that judged ('' where a reward model did), `notes` what the head of the page says first. `read` are the speeches as they were
-    collected, before any was cleaned away, `sources` the labels of the recipe's sources, `listed` its topic list (coarse to fine),
-    `responders` organisation and size of the models of its pool, `lineage` where the figures come from, `numbers` what `report.figures.numbers`
-    gave (worked out where it is empty), `verdicts` the games of each comparison with what was said in them. Of the sources in `private` no
-    text is shown: a report is passed on more easily than a workspace.
+    `bins` are `calibrate`'s, `steps` the dicts of lab.taken, `calls` those of ledger.summary(),
+    `figures` inline SVG by name (see report.figures.draw), `titles` what each win rate compares
+    ({"winrate": "last policy against hazel"}), `judge` the language model that judged ('' where a
+    reward model did), `notes` what the head of the page says first. `read` are the speeches as they
+    were collected, before any was cleaned away, `sources` the labels of the recipe's sources,
+    `listed` its topic list (coarse to fine), `responders` organisation and size of the models of
+    its pool, `lineage` where the figures come from, `numbers` what `report.figures.numbers` gave
+    (worked out where it is empty), `verdicts` the games of each comparison with what was said in
+    them. Of the sources in `private` no text is shown: a report is passed on more easily than a
+    workspace.
     """
 
     title: str
@@ -58,17 +73,23 @@ class ReportData:
 
 
 def render(content: ReportData) -> str:
-    """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as they are."""
+    """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as
+    they are.
+    """
     return environment().get_template("page.html").render(sections_of(content))
 
 
 def sections_of(content: ReportData) -> dict[str, Any]:
-    """What the page's template is given, by name; `further` are the figures that no section was given."""
+    """What the page's template is given, by name; `further` are the figures that no section was
+    given.
+    """
     found = frames.by_slice(content.metrics)
     shown = content.numbers or numbers(content)
     items, scores = frames.score_table(content.responses, content.ratings)
     compared = matches(content.metrics)
-    by_topic = {name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared}
+    by_topic = {
+        name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared
+    }
     accounts = sections.accounts(content, len(items))
     given: dict[str, Any] = {
         "title": content.title,
@@ -89,7 +110,13 @@ def sections_of(content: ReportData) -> dict[str, Any]:
         "lengths": {name: paper_tables.by_length(found, name) for name in compared},
         "by_item": {name: paper_tables.parts(found, name, "item", items) for name in compared},
         "by_topic": by_topic,
-        "interaction": {name: [found.get((f"{name}.interaction_p", f"topics:{arm}")) for arm in paper_tables.ARMS] for name in compared if by_topic[name]},
+        "interaction": {
+            name: [
+                found.get((f"{name}.interaction_p", f"topics:{arm}")) for arm in paper_tables.ARMS
+            ]
+            for name in compared
+            if by_topic[name]
+        },
         "health": health.tables(content.metrics),
         "verdict": sections.reward_sentence(found),
         "guards": guarded(content.metrics),
@@ -97,14 +124,22 @@ def sections_of(content: ReportData) -> dict[str, Any]:
         "judges": judges.tables(content.metrics),
         "checkpoints": sections.checkpoint_rows(content.metrics),
         "matches": [sections.match(content, found, name) for name in compared],
-        "experts": expert_figures.tables(content.metrics) if expert_figures.checked(content.metrics) else [],
+        "experts": (
+            expert_figures.tables(content.metrics)
+            if expert_figures.checked(content.metrics)
+            else []
+        ),
         "choices": expert_figures.choices(content.metrics),
         "sheets": found.get(("expert.sheets", "all")),
         "cases": cases.pick(content),
         "played": cases.played(content),
         "accounts": accounts,
         "lost": sections.lost_rows(found),
-        "notes": [*content.notes, *sections.unjudged(content, found), *health.warnings(content.metrics)],
+        "notes": [
+            *content.notes,
+            *sections.unjudged(content, found),
+            *health.warnings(content.metrics),
+        ],
         "others": sections.other_failures(content.failures),
         "steps": content.steps,
         "calls": content.calls,
@@ -118,13 +153,21 @@ def sections_of(content: ReportData) -> dict[str, Any]:
 
 def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of the section on data; `shown` are the numbers of the figures."""
-    made = {"speeches by source": statistics.lengths(content.speeches, "source"), "responses by model": shown.get("lengths", {}).get("responses", [])}
+    made = {
+        "speeches by source": statistics.lengths(content.speeches, "source"),
+        "responses by model": shown.get("lengths", {}).get("responses", []),
+    }
     return {
         "topics": statistics.topics(content.speeches, content.listed),
         "splits": statistics.splits(content.speeches),
         "sources": shown.get("sources", []),
         "overlap": shown.get("overlap", {}),
-        "more": {"title": "Counts", **frames.pivot([row for row in content.metrics if row.name.startswith(sections.OF_DATA)], {})},
+        "more": {
+            "title": "Counts",
+            **frames.pivot(
+                [row for row in content.metrics if row.name.startswith(sections.OF_DATA)], {}
+            ),
+        },
         "lengths": {name: rows for name, rows in made.items() if rows},
         "said": responders.sentences(shown.get("chosen", []), content.responders),
     }
@@ -132,7 +175,13 @@ def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, An
 
 def environment() -> Environment:
     """Where templates are found, and what they may write figures with."""
-    made = Environment(autoescape=True, loader=FileSystemLoader(DATA / "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(DATA / "report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters["figure"] = sections.number
     made.filters["count"] = lambda value: f"{value:,.0f}"
     made.filters["seconds"] = sections.seconds

@@ -1,4 +1,6 @@
-"""Where a figure comes from: the steps it rests on, what was asked of which model with which prompt, when, and at what cost."""
+"""Where a figure comes from: the steps it rests on, what was asked of which model with which
+prompt, when, and at what cost.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,8 @@ import polars as pl
 from psycopref.store import keys, steps
 from psycopref.store.ledger import Ledger
 
-# Figure or table to the stages that made it; what a model was asked further up is found by `behind`.
+# Figure or table to the stages that made it; what a model was asked further up is found by
+# `behind`.
 MADE_BY: dict[str, tuple[str, ...]] = {
     "topics": ("topics",),
     "sources": ("collect", "clean", "dedup"),
@@ -35,9 +38,11 @@ MADE_BY: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One step: its folder's name, key, stage, version, models asked, prompts (name and digest), the day it was finished, calls, cost, inputs.
+    """One step: its folder's name, key, stage, version, models asked, prompts (name and digest),
+    the day it was finished, calls, cost, inputs.
 
-    `dollars` are those of the calls that its rows lead back to (None where no price was known); `inputs` are the steps whose tables it was given whole.
+    `dollars` are those of the calls that its rows lead back to (None where no price was known);
+    `inputs` are the steps whose tables it was given whole.
     """
 
     step: str
@@ -61,14 +66,21 @@ def lineage(work: Path, names: Sequence[str], ledger: Ledger) -> list[Origin]:
     for name, manifest in manifests.items():
         for out in manifest["outputs"].values():
             maker.setdefault(out["digest"], name)
-    return [_origin(work / "steps" / name, manifest, maker, ledger) for name, manifest in manifests.items()]
+    return [
+        _origin(work / "steps" / name, manifest, maker, ledger)
+        for name, manifest in manifests.items()
+    ]
 
 
-def _origin(folder: Path, manifest: Mapping[str, Any], maker: Mapping[str, str], ledger: Ledger) -> Origin:
+def _origin(
+    folder: Path, manifest: Mapping[str, Any], maker: Mapping[str, str], ledger: Ledger
+) -> Origin:
     settings = manifest["settings"]
     models = tuple(dict.fromkeys(_models(settings)))
     calls, dollars = ledger.cost_of(_call_ids(folder, manifest))
-    inputs = dict.fromkeys(maker[one] for one in manifest["inputs"] if one in maker and maker[one] != folder.name)
+    inputs = dict.fromkeys(
+        maker[one] for one in manifest["inputs"] if one in maker and maker[one] != folder.name
+    )
     return Origin(
         step=folder.name,
         key=str(manifest["key"]),
@@ -77,7 +89,14 @@ def _origin(folder: Path, manifest: Mapping[str, Any], maker: Mapping[str, str],
         version=int(manifest["version"]),
         software=str(manifest.get("psycopref", "")),
         models=models,
-        prompts=tuple(f"{one.get('name', '')} {keys.digest(one)[:12]}" for one in _tables(settings, {"system", "user"})) if models else (),
+        prompts=(
+            tuple(
+                f"{one.get('name', '')} {keys.digest(one)[:12]}"
+                for one in _tables(settings, {"system", "user"})
+            )
+            if models
+            else ()
+        ),
         finished=str(manifest.get("finished", "")),
         calls=calls,
         dollars=dollars,
@@ -92,7 +111,12 @@ def _call_ids(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
         if out["row"] and out["rows"]:
             rows = pl.scan_parquet(folder / out["file"], glob=False)
             if "call_id" in rows.collect_schema():
-                found.append(rows.select("call_id").filter(pl.col("call_id") != "").unique().collect(engine="streaming")["call_id"])
+                found.append(
+                    rows.select("call_id")
+                    .filter(pl.col("call_id") != "")
+                    .unique()
+                    .collect(engine="streaming")["call_id"]
+                )
     return pl.concat(found).unique().sort().to_list() if found else []
 
 
@@ -113,7 +137,9 @@ def _tables(settings: Any, wanted: set[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def behind(figure: str, origins: Sequence[Origin]) -> list[Origin]:
-    """The steps that made a figure (the first of each dataset stage; the `evaluate` steps of a match), then those further up that asked a model."""
+    """The steps that made a figure (the first of each dataset stage; the `evaluate` steps of a
+    match), then those further up that asked a model.
+    """
     stages = MADE_BY.get(figure)
     if stages is None:
         own = [one for one in origins if one.stage == "evaluate" and one.name == figure]

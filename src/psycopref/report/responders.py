@@ -1,4 +1,6 @@
-"""Chosen and rejected responses by size and by organisation of the models that gave them (paper, section 3.3, Figures 5 and 6)."""
+"""Chosen and rejected responses by size and by organisation of the models that gave them (paper,
+section 3.3, Figures 5 and 6).
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,9 @@ UNKNOWN = "organisation not known"
 
 
 def billions(size: str) -> float:
-    """Parameters in billions of a size as pools write it: '8B' 8, '3.8B' 3.8, '8x7B' 56, '500M' 0.5; NaN where it says none."""
+    """Parameters in billions of a size as pools write it: '8B' 8, '3.8B' 3.8, '8x7B' 56, '500M'
+    0.5; NaN where it says none.
+    """
     found = re.fullmatch(r"\s*(?:(\d+)\s*[xX]\s*)?(\d+(?:\.\d+)?)\s*([BbMm])\s*", size)
     if not found:
         return float("nan")
@@ -21,17 +25,33 @@ def billions(size: str) -> float:
 
 
 def by_size(counts: Counts, entries: Entries) -> list[tuple[str, int, int]]:
-    """Chosen and rejected by size, the smallest first, models whose size is not published last; empty where no model's size is known."""
-    sizes = {model: size if (size := entries.get(model, ("", ""))[1]) and billions(size) == billions(size) else UNSAID for model, _, _ in counts}
+    """Chosen and rejected by size, the smallest first, models whose size is not published last;
+    empty where no model's size is known.
+    """
+    sizes = {
+        model: (
+            size
+            if (size := entries.get(model, ("", ""))[1]) and billions(size) == billions(size)
+            else UNSAID
+        )
+        for model, _, _ in counts
+    }
     if set(sizes.values()) <= {UNSAID}:
         return []
     found = _summed(counts, sizes)
-    return sorted(found, key=lambda row: (row[0] == UNSAID, billions(row[0]) if row[0] != UNSAID else 0.0, row[0]))
+    return sorted(
+        found,
+        key=lambda row: (row[0] == UNSAID, billions(row[0]) if row[0] != UNSAID else 0.0, row[0]),
+    )
 
 
 def by_organisation(counts: Counts, entries: Entries) -> list[tuple[str, int, int]]:
-    """Chosen and rejected by organisation, by the share that was chosen; empty where there are not at least two."""
-    makers = {model: maker(model, entries.get(model, ("", ""))[0]) or UNKNOWN for model, _, _ in counts}
+    """Chosen and rejected by organisation, by the share that was chosen; empty where there are not
+    at least two.
+    """
+    makers = {
+        model: maker(model, entries.get(model, ("", ""))[0]) or UNKNOWN for model, _, _ in counts
+    }
     found = _summed(counts, makers)
     return sorted(found, key=lambda row: (-share(row), row[0])) if len(found) > 1 else []
 
@@ -51,23 +71,45 @@ def _summed(counts: Counts, group: Mapping[str, str]) -> list[tuple[str, int, in
 
 
 def sentences(counts: Counts, entries: Entries) -> list[str]:
-    """What the counts say of size and organisation, in words: the paper's section 3.3 for this run."""
+    """What the counts say of size and organisation, in words: the paper's section 3.3 for this
+    run.
+    """
     said = []
     sized = [row for row in by_size(counts, entries) if row[0] != UNSAID]
     if len(sized) > 2:
-        found = _rank_correlation([billions(row[0]) for row in sized], [share(row) for row in sized])
-        way = "more often the larger the model" if found > 0 else "less often the larger the model" if found < 0 else "no more often by larger models"
+        found = _rank_correlation(
+            [billions(row[0]) for row in sized], [share(row) for row in sized]
+        )
+        way = (
+            "more often the larger the model"
+            if found > 0
+            else (
+                "less often the larger the model" if found < 0 else "no more often by larger models"
+            )
+        )
         rank = f"{found:.2f}".replace("-", "\N{MINUS SIGN}")
-        said.append(f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {rank} of size and share; other things differ between models too).")
+        said.append(
+            f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {rank} of size and"
+            " share; other things differ between models too)."
+        )
     made = by_organisation(counts, entries)
     if made:
         first, last = made[0], made[-1]
-        said.append(f"By organisation the share chosen goes from {100 * share(last):.0f} % ({last[0]}) to {100 * share(first):.0f} % ({first[0]}).")
+        said.append(
+            f"By organisation the share chosen goes from {100 * share(last):.0f} % ({last[0]}) to"
+            f" {100 * share(first):.0f} % ({first[0]})."
+        )
     return said
 
 
 def _rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    ranks = [[sum(other < one for other in values) + sum(other == one for other in values) / 2 for one in values] for values in (first, second)]
+    ranks = [
+        [
+            sum(other < one for other in values) + sum(other == one for other in values) / 2
+            for one in values
+        ]
+        for values in (first, second)
+    ]
     means = [sum(rank) / len(rank) for rank in ranks]
     parts = [[one - mean for one in rank] for rank, mean in zip(ranks, means, strict=True)]
     spread = (sum(one * one for one in parts[0]) * sum(one * one for one in parts[1])) ** 0.5
@@ -76,4 +118,7 @@ def _rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
 
 def rows(counts: Counts) -> list[dict[str, Any]]:
     """The counts as rows of a table."""
-    return [{"name": row[0], "chosen": row[1], "rejected": row[2], "share": share(row)} for row in counts]
+    return [
+        {"name": row[0], "chosen": row[1], "rejected": row[2], "share": share(row)}
+        for row in counts
+    ]

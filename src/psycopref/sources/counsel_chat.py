@@ -1,8 +1,10 @@
-"""CounselChat (Bertagnolli 2020, MIT): questions of clients to licensed therapists, with upvoted answers.
+"""CounselChat (Bertagnolli 2020, MIT): questions of clients to licensed therapists, with upvoted
+answers.
 
-`path` is its file (CSV, JSON, JSON Lines or Parquet), a folder with that file in it, or the Hub id of a copy ('owner/name'); without it the pinned CSV is
-fetched from GitHub. The files must hold the columns of `COLUMNS`.
-Columns that name people (therapistInfo, therapistURL, questionLink) are dropped as a row is read.
+`path` is its file (CSV, JSON, JSON Lines or Parquet), a folder with that file in it, or the Hub id
+of a copy ('owner/name'); without it the pinned CSV is fetched from GitHub. The files must hold the
+columns of `COLUMNS`. Columns that name people (therapistInfo, therapistURL, questionLink) are
+dropped as a row is read.
 """
 
 import csv
@@ -65,34 +67,50 @@ def files(path: Path | None) -> Sequence[Path]:
     """Its files at a path; none where it is fetched."""
     if path is None:
         return []
-    return [existing(path, "counsel-chat")] if kind_of(path) == "file" else tabular.files(path, "counsel-chat")
+    return (
+        [existing(path, "counsel-chat")]
+        if kind_of(path) == "file"
+        else tabular.files(path, "counsel-chat")
+    )
 
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
     """One row per question with its best-upvoted answer (the first of equals) as model 'therapist'.
 
-    The file numbers some questions twice, so a question is its id, title, body and topic together; the second one under
-    an id has the origin `<id>/2`. A question listed under two topics comes twice: the stage drops it as a duplicate.
+    The file numbers some questions twice, so a question is its id, title, body and topic together;
+    the second one under an id has the origin `<id>/2`. A question listed under two topics comes
+    twice: the stage drops it as a duplicate.
     """
     questions: dict[Row, list[tuple[int, str]]] = {}
     for file, row, (number, title, body, topic, answer, upvotes) in _rows(path):
-        questions.setdefault((number, title, body, topic), []).append((_count(file, row, upvotes), answer))
+        questions.setdefault((number, title, body, topic), []).append(
+            (_count(file, row, upvotes), answer)
+        )
     times: dict[str, int] = {}
     for (number, title, body, topic), answers in questions.items():
         times[number] = times.get(number, 0) + 1
         origin = number if times[number] == 1 else f"{number}/{times[number]}"
         best = max(answers, key=lambda pair: pair[0])[1]
-        yield Found(origin, together(title, body), TOPICS.get(topic, ""), answers=(Answer("therapist", best),) if best.strip() else ())
+        yield Found(
+            origin,
+            together(title, body),
+            TOPICS.get(topic, ""),
+            answers=(Answer("therapist", best),) if best.strip() else (),
+        )
 
 
 def together(title: str, body: str) -> str:
     """The body, with the title before it unless the body says it already."""
-    plain_title, plain_body = (re.sub(r"\W+", " ", part).strip().casefold() for part in (title, body))
+    plain_title, plain_body = (
+        re.sub(r"\W+", " ", part).strip().casefold() for part in (title, body)
+    )
     return body if plain_title in plain_body else f"{title.strip()}\n{body}".strip()
 
 
 def _rows(path: Path | None) -> Iterator[tuple[Path, int, Row]]:
-    parts: list[tuple[Path, Iterator[tuple[int, dict[str, Any]]]]] = [(file, tabular.rows(file)) for file in files(path)]
+    parts: list[tuple[Path, Iterator[tuple[int, dict[str, Any]]]]] = [
+        (file, tabular.rows(file)) for file in files(path)
+    ]
     if path is None:
         parts = [(Path("counsel-chat"), enumerate(csv.DictReader(io.StringIO(_download())), 1))]
     for file, rows in parts:
@@ -126,7 +144,13 @@ def _download() -> str:
             raw: bytes = reply.read()
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         why = getattr(error, "reason", error)
-        raise SourceError(f"counsel-chat: {ADDRESS} could not be fetched ({why}); fetch it with a browser and set path to the file") from error
+        raise SourceError(
+            f"counsel-chat: {ADDRESS} could not be fetched ({why}); fetch it with a browser and set"
+            " path to the file"
+        ) from error
     if hashlib.sha256(raw).hexdigest() != SHA256:
-        raise SourceError(f"counsel-chat: what {ADDRESS} gave is not the known file (sha256 differs); fetch it yourself, look at it, and set path to the file")
+        raise SourceError(
+            f"counsel-chat: what {ADDRESS} gave is not the known file (sha256 differs); fetch it"
+            " yourself, look at it, and set path to the file"
+        )
     return raw.decode("utf-8")

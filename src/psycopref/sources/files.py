@@ -1,4 +1,6 @@
-"""Generic sources: CSV and JSON Lines files with a map of column names, and the checks every file reader shares."""
+"""Generic sources: CSV and JSON Lines files with a map of column names, and the checks every file
+reader shares.
+"""
 
 import csv
 import json
@@ -17,31 +19,50 @@ from psycopref.toml_files import did_you_mean
 FIELDS = ("text", "id", "topic", "split", "history", "answer", "group")
 _ASKED = ("answer", "group")  # fields that are read only where their column is mapped
 _LONGEST_FIELD = 16_000_000
-_MANY_LINES, _MANY_LINES_OF_ONE = 50, 1_000  # lines in one cell, from which on they are looked at; prose of one column has many lines without commas
+_MANY_LINES, _MANY_LINES_OF_ONE = (
+    50,
+    1_000,
+    # lines in one cell, from which on they are looked at; prose of one column has many lines
+    # without
+    # commas
+)
 
 
 def existing(path: Path | None, what: str) -> Path:
     """The path, where it is a file with something in it that may be read; SourceError otherwise."""
     if path is None:
-        raise SourceError(f'source {what!r}: no path given; set path = "..." to the file, relative to the folder you run in')
+        raise SourceError(
+            f'source {what!r}: no path given; set path = "..." to the file, relative to the folder'
+            " you run in"
+        )
     kind = kind_of(path)
     if kind == "folder":
-        raise SourceError(f"{path}: a folder, but source {what!r} reads one file; give the path of the file")
+        raise SourceError(
+            f"{path}: a folder, but source {what!r} reads one file; give the path of the file"
+        )
     if not kind:
-        raise SourceError(f"{path}: no such file (looked in {Path.cwd().name}/); check the path of source {what!r}")
+        raise SourceError(
+            f"{path}: no such file (looked in {Path.cwd().name}/); check the path of source"
+            f" {what!r}"
+        )
     if not head_of(path, 1):
         raise SourceError(f"{path}: empty; source {what!r} needs at least one row")
     return path
 
 
 def columns_of(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Field to column for every field: the mapped column, '' where a field is mapped to "" (it has none), else the field's own name.
+    """Field to column for every field: the mapped column, '' where a field is mapped to "" (it has
+    none), else the field's own name.
 
-    An answer or a group is read only where its column is mapped: a column that happens to be called so may hold anything.
+    An answer or a group is read only where its column is mapped: a column that happens to be called
+    so may hold anything.
     """
     unknown = [name for name in columns if name not in FIELDS]
     if unknown:
-        raise SourceError(f"{path}: no field {unknown[0]!r} to map a column to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}")
+        raise SourceError(
+            f"{path}: no field {unknown[0]!r} to map a column"
+            f" to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}"
+        )
     if not columns.get("text", "text"):
         raise SourceError(f'{path}: every row needs a text; map it: columns = {{ text = "..." }}')
     return {name: columns.get(name, "" if name in _ASKED else name) for name in FIELDS}
@@ -52,25 +73,40 @@ def need_column(path: Path, column: str, there: Sequence[str], field: str = "") 
     if column not in there:
         close = did_you_mean(column, list(there)) if all(map(_looks_like_a_name, there)) else ""
         hint = f' or map it: columns = {{ {field} = "..." }}' if field else ""
-        raise SourceError(f"{path}: no column {column!r}{close}; there are {column_names(there)}; name the right file{hint}")
+        raise SourceError(
+            f"{path}: no column {column!r}{close}; there are {column_names(there)}; name the right"
+            f" file{hint}"
+        )
 
 
 def column_names(there: Sequence[str]) -> str:
-    """The column names for a message; only how many there are where the header may be no header but what a client said."""
+    """The column names for a message; only how many there are where the header may be no header but
+    what a client said.
+    """
     if all(map(_looks_like_a_name, there)):
         return str(list(there))
-    return f"{len(there)} columns (their names do not look like names, so they are not shown: the first line must be a header)"
+    return (
+        f"{len(there)} columns (their names do not look like names, so they are not shown: the"
+        " first line must be a header)"
+    )
 
 
 def _looks_like_a_name(cell: str) -> bool:
     digits = sum(letter.isdigit() for letter in cell)
-    return not cell or (len(cell) <= 40 and len(cell.split()) <= 3 and 2 * digits < len(cell) and re.fullmatch(r"[\w .:/()\[\]-]+", cell) is not None)
+    return not cell or (
+        len(cell) <= 40
+        and len(cell.split()) <= 3
+        and 2 * digits < len(cell)
+        and re.fullmatch(r"[\w .:/()\[\]-]+", cell) is not None
+    )
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number from 1, cells by column) of a CSV file with a header, one row in memory at a time; SourceError says file and row.
+    """(row number from 1, cells by column) of a CSV file with a header, one row in memory at a
+    time; SourceError says file and row.
 
-    Cells are parted by commas; where the header has none, by semicolons or tabs, as spreadsheets in many countries write them.
+    Cells are parted by commas; where the header has none, by semicolons or tabs, as spreadsheets in
+    many countries write them.
     """
     csv.field_size_limit(_LONGEST_FIELD)
     text = lines(path)
@@ -95,9 +131,15 @@ def _cells(path: Path, reader: Any, by: str) -> Iterator[tuple[int, dict[str, st
             if cells:
                 row += 1
                 if len(cells) != len(header):
-                    raise _uneven(path, row, (before, start, reader.line_num), len(cells), len(header))
-                if reader.line_num - start >= _MANY_LINES and any(_swallowed(cell, len(header), by) for cell in cells):
-                    raise _open_quote(path, row, start, f"its rows up to line {reader.line_num} stand in one cell")
+                    raise _uneven(
+                        path, row, (before, start, reader.line_num), len(cells), len(header)
+                    )
+                if reader.line_num - start >= _MANY_LINES and any(
+                    _swallowed(cell, len(header), by) for cell in cells
+                ):
+                    raise _open_quote(
+                        path, row, start, f"its rows up to line {reader.line_num} stand in one cell"
+                    )
                 yield row, dict(zip(header, cells, strict=True))
             before, start = start, reader.line_num + 1
     except csv.Error as error:
@@ -106,25 +148,44 @@ def _cells(path: Path, reader: Any, by: str) -> Iterator[tuple[int, dict[str, st
         raise SourceError(f"{path}: no rows below the header; source files need at least one row")
 
 
-def _uneven(path: Path, row: int, lines: tuple[int, int, int], cells: int, columns: int) -> SourceError:
+def _uneven(
+    path: Path, row: int, lines: tuple[int, int, int], cells: int, columns: int
+) -> SourceError:
     before, start, end = lines
-    where = f"{path}: row {row} (lines {start} to {end})" if end > start else f"{path}: row {row} (line {end})"
-    hint = f"; or row {row - 1} (lines {before} to {start - 1}) opens a quote that is not closed as it should be" if row > 1 and start - before > 1 else ""
-    return SourceError(f"{where} has {cells} cells, the header has {columns}; quote cells that hold commas or line breaks{hint}")
+    where = (
+        f"{path}: row {row} (lines {start} to {end})"
+        if end > start
+        else f"{path}: row {row} (line {end})"
+    )
+    hint = (
+        f"; or row {row - 1} (lines {before} to {start - 1}) opens a quote that is not closed as it"
+        " should be"
+        if row > 1 and start - before > 1
+        else ""
+    )
+    return SourceError(
+        f"{where} has {cells} cells, the header has {columns}; quote cells that hold commas or line"
+        f" breaks{hint}"
+    )
 
 
 def _open_quote(path: Path, row: int, start: int, what: str) -> SourceError:
     return SourceError(
-        f"{path}: not readable as CSV: row {row}, which starts at line {start}, opens a quote that is not closed as it should be ({what}); mend it"
+        f"{path}: not readable as CSV: row {row}, which starts at line {start}, opens a quote that"
+        f" is not closed as it should be ({what}); mend it"
     )
 
 
 def _swallowed(cell: str, columns: int, by: str) -> bool:
-    """Whether a cell of many lines is rows that a lost quote put into one: nearly all its lines have as many cells as the header."""
+    """Whether a cell of many lines is rows that a lost quote put into one: nearly all its lines
+    have as many cells as the header.
+    """
     inner = [line for line in cell.split("\n")[1:-1] if line.strip()]
     if len(inner) < (_MANY_LINES if columns > 1 else _MANY_LINES_OF_ONE):
         return False
-    return sum(len(next(csv.reader([line], delimiter=by), [])) == columns for line in inner) >= 0.9 * len(inner)
+    return sum(
+        len(next(csv.reader([line], delimiter=by), [])) == columns for line in inner
+    ) >= 0.9 * len(inner)
 
 
 def _twice(path: Path, header: list[str]) -> SourceError:
@@ -132,7 +193,10 @@ def _twice(path: Path, header: list[str]) -> SourceError:
     first = header.index(twice) + 1
     second = header.index(twice, first) + 1
     called = f" ({twice!r})" if all(map(_looks_like_a_name, header)) else ""
-    return SourceError(f"{path}: a column name{called} stands twice in the header, in columns {first} and {second}; rename one, or add the header")
+    return SourceError(
+        f"{path}: a column name{called} stands twice in the header, in columns {first} and"
+        f" {second}; rename one, or add the header"
+    )
 
 
 def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -150,33 +214,48 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        raise SourceError(f"{path}: row {number} is not JSON; each line must be one JSON object") from None
+        raise SourceError(
+            f"{path}: row {number} is not JSON; each line must be one JSON object"
+        ) from None
     if not isinstance(value, dict):
-        raise SourceError(f"{path}: row {number} is a JSON {type(value).__name__}; each line must be one JSON object")
+        raise SourceError(
+            f"{path}: row {number} is a JSON {type(value).__name__}; each line must be one JSON"
+            " object"
+        )
     return value
 
 
 def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column names, or to "" for none.
+    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column
+    names, or to "" for none.
 
-    A column `history` is a medical history more often than turns of a talk, so it is read only where it is mapped.
+    A column `history` is a medical history more often than turns of a talk, so it is read only
+    where it is mapped.
     """
     path = existing(path, "csv")
     yield from found_in(path, {"history": "", **columns}, csv_rows(path), tuple(columns))
 
 
 def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer, group to its keys, or to "" for none.
+    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer, group
+    to its keys, or to "" for none.
 
-    `history` is a list of {"role": "client" | "counselor", "text": ...}. A row may lack any key but the text's; a key
-    that is mapped and stands in no row is an error.
+    `history` is a list of {"role": "client" | "counselor", "text": ...}. A row may lack any key but
+    the text's; a key that is mapped and stands in no row is an error.
     """
     path = existing(path, "jsonl")
     yield from found_in(path, columns, jsonl_rows(path), ())
 
 
-def found_in(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, dict[str, Any]]], at_once: Sequence[str]) -> Iterator[Found]:
-    """Rows as Found; the columns of the text and of the fields `at_once` must be in the first row, other mapped ones in any."""
+def found_in(
+    path: Path,
+    columns: Mapping[str, str],
+    rows: Iterator[tuple[int, dict[str, Any]]],
+    at_once: Sequence[str],
+) -> Iterator[Found]:
+    """Rows as Found; the columns of the text and of the fields `at_once` must be in the first row,
+    other mapped ones in any.
+    """
     chosen = columns_of(path, columns)
     seen: dict[str, int] = {}
     there: dict[str, None] = {}
@@ -187,7 +266,10 @@ def found_in(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, d
         where = f"{path}: row {number}"
         origin = _string(where, row, chosen["id"]) or f"row {number}"
         if origin in seen:
-            raise SourceError(f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique: remove or renumber one")
+            raise SourceError(
+                f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique:"
+                " remove or renumber one"
+            )
         seen[origin] = number
         text = _string(where, row, chosen["text"], required=True)
         topic, split = _string(where, row, chosen["topic"]), _split(where, row, chosen["split"])
@@ -195,11 +277,15 @@ def found_in(path: Path, columns: Mapping[str, str], rows: Iterator[tuple[int, d
         history = _history(where, row.get(chosen["history"]) if chosen["history"] else None)
         group = _string(where, row, chosen["group"]).strip()
         answers = (Answer("therapist", answer),) if answer.strip() else ()
-        yield Found(origin, text, topic, split, history, answers, group=group, place=f"row {number}")
+        yield Found(
+            origin, text, topic, split, history, answers, group=group, place=f"row {number}"
+        )
     _need(path, chosen, tuple(columns), list(there))
 
 
-def _need(path: Path, chosen: Mapping[str, str], fields: Sequence[str], there: Sequence[str]) -> None:
+def _need(
+    path: Path, chosen: Mapping[str, str], fields: Sequence[str], there: Sequence[str]
+) -> None:
     for field in fields:
         if chosen[field]:
             need_column(path, chosen[field], there, field)
@@ -226,7 +312,10 @@ def storable(text: str) -> str:
 def _split(where: str, row: Mapping[str, Any], column: str) -> Split:
     value = _string(where, row, column)
     if value not in get_args(Split):
-        raise SourceError(f"{where}: {column!r} is none of {[name for name in get_args(Split) if name]}; leave it empty to have the speech placed by its hash")
+        raise SourceError(
+            f"{where}: {column!r} is none of {[name for name in get_args(Split) if name]}; leave it"
+            " empty to have the speech placed by its hash"
+        )
     return value  # type: ignore[return-value]
 
 
@@ -236,9 +325,16 @@ def _history(where: str, value: Any) -> tuple[Turn, ...]:
     turns: list[Any] = value if isinstance(value, list) else [None]
     read = [Turn(turn["role"], storable(turn["text"])) for turn in turns if _is_turn(turn)]
     if len(read) != len(turns):
-        raise SourceError(f'{where}: the history is not a list of {{"role": "client" or "counselor", "text": "..."}}')
+        raise SourceError(
+            f'{where}: the history is not a list of {{"role": "client" or "counselor", "text":'
+            ' "..."}'
+        )
     return tuple(read)
 
 
 def _is_turn(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("role") in ("client", "counselor") and isinstance(value.get("text"), str)
+    return (
+        isinstance(value, dict)
+        and value.get("role") in ("client", "counselor")
+        and isinstance(value.get("text"), str)
+    )

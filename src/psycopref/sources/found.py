@@ -1,4 +1,6 @@
-"""What a source hands over, row by row: a speech as it stood there, with the answers and pairs that came with it."""
+"""What a source hands over, row by row: a speech as it stood there, with the answers and pairs that
+came with it.
+"""
 
 from dataclasses import dataclass
 
@@ -18,9 +20,11 @@ class Answer:
 class Found:
     """One row of a source, unrepaired and unmasked: never stored, never logged.
 
-    `origin` is its address within the source, `pairs` are (chosen, rejected) positions in `answers`.
-    `group` says whose it is (a client, a session) in the source's words: rows of one group go into one split; `also` are the groups of
-    further rows with the same text. `place` is the number of its row, '' where `origin` is an id that a published corpus made or a number itself.
+    `origin` is its address within the source, `pairs` are (chosen, rejected) positions in
+    `answers`. `group` says whose it is (a client, a session) in the source's words: rows of one
+    group go into one split; `also` are the groups of further rows with the same text. `place` is
+    the number of its row, '' where `origin` is an id that a published corpus made or a number
+    itself.
     """
 
     origin: str

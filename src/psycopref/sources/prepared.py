@@ -14,24 +14,42 @@ _LONGEST_TOPIC = 80  # characters; the longest name of the shipped list has 42
 
 
 def prepared_rows(rows: Sequence[Found], masker: Masker | None) -> Iterator[Found]:
-    """The entries with every text repaired and, where there is a masker, masked; SourceError where a topic is too long to be one.
+    """The entries with every text repaired and, where there is a masker, masked; SourceError where
+    a topic is too long to be one.
 
-    A column that is called `topic` may hold what a client said, and is stored before a list of topics is looked at.
+    A column that is called `topic` may hold what a client said, and is stored before a list of
+    topics is looked at.
     """
     texts = [repair(text) for found in rows for text in _texts(found)]
     ready = iter(texts if masker is None else masker(texts))
     for found in rows:
         text, history = next(ready), tuple(Turn(turn.role, next(ready)) for turn in found.history)
         answers = tuple(
-            replace(answer, text=next(ready), ratings=tuple((item, score, next(ready)) for item, score, _ in answer.ratings)) for answer in found.answers
+            replace(
+                answer,
+                text=next(ready),
+                ratings=tuple((item, score, next(ready)) for item, score, _ in answer.ratings),
+            )
+            for answer in found.answers
         )
-        yield replace(found, text=text, history=history, answers=answers, topic=_topic(found, masker is not None))
+        yield replace(
+            found,
+            text=text,
+            history=history,
+            answers=answers,
+            topic=_topic(found, masker is not None),
+        )
 
 
 def _topic(found: Found, masked: bool) -> str:
     if len(found.topic) > _LONGEST_TOPIC:
-        where = f"{found.place or found.origin}: its topic has {len(found.topic)} characters; a topic's name has {_LONGEST_TOPIC} at most"
-        raise SourceError(f'{where}: map `topic` to another column, or to none: columns = {{ topic = "" }}')
+        where = (
+            f"{found.place or found.origin}: its topic has {len(found.topic)} characters; a topic's"
+            f" name has {_LONGEST_TOPIC} at most"
+        )
+        raise SourceError(
+            f'{where}: map `topic` to another column, or to none: columns = {{ topic = "" }}'
+        )
     return _masked(found.topic) if masked and found.topic else found.topic
 
 

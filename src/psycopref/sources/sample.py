@@ -1,4 +1,6 @@
-"""The sample that ships with the package: 222 speeches written for this project over all 42 topics; no real person speaks."""
+"""The sample that ships with the package: 222 speeches written for this project over all 42 topics;
+no real person speaks.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +15,17 @@ LICENCE = "Apache-2.0"  # the project's own
 
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The sample's speeches with their topics, in file order. Its responses and ratings are replayed through recorded models."""
+    """The sample's speeches with their topics, in file order. Its responses and ratings are
+    replayed through recorded models.
+    """
     for _, row in jsonl_rows(FOLDER / "speeches.jsonl"):
         yield Found(row["id"], row["text"], row["fine_topic"])
 
 
 def read_responses() -> list[dict[str, Any]]:
-    """The sample's 888 responses: dicts with id, speech_id (the sample's own), model (a style), text."""
+    """The sample's 888 responses: dicts with id, speech_id (the sample's own), model (a style),
+    text.
+    """
     return [row for _, row in jsonl_rows(FOLDER / "responses.jsonl")]
 
 

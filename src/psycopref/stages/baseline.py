@@ -1,4 +1,6 @@
-"""Responses to ratings by a reward model that others trained: a row of the table of reward models (paper, Table 1)."""
+"""Responses to ratings by a reward model that others trained: a row of the table of reward models
+(paper, Table 1).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +15,20 @@ from psycopref.tables import Failure, Rating, Response, Speech, content_id
 
 
 class Compared(NamedTuple):
-    """One rating per response, item 'reward'; a failure for each response that is longer than the model reads."""
+    """One rating per response, item 'reward'; a failure for each response that is longer than the
+    model reads.
+    """
 
     ratings: Sequence[Rating]
     failures: Sequence[Failure]
 
 
 class Baseline(Stage):
-    """`model` is a folder or a hub id of a sequence classifier with one label, read with its own chat template (or the file `template`).
+    """`model` is a folder or a hub id of a sequence classifier with one label, read with its own
+    chat template (or the file `template`).
 
-    Give `revision` (a commit of the hub repository): without one a hub id means what it meant when it was first scored here.
+    Give `revision` (a commit of the hub repository): without one a hub id means what it meant when
+    it was first scored here.
     """
 
     model: str = Field(min_length=1)
@@ -35,11 +41,15 @@ class Baseline(Stage):
         """The files of a model's folder, and the template."""
         self._template()
         folder = Path(self.model)
-        inside = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+        inside = (
+            sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+        )
         return [*inside, *([self.template] if self.template else [])]
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response]) -> Compared:
-        """Ratings whose judge is the model with its revision, of the responses to these speeches; TrainError where it is no reward model."""
+        """Ratings whose judge is the model with its revision, of the responses to these speeches;
+        TrainError where it is no reward model.
+        """
         from psycopref.train import borrowed, forward, machine
 
         loaded = borrowed.load(self.model, self.revision, self._template(), self.precision)
@@ -48,10 +58,19 @@ class Baseline(Stage):
         short = {key: row for key, row in rows.items() if not limit or len(row.ids) <= limit}
         loaded.model.to(machine.device())
         with lab.progress.track("baseline", len(short)) as tick:
-            scores = forward.measured(loaded.model, forward.rewards, list(short.values()), self.batch_tokens, tick)
+            scores = forward.measured(
+                loaded.model, forward.rewards, list(short.values()), self.batch_tokens, tick
+            )
         judge = self.model + (f"@{self.revision}" if self.revision else "")
-        ratings = [Rating(content_id("rating", key, "reward", judge), key, "reward", judge, score) for key, score in zip(short, scores, strict=True)]
-        lost = [Failure(content_id("failure", key, "baseline", judge), key, "too long: baseline") for key in rows if key not in short]
+        ratings = [
+            Rating(content_id("rating", key, "reward", judge), key, "reward", judge, score)
+            for key, score in zip(short, scores, strict=True)
+        ]
+        lost = [
+            Failure(content_id("failure", key, "baseline", judge), key, "too long: baseline")
+            for key in rows
+            if key not in short
+        ]
         return Compared(ratings, lost)
 
     def _template(self) -> str:
@@ -60,4 +79,7 @@ class Baseline(Stage):
         try:
             return self.template.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise TrainError(f"{self.template}: the template cannot be read ({type(error).__name__}); give a Jinja file in UTF-8") from None
+            raise TrainError(
+                f"{self.template}: the template cannot be read ({type(error).__name__}); give a"
+                " Jinja file in UTF-8"
+            ) from None

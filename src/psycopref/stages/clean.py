@@ -1,4 +1,6 @@
-"""Speeches to speeches that can be used: screens of length, content and language, each left-out speech with its reason."""
+"""Speeches to speeches that can be used: screens of length, content and language, each left-out
+speech with its reason.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,10 +23,12 @@ class Cleaned(NamedTuple):
 
 
 class Clean(Stage):
-    """Keeps speeches of `low` to `high` characters, both included (the paper: 100 to 1,000), that somebody said.
+    """Keeps speeches of `low` to `high` characters, both included (the paper: 100 to 1,000), that
+    somebody said.
 
-    `language` ('en', 'de', ...) drops what is clearly in another language; '' keeps all. `boilerplate` drops what is only a site's text or a filler.
-    `first_person` and `request` drop English speeches that never say I or we, or ask for nothing; off, since clients speak so too.
+    `language` ('en', 'de', ...) drops what is clearly in another language; '' keeps all.
+    `boilerplate` drops what is only a site's text or a filler. `first_person` and `request` drop
+    English speeches that never say I or we, or ask for nothing; off, since clients speak so too.
     """
 
     low: int = Field(default=100, ge=0)
@@ -45,7 +49,10 @@ class Clean(Stage):
         from psycopref.text.language import languages
 
         if language and language not in languages():
-            raise ValueError(f"no language {language!r}; give an ISO 639 code such as 'en' or 'de', or '' to keep all: {' '.join(languages())}")
+            raise ValueError(
+                f"no language {language!r}; give an ISO 639 code such as 'en' or 'de', or '' to"
+                f" keep all: {' '.join(languages())}"
+            )
         return language
 
     @model_validator(mode="after")
@@ -53,18 +60,26 @@ class Clean(Stage):
         if self.low > self.high:
             raise ValueError(f"low = {self.low} is above high = {self.high}")
         if (self.first_person or self.request) and self.language not in ("", "en"):
-            raise ValueError(f"first_person and request know English only, and language is {self.language!r}; leave them out")
+            raise ValueError(
+                f"first_person and request know English only, and language is {self.language!r};"
+                " leave them out"
+            )
         return self
 
     def run(self, lab: Lab, speeches: Sequence[Speech]) -> Cleaned:
         """Speeches to those kept, in order, and those dropped.
 
-        Reasons, the first that holds: 'long', 'boilerplate', 'short', 'wordless', 'language de' (the likeliest one), 'not first person', 'no request'.
+        Reasons, the first that holds: 'long', 'boilerplate', 'short', 'wordless', 'language de'
+        (the likeliest one), 'not first person', 'no request'.
         """
         frame = table(Speech, speeches).frame
         reasons = [self._reason(text) for text in frame["text"]]
         kept = frame.filter(pl.Series([not reason for reason in reasons], dtype=pl.Boolean))
-        dropped = [Dropped(content_id("dropped", "clean", key), key, "", reason) for key, reason in zip(frame["speech_id"], reasons, strict=True) if reason]
+        dropped = [
+            Dropped(content_id("dropped", "clean", key), key, "", reason)
+            for key, reason in zip(frame["speech_id"], reasons, strict=True)
+            if reason
+        ]
         return Cleaned(Table(Speech, kept), dropped)
 
     def _reason(self, text: str) -> str:

@@ -1,4 +1,6 @@
-"""Sources to speeches: every text is repaired and masked before it has an id, and before anything is written."""
+"""Sources to speeches: every text is repaired and masked before it has an id, and before anything
+is written.
+"""
 
 import hashlib
 import warnings
@@ -20,7 +22,20 @@ from psycopref.sources.prepared import prepared_rows
 from psycopref.sources.setting import SourceSetting as SourceSetting
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table
-from psycopref.tables import FIRST, LENT, Dropped, Metric, Preference, Rating, Response, Speech, Split, Turn, content_id, metric
+from psycopref.tables import (
+    FIRST,
+    LENT,
+    Dropped,
+    Metric,
+    Preference,
+    Rating,
+    Response,
+    Speech,
+    Split,
+    Turn,
+    content_id,
+    metric,
+)
 from psycopref.text.normal import folded, repair
 from psycopref.text.privacy import KINDS, Masker, mask
 from psycopref.text.privacy.masker import Model
@@ -28,7 +43,9 @@ from psycopref.text.privacy.model import Entities
 
 
 class Collected(NamedTuple):
-    """Every row of every source as a speech or a dropped row, and what the sources brought along."""
+    """Every row of every source as a speech or a dropped row, and what the sources brought
+    along.
+    """
 
     speeches: Sequence[Speech]
     dropped: Sequence[Dropped]
@@ -42,24 +59,31 @@ _ROWS = 256  # entries masked at once: a named-entity model reads them in batche
 
 
 def prepared(text: str, masked: bool) -> str:
-    """A source's text as it is stored: repaired and, where `masked`, with personal data as placeholders."""
+    """A source's text as it is stored: repaired and, where `masked`, with personal data as
+    placeholders.
+    """
     return mask(repair(text)) if masked else repair(text)
 
 
 def speech_id(text: str, history: Sequence[Turn] = ()) -> str:
     """The id of a prepared text after the turns before it."""
-    return content_id("speech", text, *(part for turn in history for part in (turn.role, turn.text)))
+    return content_id(
+        "speech", text, *(part for turn in history for part in (turn.role, turn.text))
+    )
 
 
-LONGEST = 100_000  # characters of a text that is repaired and masked; a hundred times the paper's longest speech
+# characters of a text that is repaired and masked; a hundred times the paper's longest speech
+LONGEST = 100_000
 
 
 class Collect(Stage):
-    """Reads the sources in order; of speeches that differ in case, punctuation or white space only, the first is kept, in the split given that comes
-    first of test, dev, gold, train. It is of the groups of all of them, and has the first topic given.
+    """Reads the sources in order; of speeches that differ in case, punctuation or white space only,
+    the first is kept, in the split given that comes first of test, dev, gold, train. It is of the
+    groups of all of them, and has the first topic given.
 
-    What came with a repeated speech is kept under the first one if both have the same split, and left out otherwise,
-    so that nothing of a train speech reaches a test speech. Sources are mixed by `take`, or by their weights in a `budget` of entries.
+    What came with a repeated speech is kept under the first one if both have the same split, and
+    left out otherwise, so that nothing of a train speech reaches a test speech. Sources are mixed
+    by `take`, or by their weights in a `budget` of entries.
     """
 
     sources: tuple[SourceSetting, ...] = Field(min_length=1)
@@ -69,9 +93,12 @@ class Collect(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """4: more forms of addresses, ids, handles and links are masked; groups and topics of duplicates count; test goes before train; topics are
-        masked; an origin is a row number. 3: slips of pasting and telephones' signatures are taken off; texts over 100,000 characters are dropped as
-        'long'; a speech that a later source has placed is placed; what was masked is counted."""
+        """4: more forms of addresses, ids, handles and links are masked; groups and topics of
+        duplicates count; test goes before train; topics are masked; an origin is a row number. 3:
+        slips of pasting and telephones' signatures are taken off; texts over 100,000 characters are
+        dropped as 'long'; a speech that a later source has placed is placed; what was masked is
+        counted.
+        """
         return 4
 
     @model_validator(mode="after")
@@ -81,15 +108,22 @@ class Collect(Stage):
         if twice:
             raise ValueError(f"two sources are called {twice[0]!r}; give each a label of its own")
         if any((source.weight is None) == (self.budget is not None) for source in self.sources):
-            raise ValueError("weights and a budget go together: give `budget` and every source a `weight`, or neither")
+            raise ValueError(
+                "weights and a budget go together: give `budget` and every source a `weight`, or"
+                " neither"
+            )
         if self.entities is not None and not self.mask:
             raise ValueError("`entities` is for masking, and `mask` is false; remove one of them")
         if self.budget is not None and any(source.take for source in self.sources):
-            raise ValueError("a source has `take` although there is a `budget`; mix by one or by the other")
+            raise ValueError(
+                "a source has `take` although there is a `budget`; mix by one or by the other"
+            )
         return self
 
     def counts(self) -> list[int | None]:
-        """How many entries each source gives, None for all: its `take`, or its share of the budget (largest remainders)."""
+        """How many entries each source gives, None for all: its `take`, or its share of the budget
+        (largest remainders).
+        """
         if self.budget is None:
             return [source.take for source in self.sources]
         weights = [source.weight or 0.0 for source in self.sources]
@@ -101,22 +135,36 @@ class Collect(Stage):
         return list(counts)
 
     def reads(self) -> Sequence[Path]:
-        """The files of all sources and of the named-entity model; SourceError where one is missing."""
-        return [file for source in self.sources for file in SOURCES[source.name].files(source.path)] + (self.entities.files() if self.entities else [])
+        """The files of all sources and of the named-entity model; SourceError where one is
+        missing.
+        """
+        return [
+            file for source in self.sources for file in SOURCES[source.name].files(source.path)
+        ] + (self.entities.files() if self.entities else [])
 
     def stated(self) -> Sequence[str]:
         """The names of files that say where a row stands or which split it is of."""
-        return [f"{source.called}:{name}" for source in self.sources for name in SOURCES[source.name].names(source.path)]
+        return [
+            f"{source.called}:{name}"
+            for source in self.sources
+            for name in SOURCES[source.name].names(source.path)
+        ]
 
     def run(self, lab: Lab) -> Collected:
-        """Sources to speeches, dropped rows, and the responses, ratings and preferences that came along."""
+        """Sources to speeches, dropped rows, and the responses, ratings and preferences that came
+        along.
+        """
         shelf, metrics = _Shelf(), list[Metric]()
         model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
             masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
             with _told(lab.progress, source.called):
-                for rows in _some(lab.progress.over(_taken(source, count), f"collect {source.called}")):
-                    for found in prepared_rows([row for row in rows if shelf.bearable(source.called, row)], masker):
+                for rows in _some(
+                    lab.progress.over(_taken(source, count), f"collect {source.called}")
+                ):
+                    for found in prepared_rows(
+                        [row for row in rows if shelf.bearable(source.called, row)], masker
+                    ):
                         shelf.take(source.called, found)
             metrics += _masked(source.called, masker)
         return shelf.collected(metrics)
@@ -126,14 +174,22 @@ class Collect(Stage):
             return None
         from psycopref.train.entities import Entities as Loaded
 
-        return Loaded(self.entities.model, self.entities.labels, self.entities.threshold, self.entities.rows)
+        return Loaded(
+            self.entities.model, self.entities.labels, self.entities.threshold, self.entities.rows
+        )
 
 
 def _masked(source: str, masker: Masker | None) -> list[Metric]:
-    """How many spans of each kind were masked in a source, over how many texts; nothing where it is not masked."""
+    """How many spans of each kind were masked in a source, over how many texts; nothing where it is
+    not masked.
+    """
     if masker is None:
         return []
-    kinds = [metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts) for kind in KINDS if masker.counts[kind]]
+    kinds = [
+        metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts)
+        for kind in KINDS
+        if masker.counts[kind]
+    ]
     return [metric("collect.masked", source, masker.counts.total(), count=masker.texts), *kinds]
 
 
@@ -157,13 +213,18 @@ def _told(progress: Progress, called: str) -> Iterator[None]:
 
 
 def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
-    """All entries, or the `count` whose ids have the smallest hashes, so that a larger count keeps what a smaller one had."""
+    """All entries, or the `count` whose ids have the smallest hashes, so that a larger count keeps
+    what a smaller one had.
+    """
     if count is None:
         yield from _unique(source)
         return
     entries = list(_unique(source))
     if len(entries) < count:
-        raise SourceError(f"source {source.called!r}: {count} entries are asked for, it has {len(entries)}; lower `take`, `weight` or `budget`")
+        raise SourceError(
+            f"source {source.called!r}: {count} entries are asked for, it has {len(entries)}; lower"
+            " `take`, `weight` or `budget`"
+        )
     yield from sorted(entries, key=lambda found: digest(["take", found.origin]))[:count]
 
 
@@ -172,12 +233,17 @@ def _unique(source: SourceSetting) -> Iterator[Found]:
     for number, found in enumerate(SOURCES[source.name].read(source.path, source.columns), 1):
         first = seen.setdefault(_short(found.origin), number)
         if first != number:  # an id may be a person's name, so it is not quoted
-            raise SourceError(f"source {source.called!r}: entries {first} and {number} have the same id; ids must be unique")
+            raise SourceError(
+                f"source {source.called!r}: entries {first} and {number} have the same id; ids must"
+                " be unique"
+            )
         yield found
 
 
 def _short(text: str) -> int:
-    """62 bits of the text's sha256: a number is half the memory of an id, and an accident among a million ids has a chance of one in ten million."""
+    """62 bits of the text's sha256: a number is half the memory of an id, and an accident among a
+    million ids has a chance of one in ten million.
+    """
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
 
 
@@ -190,13 +256,31 @@ class _Shelf:
         self._splits: dict[str, Split] = {}
         self._late = _Late({}, {}, {})
         self._dropped: list[Dropped] = []
-        self._brought: dict[str, dict[str, Response | Rating | Preference]] = {}  # by speech, so that what came under another split can go
+        self._brought: dict[
+            str, dict[str, Response | Rating | Preference]
+        ] = {}  # by speech, so that what came under another split can go
 
     def bearable(self, source: str, found: Found) -> bool:
-        """Whether no text of an entry is too long to be repaired and masked; an entry that has one is dropped."""
-        if max(map(len, (found.text, *(turn.text for turn in found.history), *(answer.text for answer in found.answers)))) <= LONGEST:
+        """Whether no text of an entry is too long to be repaired and masked; an entry that has one
+        is dropped.
+        """
+        if (
+            max(
+                map(
+                    len,
+                    (
+                        found.text,
+                        *(turn.text for turn in found.history),
+                        *(answer.text for answer in found.answers),
+                    ),
+                )
+            )
+            <= LONGEST
+        ):
             return True
-        self._drop(content_id("speech", "long", source, found.place or found.origin), source, found, "long")
+        self._drop(
+            content_id("speech", "long", source, found.place or found.origin), source, found, "long"
+        )
         return False
 
     def take(self, source: str, found: Found) -> None:
@@ -206,22 +290,30 @@ class _Shelf:
         if not folded(text):
             self._drop(own, source, found, "empty")
             return
-        groups = [content_id("group", source, one) for one in (found.group, *found.also) if one]  # what the source wrote may be a person's name
-        sound = _short(speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history]))
+        groups = [
+            content_id("group", source, one) for one in (found.group, *found.also) if one
+        ]  # what the source wrote may be a person's name
+        sound = _short(
+            speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history])
+        )
         first = self._by_sound.get(sound, "")
         if first:
             self._drop(own, source, found, "duplicate", first)
             self._repeat(first, found, groups)
         else:
             first = self._by_sound[sound] = own
-            self._speeches.add(Speech(own, source, text, history, found.topic, found.split, " ".join(groups)))
+            self._speeches.add(
+                Speech(own, source, text, history, found.topic, found.split, " ".join(groups))
+            )
             if found.split:
                 self._splits[own] = found.split
         if self._splits.get(first, "") == found.split:
             self._bring(first, source, found)
 
     def _repeat(self, first: str, found: Found, groups: Sequence[str]) -> None:
-        """What a duplicate says of the speech that is kept; a test speech is one whichever source is read first."""
+        """What a duplicate says of the speech that is kept; a test speech is one whichever source
+        is read first.
+        """
         before = self._splits.get(first, "")
         if FIRST.index(found.split) < FIRST.index(before):
             self._splits[first] = self._late.splits[first] = found.split
@@ -229,13 +321,23 @@ class _Shelf:
                 self._brought.pop(first, None)
         if groups:
             groups = groups if found.split else [LENT + group for group in groups]
-            self._late.groups[first] = " ".join(dict.fromkeys([*self._late.groups.get(first, "").split(), *groups]))
+            self._late.groups[first] = " ".join(
+                dict.fromkeys([*self._late.groups.get(first, "").split(), *groups])
+            )
         if found.topic:
             self._late.topics.setdefault(first, found.topic)
 
     def _drop(self, own: str, source: str, found: Found, reason: str, near: str = "") -> None:
         place = found.place or found.origin  # an id may be a person's name or address
-        self._dropped.append(Dropped(content_id("dropped", "collect", source, place), own, f"{source}:{place}", reason, near))
+        self._dropped.append(
+            Dropped(
+                content_id("dropped", "collect", source, place),
+                own,
+                f"{source}:{place}",
+                reason,
+                near,
+            )
+        )
 
     def _bring(self, subject: str, judge: str, found: Found) -> None:
         if not found.answers:
@@ -249,22 +351,43 @@ class _Shelf:
                 rating = content_id("rating", key, item, judge)
                 brought.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
             ids.append(key)
-            means.append(sum(score for _, score, _ in answer.ratings) / len(answer.ratings) if answer.ratings else 0.0)
+            means.append(
+                sum(score for _, score, _ in answer.ratings) / len(answer.ratings)
+                if answer.ratings
+                else 0.0
+            )
         for one, other in found.pairs:
             if ids[one] != ids[other]:
                 key = content_id("preference", ids[one], ids[other])
-                brought.setdefault(key, Preference(key, subject, ids[one], ids[other], means[one] - means[other], found.split))
+                brought.setdefault(
+                    key,
+                    Preference(
+                        key, subject, ids[one], ids[other], means[one] - means[other], found.split
+                    ),
+                )
 
     def collected(self, metrics: Sequence[Metric]) -> Collected:
         """All rows, with what duplicates said of the speeches that are kept."""
         rows = [row for brought in self._brought.values() for row in brought.values()]
         speeches = Table(Speech, self._late.on(self._speeches.table(ordered=False).frame))
-        responses, ratings = [row for row in rows if isinstance(row, Response)], [row for row in rows if isinstance(row, Rating)]
-        return Collected(speeches, self._dropped, responses, ratings, [row for row in rows if isinstance(row, Preference)], metrics)
+        responses, ratings = (
+            [row for row in rows if isinstance(row, Response)],
+            [row for row in rows if isinstance(row, Rating)],
+        )
+        return Collected(
+            speeches,
+            self._dropped,
+            responses,
+            ratings,
+            [row for row in rows if isinstance(row, Preference)],
+            metrics,
+        )
 
 
 class _Late(NamedTuple):
-    """Split, groups (ids with spaces between them) and topic of speeches by id, as later duplicates give them."""
+    """Split, groups (ids with spaces between them) and topic of speeches by id, as later duplicates
+    give them.
+    """
 
     splits: dict[str, Split]
     groups: dict[str, str]
@@ -273,7 +396,9 @@ class _Late(NamedTuple):
     def on(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The speeches with all of it."""
         known = pl.Series([*self.splits, *self.groups, *self.topics], dtype=pl.String).unique()
-        changed = frame.select("speech_id", "topic", "split", "group").filter(pl.col("speech_id").is_in(known.implode()))
+        changed = frame.select("speech_id", "topic", "split", "group").filter(
+            pl.col("speech_id").is_in(known.implode())
+        )
         if changed.is_empty():
             return frame
         new: dict[str, list[str]] = {"speech_id": [], "topic": [], "split": [], "group": []}
@@ -282,6 +407,18 @@ class _Late(NamedTuple):
             new["topic"].append(topic or self.topics.get(key, ""))
             now = self.splits.get(key, split)
             new["split"].append(now)
-            groups = [*(one if split else LENT + one for one in group.split()), *self.groups.get(key, "").split()]
-            new["group"].append(" ".join(dict.fromkeys(groups if now else (one.removeprefix(LENT) for one in groups))))
-        return frame.update(pl.DataFrame(new, schema=dict.fromkeys(new, pl.String)), on="speech_id", how="left", maintain_order="left")
+            groups = [
+                *(one if split else LENT + one for one in group.split()),
+                *self.groups.get(key, "").split(),
+            ]
+            new["group"].append(
+                " ".join(
+                    dict.fromkeys(groups if now else (one.removeprefix(LENT) for one in groups))
+                )
+            )
+        return frame.update(
+            pl.DataFrame(new, schema=dict.fromkeys(new, pl.String)),
+            on="speech_id",
+            how="left",
+            maintain_order="left",
+        )

@@ -1,4 +1,6 @@
-"""A policy's own answers to how far it has moved from where it started: log-ratios, whose mean estimates the Kullback-Leibler divergence."""
+"""A policy's own answers to how far it has moved from where it started: log-ratios, whose mean
+estimates the Kullback-Leibler divergence.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,24 +24,37 @@ class Drifted(NamedTuple):
 
 
 class Drift(Stage):
-    """log p(y|x) of the policy less that of its start, for answers y that the policy wrote; passes of at most `batch_tokens` tokens.
+    """log p(y|x) of the policy less that of its start, for answers y that the policy wrote; passes
+    of at most `batch_tokens` tokens.
 
-    Over answers sampled at temperature 1 the mean estimates KL(policy || start), in nats per answer (of those that came to an end); over
-    greedy answers it is only a sign of it. `limit` is the mean above which a round is said to have moved too far (ours).
+    Over answers sampled at temperature 1 the mean estimates KL(policy || start), in nats per answer
+    (of those that came to an end); over greedy answers it is only a sign of it. `limit` is the mean
+    above which a round is said to have moved too far (ours).
     """
 
     limit: float = Field(default=50.0, gt=0, exclude=True)
     batch_tokens: int = Field(default=16384, ge=64)
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path, start: Path) -> Drifted:
-        """Ratings whose judge is the digest of `start`; TrainError where a response's speech is not in the table."""
+    def run(
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        weights: Path,
+        start: Path,
+    ) -> Drifted:
+        """Ratings whose judge is the digest of `start`; TrainError where a response's speech is not
+        in the table.
+        """
         from psycopref.train import examples
         from psycopref.train import weights as folders
 
         loaded = folders.load_policy(weights)
         encoded = examples.encoded(loaded.tokenizer, speeches, responses)
         rows = list(encoded.values())
-        folders.fitting(loaded.model, max((len(row.ids) for row in rows), default=0), "drift: an answer")
+        folders.fitting(
+            loaded.model, max((len(row.ids) for row in rows), default=0), "drift: an answer"
+        )
         with lab.progress.track("drift", 2 * len(rows)) as tick:
             now = self._logps(loaded.model, rows, tick)
             del loaded
@@ -47,10 +62,17 @@ class Drift(Stage):
         judge = folders.name_of(start)
         ratios = [one - other for one, other in zip(now, before, strict=True)]
         return Drifted(
-            [Rating(content_id("rating", key, "log_ratio", judge), key, "log_ratio", judge, ratio) for key, ratio in zip(encoded, ratios, strict=True)]
+            [
+                Rating(
+                    content_id("rating", key, "log_ratio", judge), key, "log_ratio", judge, ratio
+                )
+                for key, ratio in zip(encoded, ratios, strict=True)
+            ]
         )
 
     def _logps(self, model: Any, rows: Sequence["Encoded"], tick: Tick) -> list[float]:
         from psycopref.train import forward, machine
 
-        return forward.measured(model.to(machine.device()), forward.logps, rows, self.batch_tokens, tick)
+        return forward.measured(
+            model.to(machine.device()), forward.logps, rows, self.batch_tokens, tick
+        )

@@ -1,4 +1,6 @@
-"""Speeches to answers that no one should prefer: what they win against a real answer is what the judge gives away."""
+"""Speeches to answers that no one should prefer: what they win against a real answer is what the
+judge gives away.
+"""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -14,8 +16,9 @@ from psycopref.tables import Response, Speech, content_id
 Null = Literal["constant", "echo", "other", "longest", "shortest"]
 NULLS: tuple[Null, ...] = get_args(Null)
 WARM = (
-    "Thank you for trusting me with this. I can hear how much you are carrying, and it makes sense that you feel the way you do. "
-    "You do not have to go through it alone. What feels most important to you right now?"
+    "Thank you for trusting me with this. I can hear how much you are carrying, and it makes sense"
+    " that you feel the way you do. You do not have to go through it alone. What feels most"
+    " important to you right now?"
 )
 
 
@@ -26,10 +29,12 @@ class Nullified(NamedTuple):
 
 
 class Nulls(Stage):
-    """Null opponents on `speeches` speeches, drawn by a hash of their ids (0 for none); arXiv 2410.07137 shows why: a constant reply can win.
+    """Null opponents on `speeches` speeches, drawn by a hash of their ids (0 for none); arXiv
+    2410.07137 shows why: a constant reply can win.
 
-    `constant`: one warm reply to everyone. `echo`: the client's own words. `other`: the opponent's answer to another client.
-    `longest` and `shortest`: of the answers that there are to the speech, by words.
+    `constant`: one warm reply to everyone. `echo`: the client's own words. `other`: the opponent's
+    answer to another client. `longest` and `shortest`: of the answers that there are to the speech,
+    by words.
     """
 
     speeches: int = Field(default=200, ge=0)
@@ -44,15 +49,27 @@ class Nulls(Stage):
             raise ValueError(f"kinds: each once, found {list(kinds)}")
         return kinds
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], pool: Sequence[Response], theirs: Sequence[Response]) -> Nullified:
-        """Answers to the drawn speeches; `pool` holds the answers that longest and shortest are taken from, `theirs` the opponent's (others: draw 0 alone)."""
-        drawn = sorted(speeches, key=lambda one: sha256(f"null:{one.speech_id}".encode()).digest())[: self.speeches]
+    def run(
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        pool: Sequence[Response],
+        theirs: Sequence[Response],
+    ) -> Nullified:
+        """Answers to the drawn speeches; `pool` holds the answers that longest and shortest are
+        taken from, `theirs` the opponent's (others: draw 0 alone).
+        """
+        drawn = sorted(speeches, key=lambda one: sha256(f"null:{one.speech_id}".encode()).digest())[
+            : self.speeches
+        ]
         wanted = {one.speech_id for one in drawn}
         answers: dict[str, list[str]] = {}
         for row in pool:
             if row.speech_id in wanted:
                 answers.setdefault(row.speech_id, []).append(row.text)
-        said = {row.speech_id: row.text for row in theirs if row.speech_id in wanted and row.draw == 0}
+        said = {
+            row.speech_id: row.text for row in theirs if row.speech_id in wanted and row.draw == 0
+        }
         given = [one.speech_id for one in drawn if one.speech_id in said]
         after = dict(zip(given, [*given[1:], *given[:1]], strict=True)) if len(given) > 1 else {}
         made: dict[Null, Callable[[Speech], str]] = {

@@ -1,4 +1,6 @@
-"""Ratings to preferences: every clear gap, or best against worst; all of it columnar, and no text is read."""
+"""Ratings to preferences: every clear gap, or best against worst; all of it columnar, and no text
+is read.
+"""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -29,7 +31,9 @@ _DRAWS = 1000  # of a bootstrap over all speeches of a dataset, once for each it
 
 
 class Paired(NamedTuple):
-    """`preferences` of every split; `measure`, all test pairs with any gap; responses left out for lack of a rating; counts and agreement."""
+    """`preferences` of every split; `measure`, all test pairs with any gap; responses left out for
+    lack of a rating; counts and agreement.
+    """
 
     preferences: Sequence[Preference]
     measure: Sequence[Preference]
@@ -38,13 +42,16 @@ class Paired(NamedTuple):
 
 
 class Pair(Stage):
-    """Paper, section 3.2: in train (and dev) every pair whose overall scores differ by `gap` points, in test best against worst.
+    """Paper, section 3.2: in train (and dev) every pair whose overall scores differ by `gap`
+    points, in test best against worst.
 
-    The overall score is the weighted mean over the items of the `instrument`, or the score of the one `item`. `topic_weights` multiplies
-    items' weights for speeches of a topic of `topics` (the shipped list), coarse or fine, a fine one before its coarse one:
-    {"Crisis and Safety Concerns": {"safety": 2.0}}. An item's score is the mean over the judges, weighted by `judges` (every judge
-    there is, alike, where it names none), and over repeats. A response that lacks an item of a judge is left out with a Failure row.
-    `measure_gap` is the least gap of the wider test set (greater than 0).
+    The overall score is the weighted mean over the items of the `instrument`, or the score of the
+    one `item`. `topic_weights` multiplies items' weights for speeches of a topic of `topics` (the
+    shipped list), coarse or fine, a fine one before its coarse one: {"Crisis and Safety Concerns":
+    {"safety": 2.0}}. An item's score is the mean over the judges, weighted by `judges` (every judge
+    there is, alike, where it names none), and over repeats. A response that lacks an item of a
+    judge is left out with a Failure row. `measure_gap` is the least gap of the wider test set
+    (greater than 0).
     """
 
     instrument: InstrumentSetting | None = None
@@ -59,52 +66,100 @@ class Pair(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: agreement between judges among the metrics; a response needs the ratings of every judge. 3: that agreement has intervals."""
+        """2: agreement between judges among the metrics; a response needs the ratings of every
+        judge. 3: that agreement has intervals.
+        """
         return 3
 
     @model_validator(mode="before")
     @classmethod
     def _listed(cls, values: Any) -> Any:
-        """Topics are looked up in a list, so the list belongs to the settings wherever one is looked up."""
-        return {"topics": "topics", **values} if isinstance(values, dict) and values.get("topic_weights") else values
+        """Topics are looked up in a list, so the list belongs to the settings wherever one is
+        looked up.
+        """
+        return (
+            {"topics": "topics", **values}
+            if isinstance(values, dict) and values.get("topic_weights")
+            else values
+        )
 
     @model_validator(mode="after")
     def _scored(self) -> "Pair":
         if (self.instrument is None) == (not self.item):
-            raise ValueError('give either `instrument` or `item`: the ratings that decide (item = "reward" for those of a reward model)')
+            raise ValueError(
+                'give either `instrument` or `item`: the ratings that decide (item = "reward" for'
+                " those of a reward model)"
+            )
         if self.topics:
             for topic, factors in self.topic_weights.items():
                 _known("topic_weights", "topic", [topic], list(self.topics.names()))
                 _known(f"topic_weights of {topic!r}", "item", list(factors), list(self._weights()))
             for topic in self.topics.names():
                 if not sum(self._weights(topic).values()):
-                    raise ValueError(f"topic_weights: no item has a weight above 0 for the topic {topic!r}")
+                    raise ValueError(
+                        f"topic_weights: no item has a weight above 0 for the topic {topic!r}"
+                    )
         return self
 
     def _weights(self, topic: str = "") -> dict[str, float]:
-        """The weight of each item for speeches of a fine topic, or of a coarse one where no finer is known."""
-        weights = {item.name: item.weight for item in self.instrument.items} if self.instrument else {self.item: 1.0}
-        own = {} if not topic or not self.topics else self.topic_weights.get(self.topics.coarse_of(topic), {}) | self.topic_weights.get(topic, {})
+        """The weight of each item for speeches of a fine topic, or of a coarse one where no finer
+        is known.
+        """
+        weights = (
+            {item.name: item.weight for item in self.instrument.items}
+            if self.instrument
+            else {self.item: 1.0}
+        )
+        own = (
+            {}
+            if not topic or not self.topics
+            else self.topic_weights.get(self.topics.coarse_of(topic), {})
+            | self.topic_weights.get(topic, {})
+        )
         return {name: weight * own.get(name, 1.0) for name, weight in weights.items()}
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], ratings: Sequence[Rating]) -> Paired:
+    def run(
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        ratings: Sequence[Rating],
+    ) -> Paired:
         """Speeches with splits, their responses and ratings to preferences."""
         judges = self._judges(table(Rating, ratings))
-        rated = self._rated(table(Speech, speeches), table(Response, responses), table(Rating, ratings), judges)
-        scored = rated.filter(pl.col("overall").is_not_null() & pl.col("split").is_not_null()).sort("response_id").with_row_index("row")
+        rated = self._rated(
+            table(Speech, speeches), table(Response, responses), table(Rating, ratings), judges
+        )
+        scored = (
+            rated.filter(pl.col("overall").is_not_null() & pl.col("split").is_not_null())
+            .sort("response_id")
+            .with_row_index("row")
+        )
         is_test = pl.col("split") == "test"
         train, test = scored.filter(~is_test), scored.filter(is_test)
         every = _pairs(test)
-        wanted = [_pairs(train if self.train == "every" else _ends(train)), every if self.test == "every" else _pairs(_ends(test))]
+        wanted = [
+            _pairs(train if self.train == "every" else _ends(train)),
+            every if self.test == "every" else _pairs(_ends(test)),
+        ]
         preferences = _rows(scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9))
         measure = _rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
         failures = _lacking(rated.filter(pl.col("overall").is_null()))
-        counts = [*_counts(preferences), metric("pairs", "test_all", len(measure), count=len(measure))]
+        counts = [
+            *_counts(preferences),
+            metric("pairs", "test_all", len(measure), count=len(measure)),
+        ]
         return Paired(preferences, measure, failures, counts + self._agreement(rated, list(judges)))
 
     def _judges(self, ratings: Table[Rating]) -> dict[str, float]:
-        """The judges that decide, each with its weight; RecipeError where one of them rated nothing."""
-        query = ratings.lazy().filter(pl.col("item").is_in(list(self._weights()))).select(pl.col("judge").unique())
+        """The judges that decide, each with its weight; RecipeError where one of them rated
+        nothing.
+        """
+        query = (
+            ratings.lazy()
+            .filter(pl.col("item").is_in(list(self._weights())))
+            .select(pl.col("judge").unique())
+        )
         found = ratings.collected(query)["judge"].sort().to_list()
         if found and self.judges:
             try:
@@ -113,26 +168,62 @@ class Pair(Stage):
                 raise RecipeError(str(error)) from None
         return self.judges or dict.fromkeys(found or [""], 1.0)
 
-    def _rated(self, speeches: Table[Speech], responses: Table[Response], ratings: Table[Rating], judges: dict[str, float]) -> pl.DataFrame:
-        """Every response with the number and split of its speech, each judge's score on each item (null where there is none), and `overall`."""
+    def _rated(
+        self,
+        speeches: Table[Speech],
+        responses: Table[Response],
+        ratings: Table[Rating],
+        judges: dict[str, float],
+    ) -> pl.DataFrame:
+        """Every response with the number and split of its speech, each judge's score on each item
+        (null where there is none), and `overall`.
+        """
         items, share = list(self._weights()), sum(judges.values())
-        cells = {_cell(item, judge): (pl.col("item") == item) & (pl.col("judge") == judge) for item in items for judge in judges}
-        means = [pl.when(this).then(pl.col("score")).mean().alias(cell) for cell, this in cells.items()]
-        scores = ratings.collected(ratings.lazy().select("subject_id", "item", "judge", "score").group_by("subject_id").agg(means))
+        cells = {
+            _cell(item, judge): (pl.col("item") == item) & (pl.col("judge") == judge)
+            for item in items
+            for judge in judges
+        }
+        means = [
+            pl.when(this).then(pl.col("score")).mean().alias(cell) for cell, this in cells.items()
+        ]
+        scores = ratings.collected(
+            ratings.lazy()
+            .select("subject_id", "item", "judge", "score")
+            .group_by("subject_id")
+            .agg(means)
+        )
         people = speeches.pick("speech_id", "split", "topic").with_row_index("speech")
-        both = responses.pick("response_id", "speech_id").join(scores, left_on="response_id", right_on="subject_id", how="left")
+        both = responses.pick("response_id", "speech_id").join(
+            scores, left_on="response_id", right_on="subject_id", how="left"
+        )
         joined = both.join(people, on="speech_id", how="left")
-        by_judge = {item: [pl.col(_cell(item, judge)) * weight for judge, weight in judges.items()] for item in items}
-        weighted = [reduce(add, by_judge[item]) / share * self._weight(item) for item in items]  # `+` keeps a null: no score is no score
-        return joined.with_columns(overall=reduce(add, weighted) / reduce(add, map(self._weight, items)))
+        by_judge = {
+            item: [pl.col(_cell(item, judge)) * weight for judge, weight in judges.items()]
+            for item in items
+        }
+        weighted = [
+            reduce(add, by_judge[item]) / share * self._weight(item) for item in items
+        ]  # `+` keeps a null: no score is no score
+        return joined.with_columns(
+            overall=reduce(add, weighted) / reduce(add, map(self._weight, items))
+        )
 
     def _weight(self, item: str) -> pl.Expr:
         usual = self._weights()[item]
-        special = {topic: self._weights(topic)[item] for topic in (self.topics.names() if self.topics else ())}
-        return pl.col("topic").replace_strict(special, default=usual, return_dtype=pl.Float64) if special else pl.lit(usual)
+        special = {
+            topic: self._weights(topic)[item]
+            for topic in (self.topics.names() if self.topics else ())
+        }
+        return (
+            pl.col("topic").replace_strict(special, default=usual, return_dtype=pl.Float64)
+            if special
+            else pl.lit(usual)
+        )
 
     def _agreement(self, rated: pl.DataFrame, judges: list[str]) -> list[Metric]:
-        """For any two judges: quadratically weighted kappa and mean difference by item, Spearman's correlation of the mean over items.
+        """For any two judges: quadratically weighted kappa and mean difference by item, Spearman's
+        correlation of the mean over items.
 
         Over the responses that both rated on all items, with intervals by speech.
         """
@@ -141,13 +232,25 @@ class Pair(Stage):
             both = rated.drop_nulls([_cell(item, judge) for item in items for judge in (one, two)])
             if not both.height:
                 continue
-            pair, mean = f"{one} & {two}", [reduce(add, [pl.col(_cell(item, judge)) for item in items]) for judge in (one, two)]
+            pair, mean = (
+                f"{one} & {two}",
+                [
+                    reduce(add, [pl.col(_cell(item, judge)) for item in items])
+                    for judge in (one, two)
+                ],
+            )
             speeches = both["speech"].cast(pl.String).to_list()
             first, second = (both.select(one.round(9)).to_series().to_numpy() for one in mean)
-            out += estimate("judges.spearman", pair, _rounded(correlation(first, second, speeches, _DRAWS)))
+            out += estimate(
+                "judges.spearman", pair, _rounded(correlation(first, second, speeches, _DRAWS))
+            )
             for item in items if self.instrument else ():
-                first, second = (both[_cell(item, judge)].round(9).to_numpy() for judge in (one, two))
-                found = compare(second, first, speeches, np.union1d(first, second), _DRAWS)  # its bias is the second it is given less the first
+                first, second = (
+                    both[_cell(item, judge)].round(9).to_numpy() for judge in (one, two)
+                )
+                found = compare(
+                    second, first, speeches, np.union1d(first, second), _DRAWS
+                )  # its bias is the second it is given less the first
                 out += estimate("judges.kappa", f"{item}: {pair}", _rounded(found.kappa))
                 out += estimate("judges.difference", f"{item}: {pair}", _rounded(found.bias))
         return out
@@ -168,11 +271,16 @@ def _known(where: str, kind: str, names: list[str], known: list[str]) -> None:
     for name in names:
         if name not in known:
             close = did_you_mean(name, known)
-            raise ValueError(f"{where}: no {kind} {name!r}{close}" + ("" if close and len(known) > 12 else f"; there are {known}"))
+            raise ValueError(
+                f"{where}: no {kind} {name!r}{close}"
+                + ("" if close and len(known) > 12 else f"; there are {known}")
+            )
 
 
 def _ends(scored: pl.DataFrame) -> pl.DataFrame:
-    """The best and the worst response of each speech; equal scores are settled by id (rows are in the order of ids)."""
+    """The best and the worst response of each speech; equal scores are settled by id (rows are in
+    the order of ids).
+    """
     ranked = scored.select("row", "speech", "overall").sort("speech", "overall", "row")
     last = pl.col("speech") != pl.col("speech").shift(-1)
     first = pl.col("speech") != pl.col("speech").shift(1)
@@ -181,25 +289,53 @@ def _ends(scored: pl.DataFrame) -> pl.DataFrame:
 
 def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
     """All ordered pairs of one speech with a positive gap, as row numbers."""
-    one, two = scored.select("speech", "row", "overall"), scored.select("speech", other="row", low="overall")
+    one, two = (
+        scored.select("speech", "row", "overall"),
+        scored.select("speech", other="row", low="overall"),
+    )
     gap = (pl.col("overall") - pl.col("low")).round(9)
-    return one.lazy().join(two.lazy(), on="speech").select("row", "other", gap=gap).filter(pl.col("gap") > 0).collect()
+    return (
+        one.lazy()
+        .join(two.lazy(), on="speech")
+        .select("row", "other", gap=gap)
+        .filter(pl.col("gap") > 0)
+        .collect()
+    )
 
 
 def _rows(scored: pl.DataFrame, pairs: pl.DataFrame) -> Table[Preference]:
     chosen, rejected = (scored["response_id"].gather(pairs[side]) for side in ("row", "other"))
-    made = pl.DataFrame({"speech_id": scored["speech_id"].gather(pairs["row"]), "chosen_id": chosen, "rejected_id": rejected, "gap": pairs["gap"]})
-    key = pl.format("preference-{}-{}", pl.col("chosen_id").str.slice(9), pl.col("rejected_id").str.slice(9))
+    made = pl.DataFrame(
+        {
+            "speech_id": scored["speech_id"].gather(pairs["row"]),
+            "chosen_id": chosen,
+            "rejected_id": rejected,
+            "gap": pairs["gap"],
+        }
+    )
+    key = pl.format(
+        "preference-{}-{}", pl.col("chosen_id").str.slice(9), pl.col("rejected_id").str.slice(9)
+    )
     whole = made.with_columns(preference_id=key, split=scored["split"].gather(pairs["row"]))
-    return Table(Preference, whole.select("preference_id", "speech_id", "chosen_id", "rejected_id", "gap", "split").sort("preference_id"))
+    return Table(
+        Preference,
+        whole.select("preference_id", "speech_id", "chosen_id", "rejected_id", "gap", "split").sort(
+            "preference_id"
+        ),
+    )
 
 
 def _lacking(unrated: pl.DataFrame) -> Table[Failure]:
     key = pl.format("failure-unrated-{}", "response_id")
-    rows = unrated.select(failure_id=key, subject_id="response_id", reason=pl.lit("unrated: pair"), call_id=pl.lit(""))
+    rows = unrated.select(
+        failure_id=key, subject_id="response_id", reason=pl.lit("unrated: pair"), call_id=pl.lit("")
+    )
     return Table(Failure, rows.sort("failure_id"))
 
 
 def _counts(preferences: Table[Preference]) -> list[Metric]:
     found = dict(preferences.frame.group_by("split").len().iter_rows())
-    return [metric("pairs", split, found.get(split, 0), count=found.get(split, 0)) for split in ("train", "dev", "test", "gold")]
+    return [
+        metric("pairs", split, found.get(split, 0), count=found.get(split, 0))
+        for split in ("train", "dev", "test", "gold")
+    ]

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """A weights folder, how training went, and the folder of its snapshots: weights folders `1`, `2` ... (empty where none were asked for)."""
+    """A weights folder, how training went, and the folder of its snapshots: weights folders `1`,
+    `2` ... (empty where none were asked for).
+    """
 
     weights: Path
     curve: Sequence[Point]
@@ -37,14 +39,17 @@ class Start(Settings):
 
 
 class Policy(Training):
-    """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with `beta` (and `anchor`, 0 in the paper).
+    """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with
+    `beta` (and `anchor`, 0 in the paper).
 
-    Other objectives on preferences, each in `train/losses.py` with its source: `cdpo` (with `smoothing`), `ipo`, `kto`, and without a
-    reference `simpo` (with `gamma`) and `orpo` (`beta` is its lambda). `base` trains nothing: it writes the `base` model out as a start.
+    Other objectives on preferences, each in `train/losses.py` with its source: `cdpo` (with
+    `smoothing`), `ipo`, `kto`, and without a reference `simpo` (with `gamma`) and `orpo` (`beta` is
+    its lambda). `base` trains nothing: it writes the `base` model out as a start.
 
-    Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh small Llama of `size` whose
-    tokenizer is learnt from the speeches and responses of `split` alone. Supervised training shows half of the responses with a
-    word target, so that a length can be asked for later.
+    Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh
+    small Llama of `size` whose tokenizer is learnt from the speeches and responses of `split`
+    alone. Supervised training shows half of the responses with a word target, so that a length can
+    be asked for later.
     """
 
     objective: Literal["base", "sft", "dpo", "cdpo", "ipo", "simpo", "orpo", "kto"] = "dpo"
@@ -69,52 +74,108 @@ class Policy(Training):
         start: Path | None,
         reference: Path | None = None,
     ) -> Trained:
-        """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from or the loss is not a number.
+        """Train and write `lab.place / "weights"`; TrainError where there is nothing to learn from
+        or the loss is not a number.
 
-        Log-ratios are taken against `reference` where one is given (a folder with the same tokenizer), else against where training starts.
+        Log-ratios are taken against `reference` where one is given (a folder with the same
+        tokenizer), else against where training starts.
         """
         from psycopref.train import adapters, examples, loop, weights
 
         if self.objective == "base" and rank():
-            return Trained(lab.place / "weights", [], lab.place / "snapshots")  # the first process writes it out alone
+            return Trained(
+                lab.place / "weights", [], lab.place / "snapshots"
+            )  # the first process writes it out alone
         loaded = self._model(speeches, responses, start)
         if self.objective == "base":
-            made = weights.save(loaded, lab.place / "weights", "policy", self, {"objective": "none: the base model as it is"})
+            made = weights.save(
+                loaded,
+                lab.place / "weights",
+                "policy",
+                self,
+                {"objective": "none: the base model as it is"},
+            )
             return Trained(made, [], _folder(lab.place))
         weights.set_dropout(loaded.model, self.dropout)
         task = self._task()
         against = self._reference(loaded, reference)
-        found, dev = (self._items(loaded, against, task, split, speeches, responses, preferences, lab.place) for split in (self.split, self.dev))
+        found, dev = (
+            self._items(loaded, against, task, split, speeches, responses, preferences, lab.place)
+            for split in (self.split, self.dev)
+        )
         del against
         adapters.attach(loaded.model, self)
-        curve = loop.train(loaded.model, task, found.items, dev.items, self, lab.place / "checkpoint", lab.progress, lab.board)
-        facts: dict[str, object] = {"objective": self.objective, "examples": len(found.items), "examples too long": found.too_long}
-        points = [examples.left_out("too_long", found), examples.left_out("dev_too_long", dev), *curve]
+        curve = loop.train(
+            loaded.model,
+            task,
+            found.items,
+            dev.items,
+            self,
+            lab.place / "checkpoint",
+            lab.progress,
+            lab.board,
+        )
+        facts: dict[str, object] = {
+            "objective": self.objective,
+            "examples": len(found.items),
+            "examples too long": found.too_long,
+        }
+        points = [
+            examples.left_out("too_long", found),
+            examples.left_out("dev_too_long", dev),
+            *curve,
+        ]
         full = self.model_copy(update={"quantise": ""})
-        made = self._written(lab.place, loaded, facts, lambda: full._model(speeches, responses, start).model)
+        made = self._written(
+            lab.place, loaded, facts, lambda: full._model(speeches, responses, start).model
+        )
         return Trained(made, points, _folder(lab.place))
 
-    def _written(self, place: Path, loaded: "Loaded", facts: dict[str, object], whole: Callable[[], Any]) -> Path:
-        """The weights that training ended with, written out; then its snapshots, in `loaded`'s place."""
+    def _written(
+        self, place: Path, loaded: "Loaded", facts: dict[str, object], whole: Callable[[], Any]
+    ) -> Path:
+        """The weights that training ended with, written out; then its snapshots, in `loaded`'s
+        place.
+        """
         from psycopref.train import adapters, loop, weights
 
-        made = weights.save(loaded._replace(model=adapters.finished(loaded.model, self, whole)), place / "weights", "policy", self, facts)
+        made = weights.save(
+            loaded._replace(model=adapters.finished(loaded.model, self, whole)),
+            place / "weights",
+            "policy",
+            self,
+            facts,
+        )
         for number in range(1, self.snapshots + 1):
-            model = adapters.finished(loaded.model, self, whole, loop.snapshot(place / "checkpoint", number))
+            model = adapters.finished(
+                loaded.model, self, whole, loop.snapshot(place / "checkpoint", number)
+            )
             said = {**facts, "snapshot": f"{number} of {self.snapshots}"}
-            weights.save(loaded._replace(model=model), _folder(place) / str(number), "policy", self, said)
+            weights.save(
+                loaded._replace(model=model), _folder(place) / str(number), "policy", self, said
+            )
         return made
 
-    def _model(self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None) -> "Loaded":
+    def _model(
+        self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None
+    ) -> "Loaded":
         from psycopref.train import examples, weights
 
         if start is not None or self.base:
-            return weights.load_policy(start or self.base, None if self.objective == "base" else self)
+            return weights.load_policy(
+                start or self.base, None if self.objective == "base" else self
+            )
         if self.objective != "sft":
-            raise TrainError(f'policy: {self.objective} has nothing to start from; give `start` or `base`, or train with objective = "sft" first')
+            raise TrainError(
+                f"policy: {self.objective} has nothing to start from; give `start` or `base`, or"
+                ' train with objective = "sft" first'
+            )
         texts = examples.texts(speeches, responses, self.split)
         if not texts:
-            raise TrainError(f"policy: no text in split {self.split!r} to learn a tokenizer from; check the splits, or give `base`")
+            raise TrainError(
+                f"policy: no text in split {self.split!r} to learn a tokenizer from; check the"
+                " splits, or give `base`"
+            )
         return weights.fresh_policy(texts, self.size, self.seed)
 
     def _task(self) -> "Task":
@@ -143,9 +204,14 @@ class Policy(Training):
 
         if reference is None:
             return loaded.model
-        other = weights.load_policy(reference, self)  # quantised as the policy is: a log-ratio holds no rounding
+        other = weights.load_policy(
+            reference, self
+        )  # quantised as the policy is: a log-ratio holds no rounding
         if other.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
-            raise TrainError(f"policy: the reference {reference.parent.name} has another tokenizer than the policy; give one that it descends from")
+            raise TrainError(
+                f"policy: the reference {reference.parent.name} has another tokenizer than the"
+                " policy; give one that it descends from"
+            )
         return other.model
 
     def _items(
@@ -159,23 +225,33 @@ class Policy(Training):
         preferences: Sequence[Preference],
         place: Path,
     ) -> "Found":
-        """What to learn from in a split ('' for none), with the reference's log-probabilities where the objective has a reference."""
+        """What to learn from in a split ('' for none), with the reference's log-probabilities where
+        the objective has a reference.
+        """
         from psycopref.train import examples, loop
 
         if not split:
             return examples.Found([], 0)
         if self.objective == "sft":
             return examples.answers(loaded.tokenizer, speeches, responses, split, self.max_length)
-        found = examples.pairs(loaded.tokenizer, speeches, responses, preferences, split, self.max_length)
+        found = examples.pairs(
+            loaded.tokenizer, speeches, responses, preferences, split, self.max_length
+        )
         if self.objective in ("simpo", "orpo"):
             return found
         if self.objective == "kto":
             found = found._replace(items=examples.with_others(found.items, split))
-        return found._replace(items=loop.reference(against, task.measure, found.items, self, place / "reference" / f"{split}.pt"))
+        return found._replace(
+            items=loop.reference(
+                against, task.measure, found.items, self, place / "reference" / f"{split}.pt"
+            )
+        )
 
 
 def _folder(place: Path) -> Path:
-    """Where snapshots go; the first process makes it (what follows it may be late, when the step has its last name already)."""
+    """Where snapshots go; the first process makes it (what follows it may be late, when the step
+    has its last name already).
+    """
     folder = place / "snapshots"
     if not rank():
         folder.mkdir(exist_ok=True)

@@ -1,4 +1,6 @@
-"""Preference pairs to verdicts by a language model that is asked which response is better: a generative row of Table 1."""
+"""Preference pairs to verdicts by a language model that is asked which response is better: a
+generative row of Table 1.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,19 +25,44 @@ class Ranked(NamedTuple):
 
 
 class Rank(Stage):
-    """`judge` is asked about every pair in both orders, as `evaluate` asks about two systems (paper, section 4.2: LLM as a ranker)."""
+    """`judge` is asked about every pair in both orders, as `evaluate` asks about two systems
+    (paper, section 4.2: LLM as a ranker).
+    """
 
     judge: EntrySetting
     prompt: PromptSetting = Field(default_factory=lambda: load_prompt("compare"))
     attempts: int = Field(default=2, ge=1)
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference]) -> Ranked:
-        """Pairs to verdicts; TableError where a pair's speech or response is not among those given."""
+    def run(
+        self,
+        lab: Lab,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+    ) -> Ranked:
+        """Pairs to verdicts; TableError where a pair's speech or response is not among those
+        given.
+        """
         wanted = {key for row in preferences for key in (row.chosen_id, row.rejected_id)}
         known = {row.speech_id: row for row in speeches}
-        texts = {key: text for key, text in table(Response, responses).pick("response_id", "text").iter_rows() if key in wanted}
+        texts = {
+            key: text
+            for key, text in table(Response, responses).pick("response_id", "text").iter_rows()
+            if key in wanted
+        }
         if wanted - texts.keys() or {row.speech_id for row in preferences} - known.keys():
-            raise TableError("rank: the pairs name speeches or responses that are not there; give the tables that they were made of")
-        matches = [Match(known[row.speech_id], *(Side(key, texts[key]) for key in (row.chosen_id, row.rejected_id))) for row in preferences]
-        played = Comparison(self.judge, self.prompt).play(lab, [game for match in matches for game in match.games()], self.attempts)
+            raise TableError(
+                "rank: the pairs name speeches or responses that are not there; give the tables"
+                " that they were made of"
+            )
+        matches = [
+            Match(
+                known[row.speech_id],
+                *(Side(key, texts[key]) for key in (row.chosen_id, row.rejected_id)),
+            )
+            for row in preferences
+        ]
+        played = Comparison(self.judge, self.prompt).play(
+            lab, [game for match in matches for game in match.games()], self.attempts
+        )
         return Ranked(*played)

@@ -1,4 +1,6 @@
-"""Responses to ratings: judges score the responses to one speech together, one call per item of the instrument or one for all."""
+"""Responses to ratings: judges score the responses to one speech together, one call per item of the
+instrument or one for all.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +25,9 @@ from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_
 
 
 class Rated(NamedTuple):
-    """For every response, item, judge and repeat exactly one row: a rating or a failure. Metrics: drop-out and position bias."""
+    """For every response, item, judge and repeat exactly one row: a rating or a failure. Metrics:
+    drop-out and position bias.
+    """
 
     ratings: Sequence[Rating]
     failures: Sequence[Failure]
@@ -54,11 +58,14 @@ def _prompt_of(data: dict[str, Any]) -> Any:
 
 
 class Rate(Stage):
-    """One call rates up to `responses_per_call` responses to one speech on one item (paper, section 3.2: 4 per call, 1 to 5).
+    """One call rates up to `responses_per_call` responses to one speech on one item (paper, section
+    3.2: 4 per call, 1 to 5).
 
-    With `per_call = "all"` one call rates them on all items (a seventh of the calls; give the judge the `max_tokens` for it). `judges` are further
-    judges who rate the same. `repeats` rates everything so many times, each time in another order; ratings of repeats are rows of
-    their own. A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is final.
+    With `per_call = "all"` one call rates them on all items (a seventh of the calls; give the judge
+    the `max_tokens` for it). `judges` are further judges who rate the same. `repeats` rates
+    everything so many times, each time in another order; ratings of repeats are rows of their own.
+    A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is
+    final.
     """
 
     instrument: InstrumentSetting
@@ -72,10 +79,11 @@ class Rate(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a response are no answer.
+        """2: metrics; broken JSON is repaired where only punctuation changes, and quotations from a
+        response are no answer.
 
-        3: a repaired answer's scores are whole numbers in what the judge wrote; an answer with a field twice is malformed.
-        4: every share has its interval.
+        3: a repaired answer's scores are whole numbers in what the judge wrote; an answer with a
+        field twice is malformed. 4: every share has its interval.
         """
         return 4
 
@@ -96,7 +104,13 @@ class Rate(Stage):
         """Speeches and responses to ratings and failures, in the order of their ids."""
         people, answers = table(Speech, speeches), table(Response, responses)
         places = {key: at for at, key in enumerate(people.pick("speech_id")["speech_id"])}
-        kept = _Kept(positions={judge.name: Positions(len(places), self.responses_per_call) for judge in self.everyone}, places=places)
+        kept = _Kept(
+            positions={
+                judge.name: Positions(len(places), self.responses_per_call)
+                for judge in self.everyone
+            },
+            places=places,
+        )
         calls = self._calls(answers, places)
         with lab.progress.track("rate", calls) as tick:
             jobs: Iterator[Job] | list[Job] = self.jobs(people, answers)
@@ -104,7 +118,11 @@ class Rate(Stage):
                 again: list[Job] = []
                 for job, ask, reply in self._asked(lab, jobs, attempt):
                     outcome = self._read(job, ask, reply, kept)
-                    if outcome != "ok" and reply.outcome in ("ok", "truncated") and attempt + 1 < self.attempts:
+                    if (
+                        outcome != "ok"
+                        and reply.outcome in ("ok", "truncated")
+                        and attempt + 1 < self.attempts
+                    ):
                         again.append(job)
                         continue
                     if outcome != "ok":
@@ -112,36 +130,68 @@ class Rate(Stage):
                     tick()
                 jobs = again
         ratings, failures = kept.ratings.table(), kept.failures.table()
-        return Rated(ratings, failures, [*self._dropout(people, answers, failures, ratings), *_bias(kept.positions)])
+        return Rated(
+            ratings,
+            failures,
+            [*self._dropout(people, answers, failures, ratings), *_bias(kept.positions)],
+        )
 
     def _calls(self, answers: Table[Response], places: dict[str, int]) -> int:
-        sizes = answers.pick("speech_id").filter(pl.col("speech_id").is_in(list(places))).group_by("speech_id").len()["len"]
+        sizes = (
+            answers.pick("speech_id")
+            .filter(pl.col("speech_id").is_in(list(places)))
+            .group_by("speech_id")
+            .len()["len"]
+        )
         parts = int(((sizes + self.responses_per_call - 1) // self.responses_per_call).sum())
-        return parts * self.repeats * len(self.everyone) * (1 if self.per_call == "all" else len(self.instrument.items))
+        return (
+            parts
+            * self.repeats
+            * len(self.everyone)
+            * (1 if self.per_call == "all" else len(self.instrument.items))
+        )
 
     def jobs(self, speeches: Sequence[Speech], responses: Sequence[Response]) -> Iterator[Job]:
-        """What is asked: per speech its responses in an order made from their ids (never the pool's), afresh for each repeat, item by item.
+        """What is asked: per speech its responses in an order made from their ids (never the
+        pool's), afresh for each repeat, item by item.
 
-        The calls of one speech and repeat that differ only in the item follow one another and share their order, so that prompts share prefixes.
+        The calls of one speech and repeat that differ only in the item follow one another and share
+        their order, so that prompts share prefixes.
         """
         answers = table(Response, responses)
-        items = [self.instrument.items] if self.per_call == "all" else [(item,) for item in self.instrument.items]
+        items = (
+            [self.instrument.items]
+            if self.per_call == "all"
+            else [(item,) for item in self.instrument.items]
+        )
         for speech, given in _grouped(table(Speech, speeches), answers):
             for repeat in range(self.repeats):
                 salt = [repeat] if repeat else []
-                mixed = sorted(given, key=lambda r: digest([speech.speech_id, r.response_id, *salt]))  # noqa: B023 - used at once
+                mixed = sorted(
+                    given, key=lambda r: digest([speech.speech_id, r.response_id, *salt])
+                )  # noqa: B023 - used at once
                 for start in range(0, len(mixed), self.responses_per_call):
                     part = tuple(mixed[start : start + self.responses_per_call])
-                    yield from (Job(speech, part, some, judge, repeat) for judge in self.everyone for some in items)
+                    yield from (
+                        Job(speech, part, some, judge, repeat)
+                        for judge in self.everyone
+                        for some in items
+                    )
 
     def ask(self, job: Job, attempt: int = 0) -> Ask:
         """The request of one job."""
         texts = [response.text for response in job.responses]
         item = None if self.per_call == "all" else job.items[0]
-        return rating_ask(self.prompt, self.instrument, item, job.judge, job.speech, texts, attempt, job.repeat)
+        return rating_ask(
+            self.prompt, self.instrument, item, job.judge, job.speech, texts, attempt, job.repeat
+        )
 
-    def _asked(self, lab: Lab, jobs: Iterator[Job] | list[Job], attempt: int) -> Iterator[tuple[Job, Ask, Reply]]:
-        """Each job with its reply; jobs with the same words (two models that refuse alike, say) are one call and share it."""
+    def _asked(
+        self, lab: Lab, jobs: Iterator[Job] | list[Job], attempt: int
+    ) -> Iterator[tuple[Job, Ask, Reply]]:
+        """Each job with its reply; jobs with the same words (two models that refuse alike, say) are
+        one call and share it.
+        """
         waiting: dict[str, list[Job]] = {}
 
         def asks() -> Iterator[Ask]:
@@ -171,43 +221,100 @@ class Rate(Stage):
         for response, own in zip(job.responses, by_item, strict=True):
             for name, score in own.items():
                 key = content_id("rating", response.response_id, name, ask.model, *salt)
-                kept.ratings.add(Rating(key, response.response_id, name, ask.model, float(score.score), score.rationale, reply.call_id))
+                kept.ratings.add(
+                    Rating(
+                        key,
+                        response.response_id,
+                        name,
+                        ask.model,
+                        float(score.score),
+                        score.rationale,
+                        reply.call_id,
+                    )
+                )
         for item in job.items:
-            kept.positions[ask.model].add(kept.places[job.speech.speech_id], [own[item.name].score for own in by_item])
+            kept.positions[ask.model].add(
+                kept.places[job.speech.speech_id], [own[item.name].score for own in by_item]
+            )
         return "ok"
 
     def _lost(self, job: Job, outcome: str, reply: Reply, kept: _Kept) -> None:
         for response in job.responses:
             for item in job.items:
-                key = content_id("failure", response.response_id, item.name, job.judge.name, job.repeat)
-                kept.failures.add(Failure(key, response.response_id, f"{outcome}: rate {item.name}", reply.call_id))
+                key = content_id(
+                    "failure", response.response_id, item.name, job.judge.name, job.repeat
+                )
+                kept.failures.add(
+                    Failure(
+                        key, response.response_id, f"{outcome}: rate {item.name}", reply.call_id
+                    )
+                )
 
-    def _dropout(self, people: Table[Speech], answers: Table[Response], failures: Table[Failure], ratings: Table[Rating]) -> list[Metric]:
-        """Ratings asked for, and the share that was lost: over all, by topic, by responder, by judge."""
+    def _dropout(
+        self,
+        people: Table[Speech],
+        answers: Table[Response],
+        failures: Table[Failure],
+        ratings: Table[Rating],
+    ) -> list[Metric]:
+        """Ratings asked for, and the share that was lost: over all, by topic, by responder, by
+        judge.
+        """
         each = len(self.instrument.items) * self.repeats
         topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse_column())
-        rows = answers.pick("response_id", "speech_id", "model").join(topics, on="speech_id").rename({"speech_id": "cluster"})
-        lost = failures.pick("subject_id", "reason").select("subject_id", outcome=pl.col("reason").str.split(": ").list.first())
+        rows = (
+            answers.pick("response_id", "speech_id", "model")
+            .join(topics, on="speech_id")
+            .rename({"speech_id": "cluster"})
+        )
+        lost = failures.pick("subject_id", "reason").select(
+            "subject_id", outcome=pl.col("reason").str.split(": ").list.first()
+        )
         outcomes = lost["outcome"].unique().to_list()
-        counts = lost.group_by("subject_id").agg([(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes])
+        counts = lost.group_by("subject_id").agg(
+            [(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes]
+        )
         asked = pl.lit(each * len(self.everyone)).alias("asked")
-        whole = rows.join(counts, left_on="response_id", right_on="subject_id", how="left").with_columns(asked, pl.col(outcomes).fill_null(0))
+        whole = rows.join(
+            counts, left_on="response_id", right_on="subject_id", how="left"
+        ).with_columns(asked, pl.col(outcomes).fill_null(0))
         wanted = each * whole.height * len(self.everyone)
         rated = ratings.pick("subject_id", "judge").group_by("subject_id", "judge").len()
-        by_judge = [_lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated) for judge in self.everyone if wanted]
-        return [metric("ratings.asked", "all", wanted, count=wanted), *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}), *by_judge]
+        by_judge = [
+            _lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated)
+            for judge in self.everyone
+            if wanted
+        ]
+        return [
+            metric("ratings.asked", "all", wanted, count=wanted),
+            *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}),
+            *by_judge,
+        ]
 
 
 def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
-    """The share of a judge's own ratings that was lost: what was asked of it for each response, less what it rated."""
+    """The share of a judge's own ratings that was lost: what was asked of it for each response,
+    less what it rated.
+    """
     own = rated.filter(pl.col("judge") == judge).select("subject_id", given="len")
-    counted = rows.join(own, left_on="response_id", right_on="subject_id", how="left").with_columns(pl.col("given").fill_null(0))
-    return lost_share("rate.lost", f"judge:{judge}", counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64), counted)
+    counted = rows.join(own, left_on="response_id", right_on="subject_id", how="left").with_columns(
+        pl.col("given").fill_null(0)
+    )
+    return lost_share(
+        "rate.lost",
+        f"judge:{judge}",
+        counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64),
+        counted,
+    )
 
 
-def _grouped(speeches: Table[Speech], answers: Table[Response]) -> Iterator[tuple[Speech, list[Response]]]:
+def _grouped(
+    speeches: Table[Speech], answers: Table[Response]
+) -> Iterator[tuple[Speech, list[Response]]]:
     """Each speech with its responses; only those of a thousand speeches are objects at once."""
-    rows = dict(answers.pick("speech_id").with_row_index().group_by("speech_id").agg("index").iter_rows())
+    rows = dict(
+        answers.pick("speech_id").with_row_index().group_by("speech_id").agg("index").iter_rows()
+    )
     for part in speeches.parts(1000):
         people = Table(Speech, part)
         at = [row for key in part["speech_id"] for row in rows.get(key, ())]
@@ -218,11 +325,15 @@ def _grouped(speeches: Table[Speech], answers: Table[Response]) -> Iterator[tupl
 
 
 def _bias(positions: dict[str, Positions]) -> list[Metric]:
-    """`position.score`, the mean score by the place at which a response was shown, and `position.effect`, the difference to its call's mean."""
+    """`position.score`, the mean score by the place at which a response was shown, and
+    `position.effect`, the difference to its call's mean.
+    """
     out = []
     for judge, one in positions.items():
         for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
-                first, last = (None if end is None else round(end, 9) for end in (low, high))  # last digits of sums differ between machines
+                first, last = (
+                    None if end is None else round(end, 9) for end in (low, high)
+                )  # last digits of sums differ between machines
                 out += estimate(name, f"{place}: {judge}", (round(value, 9), first, last, count))
     return out

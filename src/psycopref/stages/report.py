@@ -23,15 +23,21 @@ class Reported(NamedTuple):
 
 
 class Report(Stage):
-    """Draws what takes long. `report.page.render` puts the figures into the page, with what differs from run to run (times, calls)."""
+    """Draws what takes long. `report.page.render` puts the figures into the page, with what differs
+    from run to run (times, calls).
+    """
 
     @classmethod
     def version(cls) -> int:
-        """4: drawn from the numbers alone; sources, lengths, overlap, sizes and organisations; titles and descriptions."""
+        """4: drawn from the numbers alone; sources, lengths, overlap, sizes and organisations;
+        titles and descriptions.
+        """
         return 4
 
     def run(self, lab: Lab, numbers: Mapping[str, Any]) -> Reported:
-        """What `report.figures.numbers` gives to figures. Numbers of stages only, no times: they would make every run a new step."""
+        """What `report.figures.numbers` gives to figures. Numbers of stages only, no times: they
+        would make every run a new step.
+        """
         place = lab.place / "page"
         place.mkdir(exist_ok=True)
         write_synced(place / NUMBERS, canonical(numbers))
@@ -53,4 +59,7 @@ def _loaded(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: missing or not JSON; delete the folder {path.parent.parent} and run again to draw the figures anew") from error
+        raise StoreError(
+            f"{path}: missing or not JSON; delete the folder {path.parent.parent} and run again to"
+            " draw the figures anew"
+        ) from error

@@ -23,7 +23,9 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Responded(NamedTuple):
-    """One row for every answer asked for: a response or a failure. Metrics: drop-out by topic and model."""
+    """One row for every answer asked for: a response or a failure. Metrics: drop-out by topic and
+    model.
+    """
 
     responses: Sequence[Response]
     failures: Sequence[Failure]
@@ -31,26 +33,36 @@ class Responded(NamedTuple):
 
 
 def respond_ask(prompt: Prompt, entry: ModelEntry, speech: Speech, words: int = 0) -> Ask:
-    """The request for one model's answer to one speech, of about so many words where a number is given.
+    """The request for one model's answer to one speech, of about so many words where a number is
+    given.
 
     The entry's own `system` text takes the place of the prompt's.
     """
     messages = prompt.fill(history=history_text(speech), speech=fence(speech.text))
     if entry.system:
-        messages = (Message("system", entry.system), *(one for one in messages if one.role != "system"))
+        messages = (
+            Message("system", entry.system),
+            *(one for one in messages if one.role != "system"),
+        )
     if words:
-        messages = (*messages[:-1], Message("user", f"{messages[-1].content}\n\nUse about {words} words."))
+        messages = (
+            *messages[:-1],
+            Message("user", f"{messages[-1].content}\n\nUse about {words} words."),
+        )
     return Ask(entry.name, messages, entry.temperature, entry.max_tokens)
 
 
 class Respond(Stage):
-    """`per_speech` models answer each speech, drawn by a hash of speech and model (paper, section 3.2: 4 of 20).
+    """`per_speech` models answer each speech, drawn by a hash of speech and model (paper, section
+    3.2: 4 of 20).
 
-    The draw is rendezvous hashing: a model more takes a speech only where it is drawn itself, a speech more changes no other's draw.
-    A recorded model is offered only where an answer of it was recorded. With `include_given`, answers that came with
-    the source (a therapist's own) stand in the draw like any model. A speech that no model was recorded for is an error,
-    or with `unrecorded = "skip"` has no response. `words` asks for a length: a number, or [low, high] for one that is drawn by a
-    hash of the speech, in steps of ten, the same for all models that answer it.
+    The draw is rendezvous hashing: a model more takes a speech only where it is drawn itself, a
+    speech more changes no other's draw. A recorded model is offered only where an answer of it was
+    recorded. With `include_given`, answers that came with the source (a therapist's own) stand in
+    the draw like any model. A speech that no model was recorded for is an error, or with
+    `unrecorded = "skip"` has no response. `words` asks for a length: a number, or [low, high] for
+    one that is drawn by a hash of the speech, in steps of ten, the same for all models that answer
+    it.
     """
 
     pool: PoolSetting
@@ -63,17 +75,23 @@ class Respond(Stage):
 
     @classmethod
     def version(cls) -> int:
-        """2: metrics; tags with a space in them are neutralised too. 3: every share has its interval."""
+        """2: metrics; tags with a space in them are neutralised too. 3: every share has its
+        interval.
+        """
         return 3
 
     @model_validator(mode="after")
     def _range(self) -> "Respond":
         if isinstance(self.words, tuple) and self.words[0] > self.words[1]:
-            raise ValueError(f"`words` is a number or [low, high], the lower first; found {list(self.words)}")
+            raise ValueError(
+                f"`words` is a number or [low, high], the lower first; found {list(self.words)}"
+            )
         return self
 
     def run(self, lab: Lab, speeches: Sequence[Speech], given: Sequence[Response]) -> Responded:
-        """Speeches and source answers to responses and failures; ModelError where a speech has no model to answer it."""
+        """Speeches and source answers to responses and failures; ModelError where a speech has no
+        model to answer it.
+        """
         own: dict[str, list[Response]] = {}
         for row in given if self.include_given else ():
             own.setdefault(row.speech_id, []).append(row)
@@ -90,34 +108,58 @@ class Respond(Stage):
                         lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
                     tick()
         responses = kept.table()
-        return Responded(responses, failures.table(), _dropout(table(Speech, speeches), responses, lost))
+        return Responded(
+            responses, failures.table(), _dropout(table(Speech, speeches), responses, lost)
+        )
 
-    def _asks(self, speeches: Sequence[Speech], own: dict[str, list[Response]], kept: Gather[Response], asked: dict[str, list[str]]) -> Iterator[Ask]:
+    def _asks(
+        self,
+        speeches: Sequence[Speech],
+        own: dict[str, list[Response]],
+        kept: Gather[Response],
+        asked: dict[str, list[str]],
+    ) -> Iterator[Ask]:
         for speech in speeches:
             drawn = self._drawn(speech, own.get(speech.speech_id, []))
             if not drawn and self.unrecorded == "error":
                 raise ModelError(
-                    f"respond: no model of pool {self.pool.name!r} can answer speech {speech.speech_id}: nothing was recorded for it; use a live pool"
+                    f"respond: no model of pool {self.pool.name!r} can answer speech"
+                    f" {speech.speech_id}: nothing was recorded for it; use a live pool"
                 )
             for one in drawn:
                 if isinstance(one, Response):
                     kept.add(one)
                     continue
-                same = asked.setdefault(one.call_id, [])  # speeches with the same words are one call and share its reply
+                same = asked.setdefault(
+                    one.call_id, []
+                )  # speeches with the same words are one call and share its reply
                 same.append(speech.speech_id)
                 if len(same) == 1:
                     yield one
 
     def _drawn(self, speech: Speech, own: Sequence[Response]) -> list[Ask | Response]:
         """The `per_speech` offers with the lowest hashes of speech and model."""
-        offers: list[tuple[str, ModelEntry | Response]] = [(entry.name, entry) for entry in self.pool.models]
+        offers: list[tuple[str, ModelEntry | Response]] = [
+            (entry.name, entry) for entry in self.pool.models
+        ]
         offers += [(row.model, row) for row in own]
         drawn: list[Ask | Response] = []
-        for _, offer in sorted(offers, key=lambda one: digest([self.seed, speech.speech_id, one[0]])):
+        for _, offer in sorted(
+            offers, key=lambda one: digest([self.seed, speech.speech_id, one[0]])
+        ):
             if len(drawn) == self.per_speech:
                 break
-            made = offer if isinstance(offer, Response) else respond_ask(self.prompt, offer, speech, self.target(speech))
-            if not isinstance(made, Ask) or not isinstance(offer, ModelEntry) or offer.kind != "recorded" or made.call_id in recorded_ids(offer):
+            made = (
+                offer
+                if isinstance(offer, Response)
+                else respond_ask(self.prompt, offer, speech, self.target(speech))
+            )
+            if (
+                not isinstance(made, Ask)
+                or not isinstance(offer, ModelEntry)
+                or offer.kind != "recorded"
+                or made.call_id in recorded_ids(offer)
+            ):
                 drawn.append(made)
         return drawn
 
@@ -133,17 +175,44 @@ class Respond(Stage):
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
     text = reply.text.strip()
     if reply.outcome == "ok" and text:
-        return Response(content_id("response", speech_id, ask.model, text), speech_id, ask.model, text, ask.draw, reply.call_id)
+        return Response(
+            content_id("response", speech_id, ask.model, text),
+            speech_id,
+            ask.model,
+            text,
+            ask.draw,
+            reply.call_id,
+        )
     reason = reply.outcome if reply.outcome != "ok" else "empty"
-    return Failure(content_id("failure", speech_id, ask.call_id), speech_id, f"{reason}: respond", reply.call_id)
+    return Failure(
+        content_id("failure", speech_id, ask.call_id),
+        speech_id,
+        f"{reason}: respond",
+        reply.call_id,
+    )
 
 
-def _dropout(speeches: Table[Speech], responses: Table[Response], lost: list[tuple[str, str, str]]) -> list[Metric]:
-    """Answers asked for and the share that was lost: over all, by topic, by model. What came with the source was not asked for."""
+def _dropout(
+    speeches: Table[Speech], responses: Table[Response], lost: list[tuple[str, str, str]]
+) -> list[Metric]:
+    """Answers asked for and the share that was lost: over all, by topic, by model. What came with
+    the source was not asked for.
+    """
     columns = {"speech_id": pl.String, "model": pl.String, "outcome": pl.String}
-    got = responses.frame.filter(pl.col("call_id") != "").select("speech_id", "model", outcome=pl.lit(""))
+    got = responses.frame.filter(pl.col("call_id") != "").select(
+        "speech_id", "model", outcome=pl.lit("")
+    )
     rows = pl.concat([got, pl.DataFrame(lost, schema=columns, orient="row")])
     outcomes = sorted({row[2] for row in lost})
-    whole = rows.join(speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column()), on="speech_id")
-    counted = whole.select("topic", "model", cluster="speech_id", asked=pl.lit(1), **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes})
+    whole = rows.join(
+        speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column()),
+        on="speech_id",
+    )
+    counted = whole.select(
+        "topic",
+        "model",
+        cluster="speech_id",
+        asked=pl.lit(1),
+        **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes},
+    )
     return dropout("respond.lost", counted, outcomes, {"topic": "topic", "model": "model"})

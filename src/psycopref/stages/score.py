@@ -19,9 +19,11 @@ class Scored(NamedTuple):
 
 
 class Score(Stage):
-    """Scores responses in packed rows, or padded batches where a model does not take them, of at most `batch_tokens` tokens.
+    """Scores responses in packed rows, or padded batches where a model does not take them, of at
+    most `batch_tokens` tokens.
 
-    A response that is longer than the model reads is an error, or with `longer = "skip"` has no rating.
+    A response that is longer than the model reads is an error, or with `longer = "skip"` has no
+    rating.
     """
 
     batch_tokens: int = Field(default=16384, ge=64)
@@ -32,25 +34,41 @@ class Score(Stage):
         """2: the last layer at the tokens that are read; sums in another order."""
         return 2
 
-    def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path) -> Scored:
-        """Ratings whose judge is the digest of `weights`; TrainError where a response is longer than the model reads."""
+    def run(
+        self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path
+    ) -> Scored:
+        """Ratings whose judge is the digest of `weights`; TrainError where a response is longer
+        than the model reads.
+        """
         from psycopref.train import examples, forward, machine
         from psycopref.train import weights as folders
 
         loaded = folders.load_reward(weights)
-        encoded = examples.encoded(loaded.tokenizer, speeches, responses)  # a response that stands twice has one rating
+        encoded = examples.encoded(
+            loaded.tokenizer, speeches, responses
+        )  # a response that stands twice has one rating
         limit = getattr(loaded.model.config, "max_position_embeddings", None) or 0
         fitting = {key: row for key, row in encoded.items() if not limit or len(row.ids) <= limit}
         longer = len(encoded) - len(fitting)
         if longer and self.longer == "refuse":
-            raise TrainError(f"score: {longer} responses are longer than the {limit} tokens that {weights.name} reads; leave them out")
+            raise TrainError(
+                f"score: {longer} responses are longer than the {limit} tokens that {weights.name}"
+                " reads; leave them out"
+            )
         rows = list(fitting.values())
         loaded.model.to(machine.device())
         with lab.progress.track("score", len(rows)) as tick:
             scores = forward.measured(loaded.model, forward.rewards, rows, self.batch_tokens, tick)
         judge = folders.name_of(weights)
-        return Scored([_rating(response_id, judge, score) for response_id, score in zip(fitting, scores, strict=True)])
+        return Scored(
+            [
+                _rating(response_id, judge, score)
+                for response_id, score in zip(fitting, scores, strict=True)
+            ]
+        )
 
 
 def _rating(response_id: str, judge: str, score: float) -> Rating:
-    return Rating(content_id("rating", response_id, "reward", judge), response_id, "reward", judge, score)
+    return Rating(
+        content_id("rating", response_id, "reward", judge), response_id, "reward", judge, score
+    )

@@ -20,13 +20,18 @@ class Tfidf(NamedTuple):
 
 
 def tfidf_fit(texts: Sequence[str], chosen_idx: ArrayLike, rejected_idx: ArrayLike) -> Tfidf:
-    """A Bradley-Terry model over TF-IDF features of responses: logistic regression without intercept on chosen minus rejected.
+    """A Bradley-Terry model over TF-IDF features of responses: logistic regression without
+    intercept on chosen minus rejected.
 
-    `texts` (n,) are the train responses, the indices (pairs,) point into them. Words are scikit-learn's, L2 with C = 1.
+    `texts` (n,) are the train responses, the indices (pairs,) point into them. Words are
+    scikit-learn's, L2 with C = 1.
     """
     vectorizer = TfidfVectorizer()
     features = vectorizer.fit_transform(texts)
-    difference = features[np.asarray(chosen_idx, dtype=np.int64)] - features[np.asarray(rejected_idx, dtype=np.int64)]
+    difference = (
+        features[np.asarray(chosen_idx, dtype=np.int64)]
+        - features[np.asarray(rejected_idx, dtype=np.int64)]
+    )
     return Tfidf(vectorizer, _bradley_terry(difference))
 
 
@@ -36,8 +41,12 @@ def tfidf_scores(model: Tfidf, texts: Sequence[str]) -> Floats:
 
 
 def length_fit(chosen_words: ArrayLike, rejected_words: ArrayLike) -> float:
-    """Log-odds per word of difference, fitted on pairs; its sign says whether longer or shorter responses were chosen."""
-    difference = np.asarray(chosen_words, dtype=np.float64) - np.asarray(rejected_words, dtype=np.float64)
+    """Log-odds per word of difference, fitted on pairs; its sign says whether longer or shorter
+    responses were chosen.
+    """
+    difference = np.asarray(chosen_words, dtype=np.float64) - np.asarray(
+        rejected_words, dtype=np.float64
+    )
     scale = float(np.sqrt((difference**2).mean())) or 1.0
     return float(_bradley_terry(difference[:, None] / scale)[0]) / scale
 
@@ -45,9 +54,12 @@ def length_fit(chosen_words: ArrayLike, rejected_words: ArrayLike) -> float:
 def _bradley_terry(difference: Any) -> Floats:
     """Weights of a logistic regression without intercept on (pairs, k) differences, all of label 1.
 
-    scikit-learn wants two classes: every pair is given in both directions at half the weight, which has the same optimum.
+    scikit-learn wants two classes: every pair is given in both directions at half the weight, which
+    has the same optimum.
     """
     stack: Any = np.vstack if isinstance(difference, np.ndarray) else sparse.vstack
     both = stack([difference, -difference])
     labels = np.arange(both.shape[0]) < difference.shape[0]
-    return np.asarray(LogisticRegression(C=0.5, fit_intercept=False, max_iter=1000).fit(both, labels).coef_[0])
+    return np.asarray(
+        LogisticRegression(C=0.5, fit_intercept=False, max_iter=1000).fit(both, labels).coef_[0]
+    )

@@ -1,4 +1,6 @@
-"""Tests behind a claim: the exact sign test, McNemar's, and Holm's correction for a family of claims."""
+"""Tests behind a claim: the exact sign test, McNemar's, and Holm's correction for a family of
+claims.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +13,9 @@ from psycopref.stats.intervals import Interval, paired_difference
 
 
 class Signs(NamedTuple):
-    """How many values lie above, below and at the null value, and the two-sided exact p-value (1 where all are at it)."""
+    """How many values lie above, below and at the null value, and the two-sided exact p-value (1
+    where all are at it).
+    """
 
     above: int
     below: int
@@ -20,7 +24,9 @@ class Signs(NamedTuple):
 
 
 def sign_test(values: ArrayLike, null: float = 0.0) -> Signs:
-    """The exact sign test (Dixon and Mood 1946): values at the null say nothing and are left out; no assumption on their sizes."""
+    """The exact sign test (Dixon and Mood 1946): values at the null say nothing and are left out;
+    no assumption on their sizes.
+    """
     data = np.asarray(values, dtype=np.float64)
     above, below = int((data > null).sum()), int((data < null).sum())
     p = float(binomtest(above, above + below).pvalue) if above + below else 1.0
@@ -28,7 +34,9 @@ def sign_test(values: ArrayLike, null: float = 0.0) -> Signs:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values in the order given (Holm 1979): a claim below 0.05 holds for the whole family at 5 %."""
+    """Holm's step-down adjusted p-values in the order given (Holm 1979): a claim below 0.05 holds
+    for the whole family at 5 %.
+    """
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     out, reached = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(order):
@@ -40,8 +48,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 class PairedSystems(NamedTuple):
     """Two systems that met the same opponent on the same prompts.
 
-    `difference`: the first's win rate less the second's. `signs`: prompts on which the first scored higher, lower, the same, with the
-    sign test. `mcnemar`: exact p-value of McNemar's test on won (a score above 0.5) against not won. `unpaired`: prompts that only one has a score for.
+    `difference`: the first's win rate less the second's. `signs`: prompts on which the first scored
+    higher, lower, the same, with the sign test. `mcnemar`: exact p-value of McNemar's test on won
+    (a score above 0.5) against not won. `unpaired`: prompts that only one has a score for.
     """
 
     difference: Interval
@@ -50,10 +59,14 @@ class PairedSystems(NamedTuple):
     unpaired: int
 
 
-def paired_systems(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> PairedSystems:
-    """Prompt scores (n,) of two systems against one opponent, NaN where an order failed; `clusters` are the prompts.
+def paired_systems(
+    first: ArrayLike, second: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0
+) -> PairedSystems:
+    """Prompt scores (n,) of two systems against one opponent, NaN where an order failed; `clusters`
+    are the prompts.
 
-    What the prompts share cancels in the difference, so its interval is narrower than two separate ones would suggest.
+    What the prompts share cancels in the difference, so its interval is narrower than two separate
+    ones would suggest.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     both = np.isfinite(a) & np.isfinite(b)
@@ -61,4 +74,9 @@ def paired_systems(first: ArrayLike, second: ArrayLike, clusters: Sequence[str],
     unpaired = int((np.isfinite(a) ^ np.isfinite(b)).sum())
     a, b = a[both], b[both]
     won = (a > 0.5).astype(np.float64) - (b > 0.5)
-    return PairedSystems(paired_difference(a, b, names, draws, seed, (-1.0, 1.0)), sign_test(a - b), sign_test(won).p, unpaired)
+    return PairedSystems(
+        paired_difference(a, b, names, draws, seed, (-1.0, 1.0)),
+        sign_test(a - b),
+        sign_test(won).p,
+        unpaired,
+    )

@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from psycopref.stats.intervals import Floats, Interval, bootstrap_sums, cluster_sums, codes, mean_interval, percentile
+from psycopref.stats.intervals import (
+    Floats,
+    Interval,
+    bootstrap_sums,
+    cluster_sums,
+    codes,
+    mean_interval,
+    percentile,
+)
 
 
 def words(text: str) -> int:
@@ -15,8 +23,12 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def correlation(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
-    """Spearman's rank correlation with an interval by clusters; ranks are those of the whole sample. NaN where one side never varies."""
+def correlation(
+    first: ArrayLike, second: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0
+) -> Interval:
+    """Spearman's rank correlation with an interval by clusters; ranks are those of the whole
+    sample. NaN where one side never varies.
+    """
     x, y = (rankdata(np.asarray(side, dtype=np.float64)) for side in (first, second))
     if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return Interval(math.nan, None, None, int(x.size))
@@ -24,12 +36,24 @@ def correlation(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], dr
     code, many = codes(clusters)
     sums = cluster_sums(np.column_stack([x, y, x * y, x * x, y * y, np.ones_like(x)]), code, many)
     value = float(_pearson(sums.sum(0, keepdims=True))[0])
-    return percentile(value, bootstrap_sums(sums, _pearson, draws, seed), int(x.size), (-1.0, 1.0), many)
+    return percentile(
+        value, bootstrap_sums(sums, _pearson, draws, seed), int(x.size), (-1.0, 1.0), many
+    )
 
 
-def longer_wins(chosen_words: ArrayLike, rejected_words: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
-    """The share of pairs in which the longer response is the chosen one; equal lengths count a half."""
-    difference = np.asarray(chosen_words, dtype=np.float64) - np.asarray(rejected_words, dtype=np.float64)
+def longer_wins(
+    chosen_words: ArrayLike,
+    rejected_words: ArrayLike,
+    clusters: Sequence[str],
+    draws: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The share of pairs in which the longer response is the chosen one; equal lengths count a
+    half.
+    """
+    difference = np.asarray(chosen_words, dtype=np.float64) - np.asarray(
+        rejected_words, dtype=np.float64
+    )
     return mean_interval((np.sign(difference) + 1) / 2, clusters, draws, seed, share=True)
 
 
@@ -42,4 +66,6 @@ def within(counts: ArrayLike, targets: ArrayLike, slack: float = 0.2) -> Floats:
 def _pearson(total: Floats) -> Floats:
     x, y, xy, xx, yy, n = total.T
     spread = np.sqrt(np.maximum(xx - x * x / n, 0) * np.maximum(yy - y * y / n, 0))
-    return np.asarray(np.divide(xy - x * y / n, spread, out=np.full_like(spread, np.nan), where=spread > 0))
+    return np.asarray(
+        np.divide(xy - x * y / n, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    )

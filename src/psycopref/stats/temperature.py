@@ -1,4 +1,6 @@
-"""Temperature scaling: one number, fitted on pairs kept apart, that makes a preference model as sure as it is right."""
+"""Temperature scaling: one number, fitted on pairs kept apart, that makes a preference model as
+sure as it is right.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from psycopref.stats.calibration import ece, sigmoid
-from psycopref.stats.intervals import Floats, Interval, bootstrap_rows, codes, mean_interval, percentile
+from psycopref.stats.intervals import (
+    Floats,
+    Interval,
+    bootstrap_rows,
+    codes,
+    mean_interval,
+    percentile,
+)
 
 _LOWEST = 1e-6  # where Newton's bracket begins, in units of one over the mean size of a margin
 
@@ -20,11 +29,15 @@ class Scaled(NamedTuple):
     logloss: Interval
 
 
-def temperature(margins: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval:
-    """The T that makes the log-loss of sigmoid(margin / T) least (Guo et al. 2017, section 4.2), refitted in every draw of clusters.
+def temperature(
+    margins: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0
+) -> Interval:
+    """The T that makes the log-loss of sigmoid(margin / T) least (Guo et al. 2017, section 4.2),
+    refitted in every draw of clusters.
 
-    Over 1 the model is too sure, under 1 not sure enough. `margins` (n,) are chosen minus rejected in log-odds. NaN where
-    there is no least value: every pair is in the right order (T goes to 0), or the mean of the margins is not positive (to infinity).
+    Over 1 the model is too sure, under 1 not sure enough. `margins` (n,) are chosen minus rejected
+    in log-odds. NaN where there is no least value: every pair is in the right order (T goes to 0),
+    or the mean of the margins is not positive (to infinity).
     """
     margin = np.asarray(margins, dtype=np.float64)
     scale = float(np.abs(margin).mean()) if margin.size else 0.0
@@ -41,7 +54,9 @@ def temperature(margins: ArrayLike, clusters: Sequence[str], draws: int = 2000, 
 
 
 def _slope(margin: Floats, weight: Floats) -> Floats:
-    """The inverse temperature of each row of weights (d, n): the root of a decreasing function, by Newton's method kept within a bracket."""
+    """The inverse temperature of each row of weights (d, n): the root of a decreasing function, by
+    Newton's method kept within a bracket.
+    """
     low, high = np.full(len(weight), _LOWEST), np.full(len(weight), 1 / _LOWEST)
     at = np.ones(len(weight))
     for _ in range(60):
@@ -58,8 +73,21 @@ def _slope(margin: Floats, weight: Floats) -> Floats:
     return at
 
 
-def scaled(margins: ArrayLike, by: float, clusters: Sequence[str], bins: int = 10, draws: int = 2000, seed: int = 0) -> Scaled:
-    """Calibration figures of margins (n,) divided by a temperature that was fitted on other pairs; its own uncertainty is not in the intervals."""
+def scaled(
+    margins: ArrayLike,
+    by: float,
+    clusters: Sequence[str],
+    bins: int = 10,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Scaled:
+    """Calibration figures of margins (n,) divided by a temperature that was fitted on other pairs;
+    its own uncertainty is not in the intervals.
+    """
     margin = np.asarray(margins, dtype=np.float64) / by
     brier = mean_interval((1 - sigmoid(margin)) ** 2, clusters, draws, seed, share=True)
-    return Scaled(ece(margin, clusters, bins, draws, seed), brier, mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed))
+    return Scaled(
+        ece(margin, clusters, bins, draws, seed),
+        brier,
+        mean_interval(np.logaddexp(0.0, -margin), clusters, draws, seed),
+    )

@@ -1,4 +1,6 @@
-"""Win rate by topic without over-reading small groups: partial pooling, a test that topics differ at all, and claims that hold for the family."""
+"""Win rate by topic without over-reading small groups: partial pooling, a test that topics differ
+at all, and claims that hold for the family.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,9 +17,11 @@ _LEVEL = 0.05
 
 
 class TopicRates(NamedTuple):
-    """`names` in order; `pooled` a shrunken rate for each (none where scores never vary within a topic); `interaction` the p-value of the test
-    that all topics have one rate (NaN with fewer than two topics); `claims` Holm-adjusted p-values by topic, only where that test says that
-    topics differ, over the topics of at least `FEW` prompts."""
+    """`names` in order; `pooled` a shrunken rate for each (none where scores never vary within a
+    topic); `interaction` the p-value of the test that all topics have one rate (NaN with fewer than
+    two topics); `claims` Holm-adjusted p-values by topic, only where that test says that topics
+    differ, over the topics of at least `FEW` prompts.
+    """
 
     names: list[str]
     counts: list[int]
@@ -26,8 +30,12 @@ class TopicRates(NamedTuple):
     claims: dict[str, float]
 
 
-def topic_rates(scores: ArrayLike, topics: Sequence[str], draws: int = 10_000, seed: int = 0) -> TopicRates:
-    """Prompt scores (n,) in 0..1, one a prompt, and their topics. Prompts are the units of every test and interval here."""
+def topic_rates(
+    scores: ArrayLike, topics: Sequence[str], draws: int = 10_000, seed: int = 0
+) -> TopicRates:
+    """Prompt scores (n,) in 0..1, one a prompt, and their topics. Prompts are the units of every
+    test and interval here.
+    """
     y = np.asarray(scores, dtype=np.float64)
     code, many = codes(topics)
     names = [str(name) for name in np.unique(np.asarray(topics, dtype=object).astype(str))]
@@ -44,23 +52,35 @@ def topic_rates(scores: ArrayLike, topics: Sequence[str], draws: int = 10_000, s
     if within > 0 and y.size > many:
         rows = partial_pooling(means, np.sqrt(within / counts))
         ends = [np.clip(row, 0.0, 1.0).tolist() for row in rows]
-        pooled = [Interval(value, low, high, int(count)) for (value, low, high), count in zip(ends, counts, strict=True)]
+        pooled = [
+            Interval(value, low, high, int(count))
+            for (value, low, high), count in zip(ends, counts, strict=True)
+        ]
     return TopicRates(names, [int(count) for count in counts], pooled, interaction, claims)
 
 
-def partial_pooling(means: ArrayLike, errors: ArrayLike, widest: float = 0.5, points: int = 400) -> Floats:
-    """Group means (k,) with their standard errors (k,) to (k, 3) posterior mean, 2.5 % and 97.5 % of each group's true mean.
+def partial_pooling(
+    means: ArrayLike, errors: ArrayLike, widest: float = 0.5, points: int = 400
+) -> Floats:
+    """Group means (k,) with their standard errors (k,) to (k, 3) posterior mean, 2.5 % and 97.5 %
+    of each group's true mean.
 
-    True means are normal around one mean with standard deviation tau; flat priors on that mean and on tau in 0..`widest` (0.5 is the largest
-    that groups of scores in 0..1 can have). Nothing is plugged in: the posterior is a mixture over `points` values of tau, so an estimate
-    of tau near 0 does not make intervals too narrow (Gelman et al. 2013, Bayesian Data Analysis, section 5.4 with flat tau).
+    True means are normal around one mean with standard deviation tau; flat priors on that mean and
+    on tau in 0..`widest` (0.5 is the largest that groups of scores in 0..1 can have). Nothing is
+    plugged in: the posterior is a mixture over `points` values of tau, so an estimate of tau near 0
+    does not make intervals too narrow (Gelman et al. 2013, Bayesian Data Analysis, section 5.4 with
+    flat tau).
     """
     y, se = np.asarray(means, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     tau = (np.arange(points) + 0.5) / points * widest
     total = se**2 + tau[:, None] ** 2
     centre_var = 1 / (1 / total).sum(1)
     centre = (y / total).sum(1) * centre_var
-    logs = 0.5 * np.log(centre_var) - 0.5 * np.log(total).sum(1) - 0.5 * ((y - centre[:, None]) ** 2 / total).sum(1)
+    logs = (
+        0.5 * np.log(centre_var)
+        - 0.5 * np.log(total).sum(1)
+        - 0.5 * ((y - centre[:, None]) ** 2 / total).sum(1)
+    )
     share = np.exp(logs - logs.max())
     share /= share.sum()
     pull = se**2 / total  # of the group's mean towards the centre
@@ -80,10 +100,14 @@ def _quantile(share: Floats, middle: Floats, spread: Floats, at: float) -> Float
     return np.asarray((low + high) / 2)
 
 
-def permutation_f(values: ArrayLike, groups: Sequence[str], draws: int = 10_000, seed: int = 0) -> tuple[float, float]:
-    """The F statistic of one-way analysis of variance and its permutation p-value, labels dealt out anew `draws` times.
+def permutation_f(
+    values: ArrayLike, groups: Sequence[str], draws: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """The F statistic of one-way analysis of variance and its permutation p-value, labels dealt out
+    anew `draws` times.
 
-    p is (1 + draws at least as large) / (1 + draws) (Phipson and Smyth 2010); NaN with fewer than two groups or without variation.
+    p is (1 + draws at least as large) / (1 + draws) (Phipson and Smyth 2010); NaN with fewer than
+    two groups or without variation.
     """
     y = np.asarray(values, dtype=np.float64)
     code, many = codes(groups)
@@ -94,7 +118,9 @@ def permutation_f(values: ArrayLike, groups: Sequence[str], draws: int = 10_000,
     centred = y - y.mean()
 
     def between(rows: Floats) -> Floats:
-        return np.asarray(((rows @ onto) ** 2).sum(1))  # F rises with it, the total being the same in every deal
+        return np.asarray(
+            ((rows @ onto) ** 2).sum(1)
+        )  # F rises with it, the total being the same in every deal
 
     seen, rng, reached = float(between(centred[None])[0]), np.random.default_rng(seed), 0
     step = max(1, 2_000_000 // y.size)

@@ -12,15 +12,19 @@ from pydantic import BaseModel
 def plain(value: Any) -> Any:
     """A value as JSON knows it: dataclasses and settings become dicts, tuples lists, paths strings.
 
-    Settings fields declared with `exclude=True` (endpoints, keys, concurrency, prices) are left out: they do not
-    change what a step yields.
+    Settings fields declared with `exclude=True` (endpoints, keys, concurrency, prices) are left
+    out: they do not change what a step yields.
     """
-    if value is None or isinstance(value, (str, int, float)):  # most of what there is; a call's id is made for every ask
+    if value is None or isinstance(
+        value, (str, int, float)
+    ):  # most of what there is; a call's id is made for every ask
         return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -30,8 +34,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-# One encoder for all: `json.dumps` with settings makes a new one each time. It takes what `plain` gives.
-encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# One encoder for all: `json.dumps` with settings makes a new one each time. It takes what `plain`
+# gives.
+encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def canonical(value: Any) -> str:

@@ -12,15 +12,20 @@ from psycopref.errors import StoreError
 from psycopref.models.chat import Ask, Reply
 from psycopref.store.keys import digest, digest_text, encode
 
+# a row goes to the end of the file and only its id into an index: ids are random, and rows of many
+# kilobytes should not be sorted by them
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
   call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
   stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '', dollars REAL
 ) STRICT;
-"""  # a row goes to the end of the file and only its id into an index: ids are random, and rows of many kilobytes should not be sorted by them
+"""
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
-_COLUMNS = "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage, finished_at"
+_COLUMNS = (
+    "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage,"
+    " finished_at"
+)
 _WHY = {
     "SQLITE_FULL": "no room to write; free some space and run again",
     "SQLITE_IOERR": "no room to write, or the disk failed; free some space and run again",
@@ -32,13 +37,27 @@ _WHY = {
 _DAMAGED = "damaged, or not a ledger of calls; move it away, or choose another --work folder"
 
 
-def reply_digest(call_id: str, outcome: str, text: str, tokens_in: int, tokens_out: int, seconds: float, version: str) -> str:
-    """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them back."""
-    return digest_text(encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version]))[:32]
+def reply_digest(
+    call_id: str,
+    outcome: str,
+    text: str,
+    tokens_in: int,
+    tokens_out: int,
+    seconds: float,
+    version: str,
+) -> str:
+    """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them
+    back.
+    """
+    return digest_text(
+        encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])
+    )[:32]
 
 
 class Ledger:
-    """One SQLite file in WAL mode, synchronous FULL: a committed reply survives a killed process and a power cut."""
+    """One SQLite file in WAL mode, synchronous FULL: a committed reply survives a killed process
+    and a power cut.
+    """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
@@ -46,14 +65,20 @@ class Ledger:
             with suppress(OSError):  # SQLite says what is wrong with the folder
                 path.touch(mode=0o600)
         with self._sound():
-            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if read_only else path.absolute().as_uri()
+            uri = (
+                f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+                if read_only
+                else path.absolute().as_uri()
+            )
             self._db = sqlite3.connect(uri, uri=True, timeout=30.0)
             if not read_only:
                 self._prepare()
             self._db.execute("SELECT 1 FROM calls LIMIT 1")
 
     def _prepare(self) -> None:
-        """The pragmas and the table; a ledger from before there were digests or dollars gets the columns."""
+        """The pragmas and the table; a ledger from before there were digests or dollars gets the
+        columns.
+        """
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
@@ -69,11 +94,18 @@ class Ledger:
                 self._db.execute("ALTER TABLE calls ADD COLUMN dollars REAL")
 
     def _has(self, column: str, database: str = "main") -> bool:
-        return column in [row[0] for row in self._db.execute("SELECT name FROM pragma_table_info('calls', ?)", [database])]
+        return column in [
+            row[0]
+            for row in self._db.execute(
+                "SELECT name FROM pragma_table_info('calls', ?)", [database]
+            )
+        ]
 
     @contextmanager
     def _sound(self, what: str = "") -> Iterator[None]:
-        """StoreError for whatever SQLite cannot do, without its own words: they may quote a reply."""
+        """StoreError for whatever SQLite cannot do, without its own words: they may quote a
+        reply.
+        """
         try:
             yield
         except sqlite3.Error as error:
@@ -92,20 +124,47 @@ class Ledger:
             for start in range(0, len(call_ids), 500):
                 part = call_ids[start : start + 500]
                 marks = ",".join("?" * len(part))
-                for row in self._db.execute(f"SELECT {_REPLY} FROM calls WHERE call_id IN ({marks})", list(part)):
+                for row in self._db.execute(
+                    f"SELECT {_REPLY} FROM calls WHERE call_id IN ({marks})", list(part)
+                ):
                     found[row[0]] = Reply(*row)
         return found
 
-    def add(self, rows: Iterable[tuple[Ask, Reply]], stage: str, dollars: Callable[[Ask, Reply], float | None] = lambda ask, reply: None) -> int:
-        """Keep finished calls in one commit, each with what it cost; a call that is there already stays as it is. Gives how many were new."""
+    def add(
+        self,
+        rows: Iterable[tuple[Ask, Reply]],
+        stage: str,
+        dollars: Callable[[Ask, Reply], float | None] = lambda ask, reply: None,
+    ) -> int:
+        """Keep finished calls in one commit, each with what it cost; a call that is there already
+        stays as it is. Gives how many were new.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         values = [
-            (r.call_id, a.model, a.canonical, r.outcome, r.text, r.tokens_in, r.tokens_out, r.seconds, r.version, stage, now, _digest(r), dollars(a, r))
+            (
+                r.call_id,
+                a.model,
+                a.canonical,
+                r.outcome,
+                r.text,
+                r.tokens_in,
+                r.tokens_out,
+                r.seconds,
+                r.version,
+                stage,
+                now,
+                _digest(r),
+                dollars(a, r),
+            )
             for a, r in rows
         ]
         with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
             before = self._db.total_changes
-            self._db.executemany(f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) VALUES"
+                " (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                values,
+            )
             return self._db.total_changes - before
 
     def summary(self) -> list[dict[str, Any]]:
@@ -122,22 +181,33 @@ class Ledger:
             return float(self._db.execute("SELECT TOTAL(dollars) FROM calls").fetchone()[0])
 
     def cost_of(self, call_ids: Sequence[str]) -> tuple[int, float | None]:
-        """How many of some calls are in here, and the dollars they cost (None where no price was known)."""
+        """How many of some calls are in here, and the dollars they cost (None where no price was
+        known).
+        """
         calls, dollars = 0, None
         with self._sound():
             for start in range(0, len(call_ids), 500):
                 part = list(call_ids[start : start + 500])
-                found = self._db.execute(f"SELECT COUNT(*), SUM(dollars) FROM calls WHERE call_id IN ({','.join('?' * len(part))})", part).fetchone()
+                found = self._db.execute(
+                    "SELECT COUNT(*), SUM(dollars) FROM calls WHERE call_id IN"
+                    f" ({','.join('?' * len(part))})",
+                    part,
+                ).fetchone()
                 calls += int(found[0])
                 dollars = dollars if found[1] is None else (dollars or 0.0) + float(found[1])
         return calls, dollars
 
     def _grouped(self, **columns: str) -> list[dict[str, Any]]:
         chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-        sums = "COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out, SUM(dollars) AS dollars"
+        sums = (
+            "COUNT(*) AS calls, SUM(tokens_in) AS tokens_in, SUM(tokens_out) AS tokens_out,"
+            " SUM(dollars) AS dollars"
+        )
         order = ", ".join(columns)
         with self._sound():
-            cursor = self._db.execute(f"SELECT {chosen}, {sums} FROM calls GROUP BY {order} ORDER BY {order}")
+            cursor = self._db.execute(
+                f"SELECT {chosen}, {sums} FROM calls GROUP BY {order} ORDER BY {order}"
+            )
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -148,11 +218,17 @@ class Ledger:
             try:
                 problems = self._changed("other")
                 if problems:
-                    raise StoreError(f"{other}: {len(problems)} replies are not as they were written, the first {problems[0]}; nothing was taken in")
+                    raise StoreError(
+                        f"{other}: {len(problems)} replies are not as they were written, the first"
+                        f" {problems[0]}; nothing was taken in"
+                    )
                 with self._db:
                     before = self._db.total_changes
                     cost = "dollars" if self._has("dollars", "other") else "NULL"
-                    take = f"SELECT {_COLUMNS}, reply_digest({_REPLY}), {cost} FROM other.calls WHERE ask != ''"
+                    take = (
+                        f"SELECT {_COLUMNS}, reply_digest({_REPLY}), {cost} FROM other.calls WHERE"
+                        " ask != ''"
+                    )
                     take = f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) {take}"
                     self._db.execute(take)
                     return self._db.total_changes - before
@@ -160,7 +236,9 @@ class Ledger:
                 self._db.execute("DETACH DATABASE other")
 
     def pack(self) -> None:
-        """Make it one small recording to ship: no WAL beside it, no dates, no requests (their ids find the answers)."""
+        """Make it one small recording to ship: no WAL beside it, no dates, no requests (their ids
+        find the answers).
+        """
         with self._sound():
             self._db.execute("UPDATE calls SET finished_at = '', ask = ''")
             self._db.commit()
@@ -187,21 +265,39 @@ class Ledger:
     def wrong_ids(self) -> list[str]:
         """Calls whose id is not the digest of their request."""
         with self._sound():
-            return [call_id for call_id, ask in self._db.execute("SELECT call_id, ask FROM calls") if _id_of(ask) != call_id]
+            return [
+                call_id
+                for call_id, ask in self._db.execute("SELECT call_id, ask FROM calls")
+                if _id_of(ask) != call_id
+            ]
 
     def changed(self) -> list[str]:
-        """Calls whose reply is not the one that was written (a recording from before there were digests is not known to be changed)."""
+        """Calls whose reply is not the one that was written (a recording from before there were
+        digests is not known to be changed).
+        """
         with self._sound():
             return self._changed("main")
 
     def _changed(self, database: str) -> list[str]:
         if not self._has("digest", database):
             return []
-        return [row[0] for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls") if reply_digest(*row[:-1]) != row[-1]]
+        return [
+            row[0]
+            for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls")
+            if reply_digest(*row[:-1]) != row[-1]
+        ]
 
 
 def _digest(reply: Reply) -> str:
-    return reply_digest(reply.call_id, reply.outcome, reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.version)
+    return reply_digest(
+        reply.call_id,
+        reply.outcome,
+        reply.text,
+        reply.tokens_in,
+        reply.tokens_out,
+        reply.seconds,
+        reply.version,
+    )
 
 
 def _id_of(ask: str) -> str:

@@ -36,14 +36,20 @@ def _dtype(hint: Any) -> Any:
 
 
 def schema(row_type: type) -> dict[str, Any]:
-    """The polars schema of a row type: str, int, float, bool, Literal, X | None, tuple[X, ...], nested rows."""
+    """The polars schema of a row type: str, int, float, bool, Literal, X | None, tuple[X, ...],
+    nested rows.
+    """
     hints = typing.get_type_hints(row_type)
     return {field.name: _dtype(hints[field.name]) for field in dataclasses.fields(row_type)}
 
 
 def _later(row_type: type) -> dict[str, Any]:
     """The columns that older files lack, each with its default."""
-    return {field.name: field.default for field in dataclasses.fields(row_type) if field.metadata.get("later")}
+    return {
+        field.name: field.default
+        for field in dataclasses.fields(row_type)
+        if field.metadata.get("later")
+    }
 
 
 def _value(hint: Any, value: Any) -> Any:
@@ -61,9 +67,11 @@ def build(row_type: type[Row], values: dict[str, Any]) -> Row:
 
 
 class Table(Sequence[Row], Generic[Row]):
-    """Rows of one type over a polars frame: `frame` for columnar work, `pick` for a few columns, iteration and indexing for rows.
+    """Rows of one type over a polars frame: `frame` for columnar work, `pick` for a few columns,
+    iteration and indexing for rows.
 
-    A large Parquet file stays on disk: `pick` reads the columns it is asked for and iteration some rows at a time; `frame` reads all and keeps it.
+    A large Parquet file stays on disk: `pick` reads the columns it is asked for and iteration some
+    rows at a time; `frame` reads all and keeps it.
     """
 
     def __init__(self, row_type: type[Row], frame: pl.DataFrame | Path) -> None:
@@ -77,12 +85,16 @@ class Table(Sequence[Row], Generic[Row]):
     def frame(self) -> pl.DataFrame:
         """All columns, in memory from now on."""
         if self._held is None:
-            self._held = self.collected(pl.scan_parquet(self._path, glob=False)).cast(cast(Any, schema(self.row_type)))
+            self._held = self.collected(pl.scan_parquet(self._path, glob=False)).cast(
+                cast(Any, schema(self.row_type))
+            )
         return self._held
 
     def lazy(self) -> pl.LazyFrame:
         """The table as a polars query, for what can be computed without holding it."""
-        return self._held.lazy() if self._held is not None else pl.scan_parquet(self._path, glob=False)
+        return (
+            self._held.lazy() if self._held is not None else pl.scan_parquet(self._path, glob=False)
+        )
 
     def pick(self, *names: str) -> pl.DataFrame:
         """Some columns; of a file on disk only these are read."""
@@ -92,10 +104,16 @@ class Table(Sequence[Row], Generic[Row]):
         """The table in order, some rows at a time."""
         rows = rows or PART
         for start in range(0, len(self), rows):
-            yield self._held[start : start + rows] if self._held is not None else self.collected(self.lazy().slice(start, rows))
+            yield (
+                self._held[start : start + rows]
+                if self._held is not None
+                else self.collected(self.lazy().slice(start, rows))
+            )
 
     def collected(self, query: pl.LazyFrame) -> pl.DataFrame:
-        """The result of a query on `lazy`, without ever holding the whole table; StoreError where its file is damaged."""
+        """The result of a query on `lazy`, without ever holding the whole table; StoreError where
+        its file is damaged.
+        """
         try:
             return query.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -107,7 +125,9 @@ class Table(Sequence[Row], Generic[Row]):
         return self._rows
 
     def __iter__(self) -> Iterator[Row]:
-        nested = any(typing.get_origin(h) is tuple for h in typing.get_type_hints(self.row_type).values())
+        nested = any(
+            typing.get_origin(h) is tuple for h in typing.get_type_hints(self.row_type).values()
+        )
         for part in self.parts():
             for values in part.iter_rows(named=True):
                 yield build(self.row_type, values) if nested else self.row_type(**values)
@@ -123,27 +143,44 @@ class Table(Sequence[Row], Generic[Row]):
 
     @property
     def digest(self) -> str:
-        """The sha256 of the rows as JSON lines: the same rows in the same order, whatever the Parquet bytes.
+        """The sha256 of the rows as JSON lines: the same rows in the same order, whatever the
+        Parquet bytes.
 
-        A `LATER` column that holds its default alone is left out, so that the steps of before it are found.
+        A `LATER` column that holds its default alone is left out, so that the steps of before it
+        are found.
         """
         if not self._digest:
             sha = hashlib.sha256(self.row_type.__name__.encode())
-            later = [pl.col(name).eq(default).all() for name, default in _later(self.row_type).items()]
+            later = [
+                pl.col(name).eq(default).all() for name, default in _later(self.row_type).items()
+            ]
             bare = self.collected(self.lazy().select(later)).row(0, named=True) if later else {}
             for part in self.parts():
-                sha.update(part.drop([name for name, unused in bare.items() if unused]).write_ndjson().encode())
+                sha.update(
+                    part.drop([name for name, unused in bare.items() if unused])
+                    .write_ndjson()
+                    .encode()
+                )
             self._digest = sha.hexdigest()
         return self._digest
 
 
 def _types(row_type: type, rows: Sequence[Any]) -> None:
-    """TypeError at the first plain value of another type than its column (polars would turn a number into text)."""
-    plainly = {name: hint for name, hint in typing.get_type_hints(row_type).items() if hint in (str, int, bool)}
+    """TypeError at the first plain value of another type than its column (polars would turn a
+    number into text).
+    """
+    plainly = {
+        name: hint
+        for name, hint in typing.get_type_hints(row_type).items()
+        if hint in (str, int, bool)
+    }
     for number, row in enumerate(rows):
         for name, hint in plainly.items():
             if type(getattr(row, name)) is not hint:
-                raise TypeError(f"row {number}: {name} is a {type(getattr(row, name)).__name__}, not a {hint.__name__}")
+                raise TypeError(
+                    f"row {number}: {name} is a {type(getattr(row, name)).__name__}, not a"
+                    f" {hint.__name__}"
+                )
 
 
 def table(row_type: type[Row], rows: Sequence[Row]) -> Table[Row]:
@@ -155,7 +192,10 @@ def table(row_type: type[Row], rows: Sequence[Row]) -> Table[Row]:
         _types(row_type, rows)
         frame = pl.DataFrame(_columns(row_type, rows, columns), schema=columns, strict=True)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        raise TableError(f"table of {row_type.__name__}: {error if isinstance(error, TypeError) else 'a value does not fit its column'}") from None
+        raise TableError(
+            f"table of {row_type.__name__}:"
+            f" {error if isinstance(error, TypeError) else 'a value does not fit its column'}"
+        ) from None
     return Table(row_type, frame)
 
 
@@ -167,7 +207,9 @@ def _columns(row_type: type, rows: Sequence[Any], columns: dict[str, Any]) -> An
 
 
 class Gather(Generic[Row]):
-    """Rows that come one by one, kept as columns: about a third of the memory of a list of rows, and no list at the end."""
+    """Rows that come one by one, kept as columns: about a third of the memory of a list of rows,
+    and no list at the end.
+    """
 
     def __init__(self, row_type: type[Row]) -> None:
         self._row_type = row_type
@@ -185,10 +227,14 @@ class Gather(Generic[Row]):
         self._rows = []
 
     def table(self, ordered: bool = True) -> Table[Row]:
-        """All rows so far, sorted by their key, the first column; in the order in which they came where not `ordered`."""
+        """All rows so far, sorted by their key, the first column; in the order in which they came
+        where not `ordered`.
+        """
         self._pack()
         frame = pl.concat(self._frames)
-        return Table(self._row_type, frame.sort(next(iter(schema(self._row_type)))) if ordered else frame)
+        return Table(
+            self._row_type, frame.sort(next(iter(schema(self._row_type)))) if ordered else frame
+        )
 
 
 def check(tab: Table[Any]) -> None:
@@ -196,10 +242,15 @@ def check(tab: Table[Any]) -> None:
     key = next(iter(schema(tab.row_type)))
     column = tab.pick(key)[key]
     if column.null_count():
-        raise TableError(f"table of {tab.row_type.__name__}: {column.null_count()} rows have no {key}")
+        raise TableError(
+            f"table of {tab.row_type.__name__}: {column.null_count()} rows have no {key}"
+        )
     if column.n_unique() != len(tab):
         twice = column.filter(column.is_duplicated())[0]
-        raise TableError(f"table of {tab.row_type.__name__}: {key} {twice!r} stands more than once; keys must be unique")
+        raise TableError(
+            f"table of {tab.row_type.__name__}: {key} {twice!r} stands more than once; keys must be"
+            " unique"
+        )
 
 
 def write(tab: Table[Any], path: Path) -> None:
@@ -209,19 +260,32 @@ def write(tab: Table[Any], path: Path) -> None:
 
 
 def read(row_type: type[Row], path: Path) -> Table[Row]:
-    """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or has other columns.
+    """A table from a Parquet file, a large one without its rows; StoreError where it is damaged or
+    has other columns.
 
     A file of an older version may lack `LATER` columns: they are filled with their defaults.
     """
     columns = schema(row_type)
     try:
         found = pl.scan_parquet(path, glob=False).collect_schema()
-        frame = None if path.stat().st_size > LARGE and dict(found) == columns else pl.read_parquet(path, glob=False)
+        frame = (
+            None
+            if path.stat().st_size > LARGE and dict(found) == columns
+            else pl.read_parquet(path, glob=False)
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: {_DAMAGED.format(type(error).__name__)}") from error
     lacking = {name: default for name, default in _later(row_type).items() if name not in found}
     if list(found) != [name for name in columns if name not in lacking]:
-        raise StoreError(f"{path}: columns {list(found)} are not those of {row_type.__name__} {list(columns)}; delete its step folder and run again")
+        raise StoreError(
+            f"{path}: columns {list(found)} are not those of {row_type.__name__} {list(columns)};"
+            " delete its step folder and run again"
+        )
     if frame is None:
         return Table(row_type, path)
-    return Table(row_type, frame.with_columns(**{name: pl.lit(default) for name, default in lacking.items()}).select(list(columns)).cast(cast(Any, columns)))
+    return Table(
+        row_type,
+        frame.with_columns(**{name: pl.lit(default) for name, default in lacking.items()})
+        .select(list(columns))
+        .cast(cast(Any, columns)),
+    )

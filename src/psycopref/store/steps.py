@@ -1,4 +1,6 @@
-"""A step folder: written as `.part`, manifest last, renamed when whole; opened, listed, verified."""
+"""A step folder: written as `.part`, manifest last, renamed when whole; opened, listed,
+verified.
+"""
 
 import errno
 import json
@@ -34,15 +36,23 @@ def explain(error: OSError, path: Path) -> StoreError:
     """A StoreError for what the operating system refused, with what to do."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return StoreError(f"{path}: no room to write ({os.strerror(error.errno)}); free some space and run again: finished steps and calls are kept")
+            return StoreError(
+                f"{path}: no room to write ({os.strerror(error.errno)}); free some space and run"
+                " again: finished steps and calls are kept"
+            )
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return StoreError(f"{path}: may not be written ({os.strerror(error.errno)}); choose another --work folder or change its rights")
+            return StoreError(
+                f"{path}: may not be written ({os.strerror(error.errno)}); choose another --work"
+                " folder or change its rights"
+            )
         case _:
             return StoreError(f"{path}: {os.strerror(error.errno) if error.errno else error}")
 
 
 def begin(folder: Path) -> Path:
-    """The `.part` folder of a step, made if missing; what an interrupted run left in it (checkpoints) stays."""
+    """The `.part` folder of a step, made if missing; what an interrupted run left in it
+    (checkpoints) stays.
+    """
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     return part
@@ -53,8 +63,16 @@ def finish(part: Path, folder: Path, out: Any, manifest: dict[str, Any]) -> dict
     outputs: dict[str, Any] = {}
     for name, row_type in out_fields(type(out)).items():
         value = getattr(out, name)
-        outputs[name] = _keep_weights(part, name, value) if row_type is None else _keep_table(part, name, row_type, value)
-    whole = {**manifest, "outputs": outputs, "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+        outputs[name] = (
+            _keep_weights(part, name, value)
+            if row_type is None
+            else _keep_table(part, name, row_type, value)
+        )
+    whole = {
+        **manifest,
+        "outputs": outputs,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     for stray in part.iterdir():
         if stray.name not in {entry["file"] for entry in outputs.values()}:
             shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
@@ -69,7 +87,13 @@ def _keep_table(part: Path, name: str, row_type: type, value: Any) -> dict[str, 
     path = part / f"{name}.parquet"
     parquet.write(tab, path)
     _sync(path)
-    return {"file": path.name, "row": row_type.__name__, "rows": len(tab), "digest": tab.digest, "sha256": keys.file_digest(path)}
+    return {
+        "file": path.name,
+        "row": row_type.__name__,
+        "rows": len(tab),
+        "digest": tab.digest,
+        "sha256": keys.file_digest(path),
+    }
 
 
 def _keep_weights(part: Path, name: str, value: Path) -> dict[str, Any]:
@@ -79,7 +103,13 @@ def _keep_weights(part: Path, name: str, value: Path) -> dict[str, Any]:
     for path in place.rglob("*"):
         if path.is_file():
             _sync(path)
-    return {"file": name, "row": "", "rows": 0, "digest": keys.folder_digest(place), "sha256": keys.folder_digest(place)}
+    return {
+        "file": name,
+        "row": "",
+        "rows": 0,
+        "digest": keys.folder_digest(place),
+        "sha256": keys.folder_digest(place),
+    }
 
 
 def _sync(path: Path) -> None:
@@ -111,9 +141,17 @@ def load_manifest(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{folder / MANIFEST}: missing or not JSON; delete the folder {folder} and run again to remake the step") from error
-    if not isinstance(found, dict) or not all(name in found for name in (*_KEYED, "key", "outputs")):
-        raise StoreError(f"{folder / MANIFEST}: not a step's manifest; delete the folder {folder} and run again to remake the step")
+        raise StoreError(
+            f"{folder / MANIFEST}: missing or not JSON; delete the folder {folder} and run again to"
+            " remake the step"
+        ) from error
+    if not isinstance(found, dict) or not all(
+        name in found for name in (*_KEYED, "key", "outputs")
+    ):
+        raise StoreError(
+            f"{folder / MANIFEST}: not a step's manifest; delete the folder {folder} and run again"
+            " to remake the step"
+        )
     return found
 
 
@@ -123,7 +161,9 @@ def key_of(manifest: Mapping[str, Any]) -> str:
 
 
 def frame(folder: Path, name: str) -> pl.DataFrame:
-    """A table of a finished step by its name, as polars has it; StoreError where it is gone or is not as it was written."""
+    """A table of a finished step by its name, as polars has it; StoreError where it is gone or is
+    not as it was written.
+    """
     entry = load_manifest(folder)["outputs"].get(name)
     if entry is None or not entry["row"]:
         known = [other for other, one in load_manifest(folder)["outputs"].items() if one["row"]]
@@ -141,15 +181,22 @@ def load(folder: Path, out: type) -> tuple[Any, dict[str, Any]]:
         entry = manifest["outputs"].get(name)
         if entry is None:
             raise StoreError(f"{folder}: holds no {name!r}; delete the folder and run again")
-        values[name] = folder / entry["file"] if row_type is None else _open_table(folder, row_type, entry)
+        values[name] = (
+            folder / entry["file"] if row_type is None else _open_table(folder, row_type, entry)
+        )
     return out(**values), manifest
 
 
 def open_table(folder: Path, name: str, row_type: type) -> Table[Any]:
-    """One table of a finished step, a large one without its rows; StoreError where it is not there or not as it was written."""
+    """One table of a finished step, a large one without its rows; StoreError where it is not there
+    or not as it was written.
+    """
     entry = load_manifest(folder)["outputs"].get(name)
     if entry is None or entry["row"] != row_type.__name__:
-        raise StoreError(f"{folder}: holds no table {name!r} of {row_type.__name__}; delete the folder and run again")
+        raise StoreError(
+            f"{folder}: holds no table {name!r} of {row_type.__name__}; delete the folder and run"
+            " again"
+        )
     return _open_table(folder, row_type, entry)
 
 
@@ -157,7 +204,10 @@ def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[An
     path = folder / entry["file"]
     tab: Table[Any] = parquet.read(row_type, path)
     if keys.file_digest(path) != entry["sha256"]:
-        raise StoreError(f"{path}: changed since it was written (its sha256 is not the manifest's); delete {folder} and run again to remake the step")
+        raise StoreError(
+            f"{path}: changed since it was written (its sha256 is not the manifest's); delete"
+            f" {folder} and run again to remake the step"
+        )
     tab._digest = entry["digest"]  # noqa: SLF001 - the manifest vouches for it
     return tab
 
@@ -165,19 +215,32 @@ def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[An
 def listed(root: Path) -> Iterator[Path]:
     """The finished step folders below `root`, by name."""
     if root.is_dir():
-        yield from sorted(path for path in root.iterdir() if path.is_dir() and not path.name.endswith(".part"))
+        yield from sorted(
+            path for path in root.iterdir() if path.is_dir() and not path.name.endswith(".part")
+        )
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a step folder, in words; an empty list where every file is as it was written."""
+    """What is wrong with a step folder, in words; an empty list where every file is as it was
+    written.
+    """
     try:
         manifest = load_manifest(folder)
     except StoreError as error:
         return [str(error)]
     key = key_of(manifest)
     fits = manifest["key"] == key and folder.name == f"{manifest['stage']}-{key[:12]}"
-    edited = [] if fits else [f"{folder / MANIFEST}: changed since it was written (its stage, version, settings and inputs do not make its key)"]
-    return edited + [problem for entry in manifest["outputs"].values() if (problem := _differs(folder, entry))]
+    edited = (
+        []
+        if fits
+        else [
+            f"{folder / MANIFEST}: changed since it was written (its stage, version, settings and"
+            " inputs do not make its key)"
+        ]
+    )
+    return edited + [
+        problem for entry in manifest["outputs"].values() if (problem := _differs(folder, entry))
+    ]
 
 
 def _differs(folder: Path, entry: dict[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""Texts that mean the same by the cosine of their vectors: exact, block against block, in order and never along a chain."""
+"""Texts that mean the same by the cosine of their vectors: exact, block against block, in order and
+never along a chain.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +10,11 @@ _ROWS, _COLUMNS = 1024, 16384  # 64 MB of cosines at a time
 
 
 class Meanings:
-    """The texts kept so far by their vectors (rows of length 1), asked for in order, some rows at a time.
+    """The texts kept so far by their vectors (rows of length 1), asked for in order, some rows at a
+    time.
 
-    Every row is compared with every kept row before it: n**2 d multiplications at most, and twice the memory of the vectors.
+    Every row is compared with every kept row before it: n**2 d multiplications at most, and twice
+    the memory of the vectors.
     """
 
     def __init__(self, vectors: Vectors, threshold: float) -> None:
@@ -36,7 +40,10 @@ class Meanings:
     def _look(self, position: int) -> None:
         """Compare the next rows with all that are kept, and with each other."""
         stop = self._count + len(self._new)
-        self._kept_KD[self._count : stop], self._kept[self._count : stop] = self._vectors[self._new], self._new
+        self._kept_KD[self._count : stop], self._kept[self._count : stop] = (
+            self._vectors[self._new],
+            self._new,
+        )
         self._count, self._start, self._new = stop, position, []
         block_RD = self._vectors[position : position + _ROWS]
         first = _first(block_RD, self._kept_KD[:stop], self._threshold)

@@ -1,4 +1,6 @@
-"""Repair: encoding accidents, HTML remains, quotes, white space and slips of pasting, without touching what was said."""
+"""Repair: encoding accidents, HTML remains, quotes, white space and slips of pasting, without
+touching what was said.
+"""
 
 import html
 import re
@@ -12,27 +14,42 @@ _TAGS = (
 )
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/blockquote|/tr|hr)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,500}})?/?>", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.{0,2000}?-->|<(script|style)\b[^<>]{0,200}>.{0,20000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_COMMENT = re.compile(
+    r"<!--.{0,2000}?-->|<(script|style)\b[^<>]{0,200}>.{0,20000}?</\1\s*>",
+    re.IGNORECASE | re.DOTALL,
+)
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
 _DEVICE = (
-    r"(?:i ?phone|i ?pad|i ?pod|android|samsung|galaxy|huawei|pixel|nokia|blackberry|windows phone|mobile|cell ?phone|smart ?phone|phone|tablet"
+    r"(?:i ?phone|i ?pad|i ?pod|android|samsung|galaxy|huawei|pixel|nokia|blackberry|windows"
+    r" phone|mobile|cell ?phone|smart ?phone|phone|tablet"
     r"|yahoo mail|outlook|proton ?mail|gmail mobile)\b[^\n]{0,60}"
 )
 _SENT_FROM = re.compile(
-    rf"(?:sent|written|posted) (?:from|via|using) (?:my |a |the )?{_DEVICE}|get outlook for (?:ios|android)[^\n]{{0,60}}"
-    rf"|von meinem {_DEVICE}gesendet|gesendet (?:von|mit) (?:meinem |der )?{_DEVICE}|envoyé de(?:puis)? mon {_DEVICE}"
-    rf"|enviado (?:desde|do|de) (?:mi|meu) {_DEVICE}|inviato da(?:l mio)? {_DEVICE}|verzonden vanaf mijn {_DEVICE}",
+    rf"(?:sent|written|posted) (?:from|via|using) (?:my |a |the )?{_DEVICE}|get outlook for"
+    r" (?:ios|android)[^\n]{0,60}"
+    rf"|von meinem {_DEVICE}gesendet|gesendet (?:von|mit) (?:meinem |der )?{_DEVICE}|envoyé"
+    rf" de(?:puis)? mon {_DEVICE}"
+    rf"|enviado (?:desde|do|de) (?:mi|meu) {_DEVICE}|inviato da(?:l mio)? {_DEVICE}|verzonden vanaf"
+    rf" mijn {_DEVICE}",
     re.IGNORECASE,
 )
-_LONG_PARAGRAPH = 40  # letters from which on the same paragraph twice is a slip of pasting and no emphasis
-_ROUNDS = 64  # every round but the last takes something off; entities that are escaped in one another need one round for each
+_LONG_PARAGRAPH = (
+    40  # letters from which on the same paragraph twice is a slip of pasting and no emphasis
+)
+# every round but the last takes something off; entities that are escaped in one another need one
+# round for each
+_ROUNDS = 64
 _SPACES = re.compile(r"[^\S\n]+")
 
 
 def repair(text: str) -> str:
-    """The text with mojibake and HTML undone, straight quotes, single spaces, at most one empty line in a row.
+    """The text with mojibake and HTML undone, straight quotes, single spaces, at most one empty
+    line in a row.
 
-    A paragraph of 40 characters or more that stood before, a text that was pasted twice, and a last line such as "Sent from my iPhone" go.
+    A paragraph of 40 characters or more that stood before, a text that was pasted twice, and a last
+    line such as "Sent from my iPhone" go.
 
     Repairing twice changes nothing more.
     """
@@ -54,7 +71,9 @@ def _once(text: str) -> str:
         text = ftfy.fix_text(text.replace("\u2028", "\n").replace("\u2029", "\n"), _CONFIG)
     text = _INVISIBLE.sub("", text)
     lines = [line.strip() for line in _SPACES.sub(" ", text).split("\n")]
-    return _without_signature(_once_each(re.sub(r"\n{3,}", "\n\n", "\n".join(_unique(lines))).strip()))
+    return _without_signature(
+        _once_each(re.sub(r"\n{3,}", "\n\n", "\n".join(_unique(lines))).strip())
+    )
 
 
 def _unique(lines: list[str]) -> list[str]:
@@ -70,9 +89,16 @@ def _unique(lines: list[str]) -> list[str]:
 
 def _once_each(text: str) -> str:
     """A text that was pasted twice, once."""
-    halves = [(between, *divmod(len(text) - len(between), 2)) for between in ("", " ", "\n", "\n\n")]
+    halves = [
+        (between, *divmod(len(text) - len(between), 2)) for between in ("", " ", "\n", "\n\n")
+    ]
     for between, half, odd in halves:
-        if half >= _LONG_PARAGRAPH and not odd and text[:half] == text[-half:] and text[half : len(text) - half] == between:
+        if (
+            half >= _LONG_PARAGRAPH
+            and not odd
+            and text[:half] == text[-half:]
+            and text[half : len(text) - half] == between
+        ):
             return _once_each(text[:half])
     return text
 
@@ -84,5 +110,7 @@ def _without_signature(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """What two texts share that differ in case, punctuation or white space only; for finding exact duplicates."""
+    """What two texts share that differ in case, punctuation or white space only; for finding exact
+    duplicates.
+    """
     return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,4 +1,6 @@
-"""Which texts stay: no near duplicate, none that means the same, none that would join two sides of a split; all in one pass, in order."""
+"""Which texts stay: no near duplicate, none that means the same, none that would join two sides of
+a split; all in one pass, in order.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -14,14 +16,18 @@ T = TypeVar("T")
 
 
 class Sifted(NamedTuple):
-    """For each text that goes (why, the kept text that it names); for each kept one that is not alone the first of its family."""
+    """For each text that goes (why, the kept text that it names); for each kept one that is not
+    alone the first of its family.
+    """
 
     gone: dict[int, tuple[str, int]]
     first: dict[int, int]
 
 
 class Measure(NamedTuple):
-    """Exact Jaccard similarities over runs of `words` words: from `threshold` on a text repeats another, from `cluster` on it stands on its side."""
+    """Exact Jaccard similarities over runs of `words` words: from `threshold` on a text repeats
+    another, from `cluster` on it stands on its side.
+    """
 
     threshold: float
     cluster: float
@@ -47,22 +53,36 @@ def sifted(
     meanings: Callable[[], Meanings] | None = None,
     over: Over = _untold,
 ) -> Sifted:
-    """Texts in the order in which they are preferred; what goes names a text that stays, and is no ground for another to go.
+    """Texts in the order in which they are preferred; what goes names a text that stays, and is no
+    ground for another to go.
 
-    `groups` are ids with spaces between them; `LENT` before one says that only a newcomer's exact repeat has it. The groups of a text that
-    repeats another are those of the other, too: where such a group stands on another side already, all is looked through again with that
-    known. Of texts that have a side the one that comes later goes then; a newcomer's group takes none of them with it: what has that group and no
-    side goes.
+    `groups` are ids with spaces between them; `LENT` before one says that only a newcomer's exact
+    repeat has it. The groups of a text that repeats another are those of the other, too: where such
+    a group stands on another side already, all is looked through again with that known. Of texts
+    that have a side the one that comes later goes then; a newcomer's group takes none of them with
+    it: what has that group and no side goes.
     """
-    found = screened(over(texts, "dedup: shingles"), min(measure.threshold, measure.cluster), measure.words, measure.permutations)
+    found = screened(
+        over(texts, "dedup: shingles"),
+        min(measure.threshold, measure.cluster),
+        measure.words,
+        measure.permutations,
+    )
     similar = Similar(texts, measure.words)
     members = [tuple(one for one in group.split() if not one.startswith(LENT)) for group in groups]
-    lent = [tuple(one.removeprefix(LENT) for one in group.split() if one.startswith(LENT)) for group in groups]
+    lent = [
+        tuple(one.removeprefix(LENT) for one in group.split() if one.startswith(LENT))
+        for group in groups
+    ]
     barred: dict[str, int] = {}
     while True:
         families = Families(Kept(found, similar, measure.threshold, measure.cluster), sides)
-        one = _Pass(families, sides, members, lent, barred, meanings() if meanings is not None else None)
-        for position, own in over(_every(len(members), rare(found, measure.threshold, measure.cluster)), "dedup"):
+        one = _Pass(
+            families, sides, members, lent, barred, meanings() if meanings is not None else None
+        )
+        for position, own in over(
+            _every(len(members), rare(found, measure.threshold, measure.cluster)), "dedup"
+        ):
             one.take(position, own)
         if not one.torn:
             return Sifted(one.gone, families.first())
@@ -74,7 +94,9 @@ def sifted(
 
 
 class _Pass:
-    """One look through all texts: what goes, and which groups could not be joined (kept text, group, whether a text without a side brought it)."""
+    """One look through all texts: what goes, and which groups could not be joined (kept text,
+    group, whether a text without a side brought it).
+    """
 
     def __init__(
         self,
@@ -85,7 +107,14 @@ class _Pass:
         barred: Mapping[str, int],
         alike: Meanings | None,
     ) -> None:
-        self._families, self._sides, self._members, self._lent, self._barred, self._alike = families, sides, members, lent, barred, alike
+        self._families, self._sides, self._members, self._lent, self._barred, self._alike = (
+            families,
+            sides,
+            members,
+            lent,
+            barred,
+            alike,
+        )
         self._at: dict[str, int] = {}  # a kept text of each group; all of them are of one family
         self.gone: dict[int, tuple[str, int]] = {}
         self.torn: dict[tuple[int, str, bool], None] = {}
@@ -98,10 +127,28 @@ class _Pass:
         near = families.kept.first(own) if own is not None else -1
         same = alike.first(position) if alike is not None else -1
         stays = near < 0 and same < 0
-        met = [*families.meets(position, own), *(self._at[group] for group in groups if group in self._at)] if stays else []
+        met = (
+            [
+                *families.meets(position, own),
+                *(self._at[group] for group in groups if group in self._at),
+            ]
+            if stays
+            else []
+        )
         bridge = self._bridge(groups) if stays and not self._sides[position] else -1
         astride = bridge if bridge >= 0 else families.astride(position, met)
-        why = next(((reason, other) for reason, other in (("near duplicate", near), ("same meaning", same), ("straddles", astride)) if other >= 0), None)
+        why = next(
+            (
+                (reason, other)
+                for reason, other in (
+                    ("near duplicate", near),
+                    ("same meaning", same),
+                    ("straddles", astride),
+                )
+                if other >= 0
+            ),
+            None,
+        )
         if why is not None:
             self.gone[position] = why
             if not stays:

@@ -1,8 +1,11 @@
-"""Bounds on how alike texts are, of one text and thousands of others at once: what cannot reach a similarity is left out before it is compared.
+"""Bounds on how alike texts are, of one text and thousands of others at once: what cannot reach a
+similarity is left out before it is compared.
 
-Two of them, both exact as bounds. The parity of the shingles in each of some hundred bits (the bitmap filter of Sandes, Teodoro and Melo, 2020):
-where two texts' bits differ, their sets do, so the bits that differ are at most the shingles that only one of the two has. And the shingles
-as numbers of 16 bits: those of one text that occur in the other are at least the shingles that both have.
+Two of them, both exact as bounds. The parity of the shingles in each of some hundred bits (the
+bitmap filter of Sandes, Teodoro and Melo, 2020): where two texts' bits differ, their sets do, so
+the bits that differ are at most the shingles that only one of the two has. And the shingles as
+numbers of 16 bits: those of one text that occur in the other are at least the shingles that both
+have.
 """
 
 import numpy as np
@@ -17,7 +20,8 @@ SLACK = 1e-9  # rounding must not leave out a pair
 
 
 class Sketches:
-    """The parities (words, texts) and short shingles of texts by their row; made when they are first asked for, in order.
+    """The parities (words, texts) and short shingles of texts by their row; made when they are
+    first asked for, in order.
 
     About 32 bytes a text and 2 a shingle, or three bits more a shingle where texts are long.
     """
@@ -46,10 +50,16 @@ class Sketches:
             out += np.bitwise_count(others[rows] ^ word)
         return out
 
-    def within(self, row: int, rows: Places, apart: npt.NDArray[np.uint16], threshold: float) -> Places:
-        """Those of the rows that may reach a Jaccard similarity, by their sizes and how far `apart` they are."""
+    def within(
+        self, row: int, rows: Places, apart: npt.NDArray[np.uint16], threshold: float
+    ) -> Places:
+        """Those of the rows that may reach a Jaccard similarity, by their sizes and how far `apart`
+        they are.
+        """
         own = int(self._ends[row + 1] - self._ends[row])
-        near = apart <= (1 - threshold) / (1 + threshold) * 2 * own / threshold + SLACK  # the largest that fits has own / threshold
+        near = (
+            apart <= (1 - threshold) / (1 + threshold) * 2 * own / threshold + SLACK
+        )  # the largest that fits has own / threshold
         rows, apart = rows[near], apart[near]
         sizes = self.sizes(rows)
         fits = (sizes >= threshold * own - SLACK) & (sizes <= own / threshold + SLACK)
@@ -58,13 +68,21 @@ class Sketches:
         return out
 
     def sharing(self, row: int, rows: Places, threshold: float) -> Places:
-        """Those of the rows that may reach a Jaccard similarity, by how many short shingles they share."""
+        """Those of the rows that may reach a Jaccard similarity, by how many short shingles they
+        share.
+        """
         own = self._short[self._ends[row] : self._ends[row + 1]]
         lengths = self.sizes(rows)
         ends = lengths.cumsum()
-        at = np.repeat(self._ends[rows] - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
+        at = np.repeat(self._ends[rows] - ends + lengths, lengths) + np.arange(
+            ends[-1] if len(ends) else 0
+        )
         self._mark[own] = True
-        shared = np.add.reduceat(self._mark[self._short[at]], ends - lengths, dtype=np.int64) if len(rows) else ends
+        shared = (
+            np.add.reduceat(self._mark[self._short[at]], ends - lengths, dtype=np.int64)
+            if len(rows)
+            else ends
+        )
         self._mark[own] = False
         out: Places = rows[shared >= threshold / (1 + threshold) * (len(own) + lengths) - SLACK]
         return out
@@ -77,15 +95,24 @@ class Sketches:
 
     def _make(self, first: int, last: int) -> None:
         offsets = self._texts.offsets[first : last + 1]
-        tokens, texts = self._texts.tokens[offsets[0] : offsets[-1]], np.repeat(np.arange(last - first), np.diff(offsets))
+        tokens, texts = (
+            self._texts.tokens[offsets[0] : offsets[-1]],
+            np.repeat(np.arange(last - first), np.diff(offsets)),
+        )
         order = np.lexsort((tokens, texts))
         tokens, texts = tokens[order], texts[order]
         once = np.ones(len(tokens), bool)
         once[1:] = (tokens[1:] != tokens[:-1]) | (texts[1:] != texts[:-1])
         tokens, texts = tokens[once], texts[once]
-        self._ends[first + 1 : last + 1] = self._ends[first] + np.bincount(texts, minlength=last - first).cumsum()
-        self._short[self._ends[first] : self._ends[last]] = (tokens >> np.uint64(16)).astype(np.uint16)
+        self._ends[first + 1 : last + 1] = (
+            self._ends[first] + np.bincount(texts, minlength=last - first).cumsum()
+        )
+        self._short[self._ends[first] : self._ends[last]] = (tokens >> np.uint64(16)).astype(
+            np.uint16
+        )
         bits = 64 * len(self._parities_WN)
         at = texts * bits + (tokens & np.uint64(bits - 1)).astype(np.int64)
         odd = (np.bincount(at, minlength=(last - first) * bits) & 1).astype(np.uint8)
-        self._parities_WN[:, first:last] = np.packbits(odd).view(np.uint64).reshape(last - first, -1).T
+        self._parities_WN[:, first:last] = (
+            np.packbits(odd).view(np.uint64).reshape(last - first, -1).T
+        )

@@ -19,55 +19,105 @@ class Found(NamedTuple):
 def texts(speeches: Sequence[Speech], responses: Sequence[Response], split: Split) -> list[str]:
     """The speeches (with their history) of a split and the responses to them."""
     chosen = {speech.speech_id: speech for speech in speeches if speech.split == split}
-    said = [text for speech in chosen.values() for text in (*(turn.text for turn in speech.history), speech.text)]
+    said = [
+        text
+        for speech in chosen.values()
+        for text in (*(turn.text for turn in speech.history), speech.text)
+    ]
     return said + [row.text for row in responses if row.speech_id in chosen]
 
 
-def answers(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response], split: Split, max_length: int) -> Found:
-    """Supervised items: every response to a speech of `split`; half of them show their length as a word target.
+def answers(
+    tokenizer: Any,
+    speeches: Sequence[Speech],
+    responses: Sequence[Response],
+    split: Split,
+    max_length: int,
+) -> Found:
+    """Supervised items: every response to a speech of `split`; half of them show their length as a
+    word target.
 
-    The weight of an item is its number of response tokens, so that a batch's loss is a mean over tokens.
+    The weight of an item is its number of response tokens, so that a batch's loss is a mean over
+    tokens.
     """
     chosen = {speech.speech_id: speech for speech in speeches if speech.split == split}
     rows = []
     for row in responses:
         if row.speech_id in chosen and row.text.strip():
-            rows.append(encode(tokenizer, messages(chosen[row.speech_id], taught_target(row.response_id, row.text)), row.text))
+            rows.append(
+                encode(
+                    tokenizer,
+                    messages(chosen[row.speech_id], taught_target(row.response_id, row.text)),
+                    row.text,
+                )
+            )
     return _fitting([Item((row,), float(len(row.response))) for row in rows], max_length)
 
 
-def pairs(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response], preferences: Sequence[Preference], split: Split, max_length: int) -> Found:
-    """Preference items of `split`, chosen first; TrainError where a preference names a speech or response that is not there."""
+def pairs(
+    tokenizer: Any,
+    speeches: Sequence[Speech],
+    responses: Sequence[Response],
+    preferences: Sequence[Preference],
+    split: Split,
+    max_length: int,
+) -> Found:
+    """Preference items of `split`, chosen first; TrainError where a preference names a speech or
+    response that is not there.
+    """
     wanted = [row for row in preferences if row.split == split]
     used = {key for row in wanted for key in (row.chosen_id, row.rejected_id)}
     rows = encoded(tokenizer, speeches, [row for row in responses if row.response_id in used])
     missing = used - rows.keys()
     if missing:
         first = f"{len(missing)} of their responses are not in the tables ({min(missing)} first)"
-        raise TrainError(f"preferences of split {split!r}: {first}; give the tables they were made from")
-    return _fitting([Item((rows[row.chosen_id], rows[row.rejected_id]), gap=row.gap) for row in wanted], max_length)
+        raise TrainError(
+            f"preferences of split {split!r}: {first}; give the tables they were made from"
+        )
+    return _fitting(
+        [Item((rows[row.chosen_id], rows[row.rejected_id]), gap=row.gap) for row in wanted],
+        max_length,
+    )
 
 
 def with_others(items: Sequence[Item], split: str = "train") -> list[Item]:
-    """The items, each with its chosen response set beside the prompt of the nearest item before that has another prompt (round the end)."""
+    """The items, each with its chosen response set beside the prompt of the nearest item before
+    that has another prompt (round the end).
+    """
     prompts = [item.rows[0].prompt for item in items]
     if len(set(map(tuple, prompts))) == 1:
-        what = f"kto: all preferences of split {split!r} have the same prompt, so no response can be set beside another"
-        raise TrainError(f"{what}; give preferences of more speeches" + (', or set dev = ""' if split == "dev" else ""))
+        what = (
+            f"kto: all preferences of split {split!r} have the same prompt, so no response can be"
+            " set beside another"
+        )
+        raise TrainError(
+            f"{what}; give preferences of more speeches"
+            + (', or set dev = ""' if split == "dev" else "")
+        )
     out = []
     for at, item in enumerate(items):
-        other = next(prompts[at - back] for back in range(1, len(items)) if prompts[at - back] != prompts[at])
+        other = next(
+            prompts[at - back] for back in range(1, len(items)) if prompts[at - back] != prompts[at]
+        )
         out.append(item._replace(beside=(Encoded(other, item.rows[0].response),)))
     return out
 
 
-def encoded(tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]) -> dict[str, Encoded]:
+def encoded(
+    tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]
+) -> dict[str, Encoded]:
     """Token ids by response id; TrainError where a response's speech is not in the table."""
     by_id = {speech.speech_id: speech for speech in speeches}
     lost = [row.response_id for row in responses if row.speech_id not in by_id]
     if lost:
-        raise TrainError(f"{len(lost)} responses answer speeches that are not in the table ({lost[0]} first); give the speeches they answer")
-    return {row.response_id: encode(tokenizer, messages(by_id[row.speech_id]), row.text) for row in responses}
+        raise TrainError(
+            f"{len(lost)} responses answer speeches that are not in the table ({lost[0]} first);"
+            " give the speeches they answer"
+        )
+    return {
+        row.response_id: encode(tokenizer, messages(by_id[row.speech_id]), row.text)
+        for row in responses
+    }
 
 
 def left_out(name: str, found: Found) -> Point:

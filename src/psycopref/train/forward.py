@@ -12,15 +12,21 @@ from psycopref.train import attention, narrowing
 from psycopref.train.packs import micro_batches, packed_batches, right_padded
 from psycopref.train.tokens import Encoded
 
-CELLS = 2**24  # logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large vocabulary
+CELLS = (
+    2**24
+    # logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large
+    # vocabulary
+)
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
 @contextmanager
 def packing(model: Any) -> Iterator[bool]:
-    """Switch a model over to packed rows for a while, where that gives its own numbers; gives whether it did.
+    """Switch a model over to packed rows for a while, where that gives its own numbers; gives
+    whether it did.
 
-    Needs an attention that goes through transformers' AttentionInterface, and an output layer on the last hidden state and nothing more.
+    Needs an attention that goes through transformers' AttentionInterface, and an output layer on
+    the last hidden state and nothing more.
     """
     if plain_head(model):
         with attention.packed(model) as able:
@@ -30,52 +36,88 @@ def packing(model: Any) -> Iterator[bool]:
 
 
 def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
-    """rewards_R of a sequence classifier with one label, read at each row's last token (never looked for by pad id)."""
+    """rewards_R of a sequence classifier with one label, read at each row's last token (never
+    looked for by pad id).
+    """
     if attention.is_packed(model):
         layout = attention.pack(rows, model.device)
         with narrowing.narrowed(model, layout):
-            return _wide(model.score(attention.hidden(model, layout)[narrowing.last_tokens(layout)])[:, 0])
+            return _wide(
+                model.score(attention.hidden(model, layout)[narrowing.last_tokens(layout)])[:, 0]
+            )
     ids, mask = right_padded([row.ids for row in rows], model.config.pad_token_id, model.device)
     if not plain_head(model):
         return _wide(model(input_ids=ids, attention_mask=mask).logits[:, 0])
     hidden_BTH = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-    return _wide(model.score(hidden_BTH[torch.arange(len(rows), device=model.device), mask.sum(1) - 1])[:, 0])
+    return _wide(
+        model.score(hidden_BTH[torch.arange(len(rows), device=model.device), mask.sum(1) - 1])[:, 0]
+    )
 
 
 def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
     """Summed log-probability of each response given its prompt, logps_R.
 
-    Hidden states go through the output layer at response tokens only (`head_logps`). Models that do more to their logits than a linear layer (soft caps,
-    scales) are recognised on first sight and read whole.
+    Hidden states go through the output layer at response tokens only (`head_logps`). Models that do
+    more to their logits than a linear layer (soft caps, scales) are recognised on first sight and
+    read whole.
     """
     if attention.is_packed(model):
         layout = attention.pack(rows, model.device)
         return _summed(model, attention.hidden(model, layout), layout.ids_1T[0], layout.rows)
     ids, mask = right_padded([row.ids for row in rows], 0, model.device)
     width = ids.shape[1]
-    ends = [(r * width + len(row.prompt) - 1, r * width + len(row.prompt), r * width + len(row.ids)) for r, row in enumerate(rows)]
+    ends = [
+        (r * width + len(row.prompt) - 1, r * width + len(row.prompt), r * width + len(row.ids))
+        for r, row in enumerate(rows)
+    ]
     if plain_head(model):
-        return _summed(model, model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1), ids.flatten(), ends)
+        return _summed(
+            model,
+            model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1),
+            ids.flatten(),
+            ends,
+        )
     row_N, at_N, target_N = _places(ends, model.device)
-    token_N = _picked(model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)[at_N], ids.flatten()[target_N])
-    return torch.zeros(len(rows), device=model.device, dtype=token_N.dtype).index_add(0, row_N, token_N)
+    token_N = _picked(
+        model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)[at_N],
+        ids.flatten()[target_N],
+    )
+    return torch.zeros(len(rows), device=model.device, dtype=token_N.dtype).index_add(
+        0, row_N, token_N
+    )
 
 
-def _places(ends: Sequence[tuple[int, int, int]], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """For every response token its row, where the hidden state is that predicts it, and where it stands itself."""
+def _places(
+    ends: Sequence[tuple[int, int, int]], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """For every response token its row, where the hidden state is that predicts it, and where it
+    stands itself.
+    """
     rows = [r for r, (_, start, end) in enumerate(ends) for _ in range(end - start)]
-    hidden = [at for before, start, end in ends for at in ((before, *range(start, end - 1)) if end > start else ())]
+    hidden = [
+        at
+        for before, start, end in ends
+        for at in ((before, *range(start, end - 1)) if end > start else ())
+    ]
     targets = [at for _, start, end in ends for at in range(start, end)]
-    row_N, at_N, target_N = (torch.tensor(values, device=device) for values in (rows, hidden, targets))
+    row_N, at_N, target_N = (
+        torch.tensor(values, device=device) for values in (rows, hidden, targets)
+    )
     return row_N, at_N, target_N
 
 
-def _summed(model: Any, hidden_TH: Tensor, ids_T: Tensor, ends: Sequence[tuple[int, int, int]]) -> Tensor:
-    """logps_R from hidden states. A response that stands for several rows goes through the output layer once."""
+def _summed(
+    model: Any, hidden_TH: Tensor, ids_T: Tensor, ends: Sequence[tuple[int, int, int]]
+) -> Tensor:
+    """logps_R from hidden states. A response that stands for several rows goes through the output
+    layer once.
+    """
     unique = list(dict.fromkeys(ends))
     row_N, at_N, target_N = _places(unique, hidden_TH.device)
     token_N = head_logps(model.get_output_embeddings(), hidden_TH[at_N], ids_T[target_N])
-    sums = torch.zeros(len(unique), device=hidden_TH.device, dtype=token_N.dtype).index_add(0, row_N, token_N)
+    sums = torch.zeros(len(unique), device=hidden_TH.device, dtype=token_N.dtype).index_add(
+        0, row_N, token_N
+    )
     place = {one: index for index, one in enumerate(unique)}
     return sums[torch.tensor([place[one] for one in ends], device=hidden_TH.device)]
 
@@ -88,18 +130,27 @@ def _wide(values: Tensor) -> Tensor:
 def head_logps(head: torch.nn.Linear, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
     """Log-probabilities of targets under softmax(head(hidden)), float32 at least.
 
-    Tokens x vocabulary never exists, neither here nor in the backward pass: logits are made for some tokens at a time (`CELLS` numbers
-    at most), thrown away, and made again for the gradient.
+    Tokens x vocabulary never exists, neither here nor in the backward pass: logits are made for
+    some tokens at a time (`CELLS` numbers at most), thrown away, and made again for the gradient.
     """
     chunk = max(16, CELLS // head.weight.shape[0])
     return _HeadLogps.apply(hidden_NH, head.weight, head.bias, targets_N, chunk)  # type: ignore[no-any-return,no-untyped-call]
 
 
 class _HeadLogps(torch.autograd.Function):
-    """d log p(t) / d logits = onehot(t) - softmax: hidden states, weight and one number per token are all that is kept."""
+    """d log p(t) / d logits = onehot(t) - softmax: hidden states, weight and one number per token
+    are all that is kept.
+    """
 
     @staticmethod
-    def forward(ctx: Any, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor, chunk: int) -> Tensor:
+    def forward(
+        ctx: Any,
+        hidden_NH: Tensor,
+        weight_VH: Tensor,
+        bias_V: Tensor | None,
+        targets_N: Tensor,
+        chunk: int,
+    ) -> Tensor:
         if torch.is_autocast_enabled(hidden_NH.device.type):
             hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, chunk)
@@ -118,9 +169,15 @@ class _HeadLogps(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_NH, weight_VH, bias_V, targets_N, norms_N = ctx.saved_tensors
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, ctx.chunk)
-        to_hidden_NH, to_weight = torch.empty_like(hidden_NH), torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None
+        to_hidden_NH, to_weight = (
+            torch.empty_like(hidden_NH),
+            (torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None),
+        )
         to_bias = torch.zeros_like(bias_V) if bias_V is not None else None
-        pieces = (each.split(ctx.chunk) for each in (hidden_NH, targets_N, norms_N, grads[0], to_hidden_NH))
+        pieces = (
+            each.split(ctx.chunk)
+            for each in (hidden_NH, targets_N, norms_N, grads[0], to_hidden_NH)
+        )
         for hidden, targets, norms, grad, to_hidden in zip(*pieces, strict=True):
             share = logits_of(hidden).sub_(norms[:, None]).exp_().mul_(-grad[:, None])
             share.scatter_add_(1, targets[:, None], grad[:, None].to(share.dtype))
@@ -137,17 +194,25 @@ class _HeadLogps(torch.autograd.Function):
 
 
 class _Logits:
-    """Logits of up to `chunk` tokens, float32 at least, in memory that is taken once: each chunk overwrites the one before.
+    """Logits of up to `chunk` tokens, float32 at least, in memory that is taken once: each chunk
+    overwrites the one before.
 
-    Taken anew for every chunk, blocks of this size break up the heap of glibc, and a process grows to about twice what it holds.
+    Taken anew for every chunk, blocks of this size break up the heap of glibc, and a process grows
+    to about twice what it holds.
     """
 
-    def __init__(self, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, chunk: int) -> None:
+    def __init__(
+        self, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, chunk: int
+    ) -> None:
         self.weight_VH, self.bias_V = weight_VH.to(hidden_NH.dtype), bias_V
         self.made_CV = hidden_NH.new_empty(min(chunk, len(hidden_NH)), len(weight_VH))
         wide = torch.promote_types(hidden_NH.dtype, torch.float32)
-        self.wide_CV = self.made_CV if wide == hidden_NH.dtype else torch.empty_like(self.made_CV, dtype=wide)
-        self.spare_VH: Tensor | None = None  # a chunk's part of the weight's gradient, where it cannot be added in one go
+        self.wide_CV = (
+            self.made_CV if wide == hidden_NH.dtype else torch.empty_like(self.made_CV, dtype=wide)
+        )
+        self.spare_VH: Tensor | None = (
+            None  # a chunk's part of the weight's gradient, where it cannot be added in one go
+        )
 
     def __call__(self, hidden_NH: Tensor) -> Tensor:
         """The logits of some tokens, to be used up before the next call."""
@@ -159,7 +224,9 @@ class _Logits:
 
     def narrowed(self, wide_NV: Tensor) -> Tensor:
         """What was made in the place of the logits, in the precision of the hidden states."""
-        return wide_NV if self.wide_CV is self.made_CV else self.made_CV[: len(wide_NV)].copy_(wide_NV)
+        return (
+            wide_NV if self.wide_CV is self.made_CV else self.made_CV[: len(wide_NV)].copy_(wide_NV)
+        )
 
 
 def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
@@ -168,7 +235,9 @@ def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
 
 @torch.no_grad()
 def plain_head(model: Any) -> bool:
-    """Whether a model's logits are its output layer (`score` of a classifier) on its last hidden state and nothing more; looked at once."""
+    """Whether a model's logits are its output layer (`score` of a classifier) on its last hidden
+    state and nothing more; looked at once.
+    """
     known = getattr(model, "_psycopref_plain_head", None)
     if known is None:
         was = model.training
@@ -186,22 +255,34 @@ def _plain(model: Any, ids: Tensor) -> bool:
         return False
     states = head(model.base_model(input_ids=ids).last_hidden_state)
     logits = model(input_ids=ids).logits
-    return torch.allclose(states if states.shape == logits.shape else states[:, -1], logits, atol=1e-4, rtol=1e-3)
+    return torch.allclose(
+        states if states.shape == logits.shape else states[:, -1], logits, atol=1e-4, rtol=1e-3
+    )
 
 
 @torch.no_grad()
-def measure_all(model: Any, measure: Measure, rows: Sequence[Encoded], batch_tokens: int) -> Iterator[tuple[list[int], list[float]]]:
-    """Positions and values of all rows, micro-batch by micro-batch within a token budget, with dropout off."""
+def measure_all(
+    model: Any, measure: Measure, rows: Sequence[Encoded], batch_tokens: int
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Positions and values of all rows, micro-batch by micro-batch within a token budget, with
+    dropout off.
+    """
     was = model.training
     model.eval()
     with packing(model) as able:
-        groups = packed_batches([(row,) for row in rows], batch_tokens) if able else micro_batches([len(row.ids) for row in rows], batch_tokens)
+        groups = (
+            packed_batches([(row,) for row in rows], batch_tokens)
+            if able
+            else micro_batches([len(row.ids) for row in rows], batch_tokens)
+        )
         for group in groups:
             yield group, measure(model, [rows[i] for i in group]).tolist()
     model.train(was)
 
 
-def measured(model: Any, measure: Measure, rows: Sequence[Encoded], batch_tokens: int, tick: Tick) -> list[float]:
+def measured(
+    model: Any, measure: Measure, rows: Sequence[Encoded], batch_tokens: int, tick: Tick
+) -> list[float]:
     """The values of all rows in order."""
     values = [0.0] * len(rows)
     for group, got in measure_all(model, measure, rows, batch_tokens):

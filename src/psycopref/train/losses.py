@@ -1,4 +1,6 @@
-"""The objectives: pure functions of what a model says of each sequence, one loss per item, each with its equation and source."""
+"""The objectives: pure functions of what a model says of each sequence, one loss per item, each
+with its equation and source.
+"""
 
 from typing import NamedTuple
 
@@ -10,9 +12,10 @@ from torch import Tensor
 class Values(NamedTuple):
     """What is known of a batch of B items with R rows each (chosen first): tensors are B x R, or B.
 
-    `values_BR` is a reward or the summed log-probability of a response, `reference_BR` the reference model's, `tokens_BR`
-    the number of response tokens, `gaps_B` by how much the chosen response was rated higher, `shift` an estimate of the divergence
-    from the reference over the whole batch (`kto` alone; without gradient).
+    `values_BR` is a reward or the summed log-probability of a response, `reference_BR` the
+    reference model's, `tokens_BR` the number of response tokens, `gaps_B` by how much the chosen
+    response was rated higher, `shift` an estimate of the divergence from the reference over the
+    whole batch (`kto` alone; without gradient).
     """
 
     values_BR: Tensor
@@ -23,7 +26,9 @@ class Values(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A loss per item, and by how much the chosen row leads the rejected one (None where there is only one row)."""
+    """A loss per item, and by how much the chosen row leads the rejected one (None where there is
+    only one row).
+    """
 
     losses_B: Tensor
     margins_B: Tensor | None
@@ -32,8 +37,9 @@ class Outcome(NamedTuple):
 def bradley_terry(v: Values, margin: float = 0.0, centre: float = 0.0) -> Outcome:
     """-log sigmoid(r_c - r_r - margin * gap) + centre * (r_c + r_r)^2.
 
-    Bradley and Terry (1952); arXiv 2502.19731, section 4.1. The margin is Llama 2's (arXiv 2307.09288, equation 2) with the gap between the
-    ratings as m(r), the centring that of Eisenstein et al. 2023 (arXiv 2312.09244, equation 2); 0 leaves either out.
+    Bradley and Terry (1952); arXiv 2502.19731, section 4.1. The margin is Llama 2's (arXiv
+    2307.09288, equation 2) with the gap between the ratings as m(r), the centring that of
+    Eisenstein et al. 2023 (arXiv 2312.09244, equation 2); 0 leaves either out.
     """
     margins_B = v.values_BR[:, 0] - v.values_BR[:, 1]
     asked = margins_B - margin * v.gaps_B if margin and v.gaps_B is not None else margins_B
@@ -44,10 +50,11 @@ def bradley_terry(v: Values, margin: float = 0.0, centre: float = 0.0) -> Outcom
 
 
 def dpo(v: Values, beta: float, anchor: float = 0.0) -> Outcome:
-    """-log sigmoid(beta * ((pi_c - ref_c) - (pi_r - ref_r))), Rafailov et al. 2023 (arXiv 2305.18290), equation 7.
+    """-log sigmoid(beta * ((pi_c - ref_c) - (pi_r - ref_r))), Rafailov et al. 2023 (arXiv
+    2305.18290), equation 7.
 
-    `anchor` adds that many times the chosen response's mean negative log-probability per token, Pang et al. 2024
-    (arXiv 2404.19733), equation 1; 0 is plain DPO.
+    `anchor` adds that many times the chosen response's mean negative log-probability per token,
+    Pang et al. 2024 (arXiv 2404.19733), equation 1; 0 is plain DPO.
     """
     margins_B = beta * _ahead(v.values_BR - v.reference_BR)
     losses_B = -F.logsigmoid(margins_B)
@@ -57,14 +64,19 @@ def dpo(v: Values, beta: float, anchor: float = 0.0) -> Outcome:
 
 
 def cdpo(v: Values, beta: float, smoothing: float) -> Outcome:
-    """DPO where a share `smoothing` of the preferences is taken to be the wrong way round: Mitchell 2023, "A note on DPO with noisy
-    preferences and relationship to IPO", equation 3: -(1 - e) log sigmoid(m) - e log sigmoid(-m)."""
+    """DPO where a share `smoothing` of the preferences is taken to be the wrong way round: Mitchell
+    2023, "A note on DPO with noisy preferences and relationship to IPO", equation 3: -(1 - e) log
+    sigmoid(m) - e log sigmoid(-m).
+    """
     margins_B = beta * _ahead(v.values_BR - v.reference_BR)
-    return Outcome(-(1 - smoothing) * F.logsigmoid(margins_B) - smoothing * F.logsigmoid(-margins_B), margins_B)
+    return Outcome(
+        -(1 - smoothing) * F.logsigmoid(margins_B) - smoothing * F.logsigmoid(-margins_B), margins_B
+    )
 
 
 def ipo(v: Values, beta: float) -> Outcome:
-    """(h - 1 / (2 beta))^2 with h the lead of the log-ratios, Azar et al. 2023 (arXiv 2310.12036), equation 17 with tau = beta.
+    """(h - 1 / (2 beta))^2 with h the lead of the log-ratios, Azar et al. 2023 (arXiv 2310.12036),
+    equation 17 with tau = beta.
 
     Log-ratios are means per token, as the authors used them (and as TRL does).
     """
@@ -73,15 +85,19 @@ def ipo(v: Values, beta: float) -> Outcome:
 
 
 def simpo(v: Values, beta: float, gamma: float) -> Outcome:
-    """-log sigmoid(beta * (mean pi_c - mean pi_r) - gamma), Meng et al. 2024 (arXiv 2405.14734), equation 6; no reference model."""
+    """-log sigmoid(beta * (mean pi_c - mean pi_r) - gamma), Meng et al. 2024 (arXiv 2405.14734),
+    equation 6; no reference model.
+    """
     margins_B = beta * _ahead(_means(v))
     return Outcome(-F.logsigmoid(margins_B - gamma), margins_B)
 
 
 def orpo(v: Values, beta: float) -> Outcome:
-    """-mean pi_c - beta * log sigmoid(log odds_c - log odds_r), Hong et al. 2024 (arXiv 2403.07691), equations 6 and 7; no reference model.
+    """-mean pi_c - beta * log sigmoid(log odds_c - log odds_r), Hong et al. 2024 (arXiv
+    2403.07691), equations 6 and 7; no reference model.
 
-    odds = p / (1 - p) with p the geometric mean of the response's token probabilities; beta is the paper's lambda.
+    odds = p / (1 - p) with p the geometric mean of the response's token probabilities; beta is the
+    paper's lambda.
     """
     means_BR = _means(v)
     margins_B = _ahead(means_BR - _log1mexp(means_BR))
@@ -89,19 +105,25 @@ def orpo(v: Values, beta: float) -> Outcome:
 
 
 def kto(v: Values, beta: float) -> Outcome:
-    """(1 - sigmoid(beta * (h_c - z))) and (1 - sigmoid(beta * (z - h_r))), their mean; Ethayarajh et al. 2024 (arXiv 2402.01306), equation 7.
+    """(1 - sigmoid(beta * (h_c - z))) and (1 - sigmoid(beta * (z - h_r))), their mean; Ethayarajh
+    et al. 2024 (arXiv 2402.01306), equation 7.
 
-    h are the log-ratios of the two responses, which count alike (both weights 1); z = `shift` is the batch's mean log-ratio of responses set
-    beside prompts that they do not answer, at least 0.
+    h are the log-ratios of the two responses, which count alike (both weights 1); z = `shift` is
+    the batch's mean log-ratio of responses set beside prompts that they do not answer, at least 0.
     """
     ratios_BR = v.values_BR - v.reference_BR
     z = torch.zeros((), device=ratios_BR.device) if v.shift is None else v.shift.clamp_min(0)
-    desirable_B, undesirable_B = 1 - torch.sigmoid(beta * (ratios_BR[:, 0] - z)), 1 - torch.sigmoid(beta * (z - ratios_BR[:, 1]))
+    desirable_B, undesirable_B = (
+        1 - torch.sigmoid(beta * (ratios_BR[:, 0] - z)),
+        1 - torch.sigmoid(beta * (z - ratios_BR[:, 1])),
+    )
     return Outcome((desirable_B + undesirable_B) / 2, beta * _ahead(ratios_BR))
 
 
 def sft(v: Values) -> Outcome:
-    """-log p(response | prompt), summed over the response's tokens: maximum likelihood on responses only."""
+    """-log p(response | prompt), summed over the response's tokens: maximum likelihood on responses
+    only.
+    """
     return Outcome(-v.values_BR[:, 0], None)
 
 
@@ -118,4 +140,6 @@ def _means(v: Values) -> Tensor:
 def _log1mexp(x: Tensor) -> Tensor:
     """log(1 - exp(x)) for x < 0 without loss of digits (Maechler 2012)."""
     x = x.clamp_max(-torch.finfo(x.dtype).eps)
-    return torch.where(x > -0.6931471805599453, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x)))
+    return torch.where(
+        x > -0.6931471805599453, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x))
+    )

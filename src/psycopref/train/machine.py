@@ -1,4 +1,6 @@
-"""Where training runs: the device and the processes that accelerate gives, precision, and state files that a kill leaves whole."""
+"""Where training runs: the device and the processes that accelerate gives, precision, and state
+files that a kill leaves whole.
+"""
 
 import hashlib
 import os
@@ -22,21 +24,36 @@ def device() -> torch.device:
 
 
 def accelerator() -> Accelerator:
-    """Processes and device are accelerate's; what its config file says of precision, accumulation and compiling is the recipe's business.
+    """Processes and device are accelerate's; what its config file says of precision, accumulation
+    and compiling is the recipe's business.
 
     Several CPU processes are taken for what they are only where accelerate is told so.
     """
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
-        raise TrainError("DeepSpeed takes the optimiser's steps out of this loop's hands; launch with launch/fsdp2.yaml, which spreads the same state")
+        raise TrainError(
+            "DeepSpeed takes the optimiser's steps out of this loop's hands; launch with"
+            " launch/fsdp2.yaml, which spreads the same state"
+        )
     off = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    here = Accelerator(cpu=off, mixed_precision="no", gradient_accumulation_steps=1, dynamo_backend="no")
-    if here.distributed_type == DistributedType.FSDP and (not here.is_fsdp2 or here.state.fsdp_plugin.cpu_ram_efficient_loading):
-        raise TrainError("FSDP: version 2 with fsdp_cpu_ram_efficient_loading: false is what training is made for; launch with launch/fsdp2.yaml")
+    here = Accelerator(
+        cpu=off, mixed_precision="no", gradient_accumulation_steps=1, dynamo_backend="no"
+    )
+    if here.distributed_type == DistributedType.FSDP and (
+        not here.is_fsdp2 or here.state.fsdp_plugin.cpu_ram_efficient_loading
+    ):
+        raise TrainError(
+            "FSDP: version 2 with fsdp_cpu_ram_efficient_loading: false is what training is made"
+            " for; launch with launch/fsdp2.yaml"
+        )
     return here
 
 
-def shared(rows: Sequence[Any], measure: Callable[[Sequence[Any]], Iterable[tuple[list[int], list[float]]]]) -> list[float]:
-    """One number per row, each process measuring every so-many-th row, put together again in all of them."""
+def shared(
+    rows: Sequence[Any], measure: Callable[[Sequence[Any]], Iterable[tuple[list[int], list[float]]]]
+) -> list[float]:
+    """One number per row, each process measuring every so-many-th row, put together again in all of
+    them.
+    """
     here = accelerator()
     at = range(here.process_index, len(rows), here.num_processes)
     values_R = torch.zeros(len(rows), dtype=torch.float64)
@@ -48,13 +65,19 @@ def shared(rows: Sequence[Any], measure: Callable[[Sequence[Any]], Iterable[tupl
 
 
 def recompute(model: Any) -> None:
-    """Keep no activations but the layers' inputs; the rest is made again in the backward pass (transformers renamed the switch in 5.x)."""
+    """Keep no activations but the layers' inputs; the rest is made again in the backward pass
+    (transformers renamed the switch in 5.x).
+    """
     getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
 
 
 def reseed(seed: int, step: int, process: int) -> None:
-    """Random numbers (dropout) that depend on seed, step and process alone, so that a resumed run draws what an uninterrupted one does."""
-    torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}/{step}/{process}".encode()).digest()[:7], "big"))
+    """Random numbers (dropout) that depend on seed, step and process alone, so that a resumed run
+    draws what an uninterrupted one does.
+    """
+    torch.manual_seed(
+        int.from_bytes(hashlib.sha256(f"{seed}/{step}/{process}".encode()).digest()[:7], "big")
+    )
 
 
 def autocast(plan: Training, where: torch.device) -> AbstractContextManager[Any]:
@@ -63,7 +86,9 @@ def autocast(plan: Training, where: torch.device) -> AbstractContextManager[Any]
 
 
 def replace(path: Path, state: Any) -> None:
-    """Write a state file so that a kill leaves either the old one or the new one; of several processes the first one writes."""
+    """Write a state file so that a kill leaves either the old one or the new one; of several
+    processes the first one writes.
+    """
     if rank():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

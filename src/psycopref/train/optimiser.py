@@ -9,7 +9,9 @@ from psycopref.train.plan import Training
 
 
 def learning_rate(step: int, steps: int, plan: Training) -> float:
-    """The learning rate of optimiser step `step` (from 0): a linear warm-up over a share of the steps, then the decay to 0."""
+    """The learning rate of optimiser step `step` (from 0): a linear warm-up over a share of the
+    steps, then the decay to 0.
+    """
     warm = math.ceil(steps * plan.warmup)
     if step < warm:
         return plan.lr * (step + 1) / warm
@@ -24,7 +26,9 @@ def learning_rate(step: int, steps: int, plan: Training) -> float:
 
 
 def adamw(model: Any, plan: Training) -> torch.optim.AdamW:
-    """AdamW on what is to be learnt, fused; weight decay for matrices, none for norms and biases."""
+    """AdamW on what is to be learnt, fused; weight decay for matrices, none for norms and
+    biases.
+    """
     learnt = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in learnt if p.ndim > 1], "weight_decay": plan.weight_decay},

@@ -1,4 +1,6 @@
-"""What goes into an optimiser step and into a micro-batch: which items, in which order, within which token budget."""
+"""What goes into an optimiser step and into a micro-batch: which items, in which order, within
+which token budget.
+"""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,10 +14,12 @@ from psycopref.train.tokens import Encoded
 
 
 class Item(NamedTuple):
-    """One thing to learn from: one response (supervised) or chosen and rejected (preferences), in this order.
+    """One thing to learn from: one response (supervised) or chosen and rejected (preferences), in
+    this order.
 
-    `weight` is its share in the mean of a batch, `gap` the difference of the ratings; `reference` holds the reference model's
-    log-probability of each row. `beside` is a response set beside another prompt, where an objective asks for one (KTO).
+    `weight` is its share in the mean of a batch, `gap` the difference of the ratings; `reference`
+    holds the reference model's log-probability of each row. `beside` is a response set beside
+    another prompt, where an objective asks for one (KTO).
     """
 
     rows: tuple[Encoded, ...]
@@ -43,7 +47,9 @@ def order(items: int, seed: int, epoch: int) -> list[int]:
 
 
 def batch(step: int, items: int, batch_size: int, seed: int) -> list[int]:
-    """The items of optimiser step `step` (from 0): exactly `batch_size`, epochs following one another without a gap."""
+    """The items of optimiser step `step` (from 0): exactly `batch_size`, epochs following one
+    another without a gap.
+    """
     epoch, at = divmod(step * batch_size, items)
     picked = order(items, seed, epoch)[at : at + batch_size]
     while len(picked) < batch_size:
@@ -53,7 +59,9 @@ def batch(step: int, items: int, batch_size: int, seed: int) -> list[int]:
 
 
 def micro_batches(lengths: Sequence[int], budget: int, rows: int = 1) -> Iterator[list[int]]:
-    """Positions grouped from long to short so that no group has more than `budget` padded tokens; a longer one stands alone."""
+    """Positions grouped from long to short so that no group has more than `budget` padded tokens; a
+    longer one stands alone.
+    """
     group: list[int] = []
     longest = 0
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
@@ -67,9 +75,11 @@ def micro_batches(lengths: Sequence[int], budget: int, rows: int = 1) -> Iterato
 
 
 def packed_batches(items: Sequence[tuple[Encoded, ...]], budget: int) -> Iterator[list[int]]:
-    """Positions grouped so that equal prompts come together and no group packs into more than `budget` tokens.
+    """Positions grouped so that equal prompts come together and no group packs into more than
+    `budget` tokens.
 
-    Equal prompts and equal rows count once, as `attention.pack` lays them out; an item that is longer stands alone.
+    Equal prompts and equal rows count once, as `attention.pack` lays them out; an item that is
+    longer stands alone.
     """
     first: dict[tuple[int, ...], int] = {}
     for index, rows in enumerate(items):
@@ -90,23 +100,37 @@ def packed_batches(items: Sequence[tuple[Encoded, ...]], budget: int) -> Iterato
         yield group
 
 
-def _new(rows: tuple[Encoded, ...], seen: set[tuple[tuple[int, ...], tuple[int, ...]]]) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """What rows add to a pack: their prompts, as ((), prompt), and their responses, as (prompt, response)."""
-    parts = {((), tuple(row.prompt)) for row in rows} | {(tuple(row.prompt), tuple(row.response)) for row in rows}
+def _new(
+    rows: tuple[Encoded, ...], seen: set[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """What rows add to a pack: their prompts, as ((), prompt), and their responses, as (prompt,
+    response).
+    """
+    parts = {((), tuple(row.prompt)) for row in rows} | {
+        (tuple(row.prompt), tuple(row.response)) for row in rows
+    }
     return parts - seen
 
 
-def right_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def right_padded(
+    rows: Sequence[Sequence[int]], pad: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """ids_BT padded on the right with `pad`, and mask_BT (1 where a token is)."""
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    mask = torch.tensor(
+        [[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device
+    )
     return ids, mask
 
 
-def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def left_padded(
+    rows: Sequence[Sequence[int]], pad: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """ids_BT padded on the left with `pad`, and mask_BT (1 where a token is)."""
     longest = max(map(len, rows))
     ids = torch.tensor([[*[pad] * (longest - len(row)), *row] for row in rows], device=device)
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
+    mask = torch.tensor(
+        [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
+    )
     return ids, mask

@@ -10,7 +10,9 @@ from psycopref.settings import Settings, Stage
 
 
 class Size(Settings):
-    """The shape of a fresh Llama, for when there is no `base` to start from. The vocabulary is byte-level BPE."""
+    """The shape of a fresh Llama, for when there is no `base` to start from. The vocabulary is
+    byte-level BPE.
+    """
 
     vocab: int = Field(default=4096, ge=300)
     hidden: int = Field(default=256, ge=8)
@@ -22,15 +24,18 @@ class Size(Settings):
 
 
 class Training(Stage):
-    """Settings of one run of the loop. `batch_size` counts preference pairs (or responses) per optimiser step, exactly.
+    """Settings of one run of the loop. `batch_size` counts preference pairs (or responses) per
+    optimiser step, exactly.
 
-    `steps` 0 leaves the length to `epochs`. `batch_tokens` bounds the padded tokens of a micro-batch; `max_length` is the
-    longest prompt and response trained on. `best` keeps the weights that were best on the dev split by loss or accuracy.
-    `lora` is the rank of low-rank adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank;
-    with `quantise` the frozen weights beside them are held in four bits (QLoRA).
-    `snapshots` states of the run are kept beside its end, evenly over the steps, the last one included (policies only).
-    `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run may lose. `tracker` shows the curves while
-    they grow (TensorBoard's files are in the workspace's `trackers`; wandb sends numbers and settings to where it is set up to).
+    `steps` 0 leaves the length to `epochs`. `batch_tokens` bounds the padded tokens of a
+    micro-batch; `max_length` is the longest prompt and response trained on. `best` keeps the
+    weights that were best on the dev split by loss or accuracy. `lora` is the rank of low-rank
+    adapters on all linear layers (0 trains every weight), `lora_alpha` 0 stands for twice the rank;
+    with `quantise` the frozen weights beside them are held in four bits (QLoRA). `snapshots` states
+    of the run are kept beside its end, evenly over the steps, the last one included (policies
+    only). `dev_every` 0 looks at dev once per epoch. `keep_every` is how many steps a killed run
+    may lose. `tracker` shows the curves while they grow (TensorBoard's files are in the workspace's
+    `trackers`; wandb sends numbers and settings to where it is set up to).
     """
 
     base: str = ""
@@ -61,7 +66,10 @@ class Training(Stage):
     @model_validator(mode="after")
     def _quantised_beside_adapters(self) -> "Training":
         if self.quantise and not self.lora:
-            raise ValueError("quantise: four-bit weights cannot be trained themselves; set lora, such as lora = 16")
+            raise ValueError(
+                "quantise: four-bit weights cannot be trained themselves; set lora, such as lora"
+                " = 16"
+            )
         return self
 
     @classmethod
@@ -71,4 +79,8 @@ class Training(Stage):
 
     def reads(self) -> Sequence[Path]:
         """The files of a `base` folder."""
-        return sorted(path for path in Path(self.base).rglob("*") if path.is_file()) if self.base and Path(self.base).is_dir() else ()
+        return (
+            sorted(path for path in Path(self.base).rglob("*") if path.is_file())
+            if self.base and Path(self.base).is_dir()
+            else ()
+        )

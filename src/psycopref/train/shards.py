@@ -1,4 +1,6 @@
-"""Weights spread over processes (FSDP2): put together to be kept, spread again to be gone on with."""
+"""Weights spread over processes (FSDP2): put together to be kept, spread again to be gone on
+with.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +16,9 @@ def are_sharded(model: Any) -> bool:
 
 
 def gathered(state: Any) -> Any:
-    """A state with every sharded tensor made whole, on the CPU; everything else as it is. All processes must call it together."""
+    """A state with every sharded tensor made whole, on the CPU; everything else as it is. All
+    processes must call it together.
+    """
     if isinstance(state, DTensor):
         return state.full_tensor().cpu()
     if isinstance(state, Mapping):
@@ -25,16 +29,26 @@ def gathered(state: Any) -> Any:
 
 
 def whole(model: Any) -> dict[str, Tensor] | None:
-    """The weights of a sharded model, each once (tied ones under their first name); None where it is not sharded."""
+    """The weights of a sharded model, each once (tied ones under their first name); None where it
+    is not sharded.
+    """
     if not are_sharded(model):
         return None
-    twice = model.state_dict().keys() - dict(model.named_parameters()).keys() - dict(model.named_buffers()).keys()
-    return {name: gathered(value) for name, value in model.state_dict().items() if name not in twice}
+    twice = (
+        model.state_dict().keys()
+        - dict(model.named_parameters()).keys()
+        - dict(model.named_buffers()).keys()
+    )
+    return {
+        name: gathered(value) for name, value in model.state_dict().items() if name not in twice
+    }
 
 
 @torch.no_grad()
 def load_weights(model: Any, weights: Mapping[str, Tensor]) -> None:
-    """Put whole weights into a model, sharded or not; names that are not given keep what they have."""
+    """Put whole weights into a model, sharded or not; names that are not given keep what they
+    have.
+    """
     own = model.state_dict()
     for name, value in weights.items():
         own[name].copy_(_like(value, own[name]))
@@ -43,16 +57,23 @@ def load_weights(model: Any, weights: Mapping[str, Tensor]) -> None:
 def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
     """Put whole moments into an optimiser whose parameters may be sharded."""
     params = [param for group in optimiser.param_groups for param in group["params"]]
-    moments = {index: {name: _moment(value, params[index]) for name, value in kept.items()} for index, kept in state["state"].items()}
+    moments = {
+        index: {name: _moment(value, params[index]) for name, value in kept.items()}
+        for index, kept in state["state"].items()
+    }
     optimiser.load_state_dict({**state, "state": moments})
 
 
 def _moment(value: Any, param: Tensor) -> Any:
-    return _like(value, param) if isinstance(value, Tensor) and value.shape == param.shape else value
+    return (
+        _like(value, param) if isinstance(value, Tensor) and value.shape == param.shape else value
+    )
 
 
 def _like(value: Tensor, where: Tensor) -> Tensor:
     """A whole tensor spread as another one is."""
     if isinstance(where, DTensor):
-        return distribute_tensor(value.to(where.device, where.dtype), where.device_mesh, where.placements)
+        return distribute_tensor(
+            value.to(where.device, where.dtype), where.device_mesh, where.placements
+        )
     return value

@@ -1,4 +1,6 @@
-"""From speeches and responses to token ids: the one place for training, scoring and generating alike."""
+"""From speeches and responses to token ids: the one place for training, scoring and generating
+alike.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -12,8 +14,13 @@ from psycopref.tables import Speech
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 CHATML = (
-    "{% for m in messages %}{{ '" + START + "' + m['role'] + '\n' + m['content'] | trim + '" + END + "' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '" + START + "assistant\n' }}{% endif %}"
+    "{% for m in messages %}{{ '"
+    + START
+    + "' + m['role'] + '\n' + m['content'] | trim + '"
+    + END
+    + "' }}{% endfor %}{% if add_generation_prompt %}{{ '"
+    + START
+    + "assistant\n' }}{% endif %}"
 )
 PLAIN = (
     "{% for m in messages %}{{ m['role'] | capitalize + ':\n' + m['content'] | trim }}"
@@ -42,7 +49,9 @@ class Chat(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Token ids of a prompt and of a response to it; the response ends in EOS (or is empty when there is none yet)."""
+    """Token ids of a prompt and of a response to it; the response ends in EOS (or is empty when
+    there is none yet).
+    """
 
     prompt: list[int]
     response: list[int]
@@ -54,7 +63,9 @@ class Encoded(NamedTuple):
 
 
 def learn_tokenizer(texts: Iterable[str], vocab: int) -> Any:
-    """A byte-level BPE tokenizer of at most `vocab` tokens with a ChatML-like template, learnt from texts alone."""
+    """A byte-level BPE tokenizer of at most `vocab` tokens with a ChatML-like template, learnt from
+    texts alone.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -62,9 +73,16 @@ def learn_tokenizer(texts: Iterable[str], vocab: int) -> Any:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=[PAD, START, END], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab,
+        special_tokens=[PAD, START, END],
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
     bpe.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START]
+    )
     tokenizer.chat_template = CHATML
     return tokenizer
 
@@ -75,18 +93,24 @@ def word_target(words: int) -> int:
 
 
 def taught_target(response_id: str, text: str) -> int:
-    """The word target that supervised training shows with a response: for half of them, chosen by id; 0 for the others."""
+    """The word target that supervised training shows with a response: for half of them, chosen by
+    id; 0 for the others.
+    """
     half = hashlib.sha256(response_id.encode()).digest()[0] % 2 == 0
     return word_target(count_words(text)) if half else 0
 
 
 def messages(speech: Speech, words: int = 0) -> tuple[Chat, ...]:
-    """A speech with the turns before it as chat messages; a word target stands as the last line of the client's text.
+    """A speech with the turns before it as chat messages; a word target stands as the last line of
+    the client's text.
 
-    Neighbouring turns of one speaker become one message, since many chat templates ask for turns that alternate.
+    Neighbouring turns of one speaker become one message, since many chat templates ask for turns
+    that alternate.
     """
     ask = f"\n\nAnswer in about {words} words." if words else ""
-    turns = [Chat(_ROLES[turn.role], turn.text) for turn in speech.history] + [Chat("user", speech.text + ask)]
+    turns = [Chat(_ROLES[turn.role], turn.text) for turn in speech.history] + [
+        Chat("user", speech.text + ask)
+    ]
     merged: list[Chat] = []
     for turn in turns:
         if merged and merged[-1].role == turn.role:
@@ -98,7 +122,8 @@ def messages(speech: Speech, words: int = 0) -> tuple[Chat, ...]:
 def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) -> Encoded:
     """Token ids of a chat up to the counselor's turn, and of the response, which ends in EOS.
 
-    TrainError where a chat template cannot write the chat, or writes a prompt whose tokens do not open the whole.
+    TrainError where a chat template cannot write the chat, or writes a prompt whose tokens do not
+    open the whole.
     """
     turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
     prompt = _ids(tokenizer, turns, True)
@@ -108,18 +133,24 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
     whole = _ids(tokenizer, [*turns, answer], False)
     if whole[: len(prompt)] != prompt:
         where = f"chat template of {tokenizer.name_or_path!r}"
-        raise TrainError(f"{where}: the prompt's tokens are not the first of prompt and response; use a model whose template keeps them")
+        raise TrainError(
+            f"{where}: the prompt's tokens are not the first of prompt and response; use a model"
+            " whose template keeps them"
+        )
     return Encoded(prompt, _ended(tokenizer, whole[len(prompt) :]))
 
 
 def as_written(tokenizer: Any, chat: Sequence[Said], response: str) -> Encoded:
-    """Token ids of a chat with its response just as the chat template writes them: nothing is cut after the last EOS and none is added.
+    """Token ids of a chat with its response just as the chat template writes them: nothing is cut
+    after the last EOS and none is added.
 
-    Reward models of others are read at the last of these tokens, whatever it is. The prompt is what the template writes before the
-    response where that opens the whole, else the first token alone.
+    Reward models of others are read at the last of these tokens, whatever it is. The prompt is what
+    the template writes before the response where that opens the whole, else the first token alone.
     """
     turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
-    whole = _ids(tokenizer, [*turns, {"role": "assistant", "content": _inert(tokenizer, response)}], False)
+    whole = _ids(
+        tokenizer, [*turns, {"role": "assistant", "content": _inert(tokenizer, response)}], False
+    )
     prompt = _ids(tokenizer, turns, True)
     opens = len(prompt) if 0 < len(prompt) < len(whole) and whole[: len(prompt)] == prompt else 1
     return Encoded(whole[:opens], whole[opens:])
@@ -130,7 +161,9 @@ def _ids(tokenizer: Any, turns: list[dict[str, str]], ask: bool) -> list[int]:
         text = tokenizer.apply_chat_template(turns, add_generation_prompt=ask, tokenize=False)
     except TemplateError:  # its message may quote the chat
         what = f"chat template of {tokenizer.name_or_path!r} does not take these turns"
-        raise TrainError(f"{what}; use a model whose template takes turns of user and assistant") from None
+        raise TrainError(
+            f"{what}; use a model whose template takes turns of user and assistant"
+        ) from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -143,7 +176,9 @@ def _inert(tokenizer: Any, text: str) -> str:
 
 
 def _ended(tokenizer: Any, response: list[int]) -> list[int]:
-    """A response cut after its last EOS (templates may write a line end after it); with an EOS where there is none."""
+    """A response cut after its last EOS (templates may write a line end after it); with an EOS
+    where there is none.
+    """
     eos = tokenizer.eos_token_id
     if eos not in response:
         return [*response, eos]

@@ -1,4 +1,6 @@
-"""Weights folders: ordinary Hugging Face folders with tokenizer, chat template and a model card beside them."""
+"""Weights folders: ordinary Hugging Face folders with tokenizer, chat template and a model card
+beside them.
+"""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -59,7 +61,9 @@ class Loaded(NamedTuple):
 
 
 def fresh_policy(texts: Iterable[str], size: Size, seed: int) -> Loaded:
-    """A small Llama with random weights and a tokenizer learnt from texts; vocabulary as large as the texts allow."""
+    """A small Llama with random weights and a tokenizer learnt from texts; vocabulary as large as
+    the texts allow.
+    """
     from transformers import LlamaForCausalLM
 
     tokenizer = learn_tokenizer(texts, size.vocab)
@@ -87,21 +91,30 @@ def _llama(size: Size, tokenizer: Any, **more: Any) -> Any:
 
 
 def load_policy(source: Path | str, plan: Training | None = None) -> Loaded:
-    """A causal model from a folder or a hub id, in float32 (or quantised as `plan` says), with a pad token and a chat template."""
+    """A causal model from a folder or a hub id, in float32 (or quantised as `plan` says), with a
+    pad token and a chat template.
+    """
     from transformers import AutoModelForCausalLM
 
     return ready(*_load(AutoModelForCausalLM, source, **adapters.quantised(plan)), source)
 
 
 def load_reward(source: Path | str, seed: int = 0, plan: Training | None = None) -> Loaded:
-    """A sequence classifier with one label from a folder or a hub id; the head of a causal model's folder starts from `seed`.
+    """A sequence classifier with one label from a folder or a hub id; the head of a causal model's
+    folder starts from `seed`.
 
-    Sentence encoders (BERT and its kin, sentence-transformers' folders) are taken too: read at their first token, in padded batches.
+    Sentence encoders (BERT and its kin, sentence-transformers' folders) are taken too: read at
+    their first token, in padded batches.
     """
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    return ready(*_load(AutoModelForSequenceClassification, source, num_labels=1, **adapters.quantised(plan)), source)
+    return ready(
+        *_load(
+            AutoModelForSequenceClassification, source, num_labels=1, **adapters.quantised(plan)
+        ),
+        source,
+    )
 
 
 def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
@@ -109,9 +122,14 @@ def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
 
     with quiet():
         try:
-            return adapters.steady(kind.from_pretrained(str(source), dtype=torch.float32, **more)), AutoTokenizer.from_pretrained(str(source))
+            return adapters.steady(
+                kind.from_pretrained(str(source), dtype=torch.float32, **more)
+            ), AutoTokenizer.from_pretrained(str(source))
         except (OSError, ValueError, RuntimeError) as error:
-            raise TrainError(f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give a Hugging Face folder or hub id") from error
+            raise TrainError(
+                f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give"
+                " a Hugging Face folder or hub id"
+            ) from error
 
 
 @contextmanager
@@ -131,12 +149,20 @@ def quiet() -> Iterator[None]:
 
 
 def ready(model: Any, tokenizer: Any, source: Path | str) -> Loaded:
-    """See to a pad token other than EOS, an embedding row for it, and a chat template, where these are missing."""
-    encoder = tokenizer.eos_token_id is None and tokenizer.sep_token_id is not None and tokenizer.cls_token_id is not None
+    """See to a pad token other than EOS, an embedding row for it, and a chat template, where these
+    are missing.
+    """
+    encoder = (
+        tokenizer.eos_token_id is None
+        and tokenizer.sep_token_id is not None
+        and tokenizer.cls_token_id is not None
+    )
     if encoder:
         tokenizer.eos_token = tokenizer.sep_token  # BERT and its kin: [CLS] ... [SEP]
     if tokenizer.eos_token_id is None:
-        raise TrainError(f"{source}: its tokenizer has no EOS token; choose a model whose tokenizer has one")
+        raise TrainError(
+            f"{source}: its tokenizer has no EOS token; choose a model whose tokenizer has one"
+        )
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
         tokenizer.add_special_tokens({"pad_token": PAD})
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
@@ -152,13 +178,18 @@ def _grow(model: Any, rows: int) -> None:
     old = model.get_input_embeddings().weight.shape[0]
     model.resize_token_embeddings(rows, mean_resizing=False)
     with torch.no_grad():
-        for layer in (model.get_input_embeddings(), model.get_output_embeddings() if hasattr(model, "lm_head") else None):
+        for layer in (
+            model.get_input_embeddings(),
+            model.get_output_embeddings() if hasattr(model, "lm_head") else None,
+        ):
             if layer is not None:
                 layer.weight[old:] = layer.weight[:old].mean(0)
 
 
 def set_dropout(model: Any, share: float) -> None:
-    """Set the dropout that a model's configuration and modules know to `share`; 0 leaves the model as it is."""
+    """Set the dropout that a model's configuration and modules know to `share`; 0 leaves the model
+    as it is.
+    """
     if not share:
         return
     for module in model.modules():
@@ -169,7 +200,8 @@ def set_dropout(model: Any, share: float) -> None:
 
 
 def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[str, object]) -> Path:
-    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever was there goes away first.
+    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever
+    was there goes away first.
 
     Of several processes the first one writes; weights that are spread over them are put together.
     """
@@ -184,8 +216,12 @@ def save(loaded: Loaded, folder: Path, kind: str, plan: Training, facts: dict[st
     with quiet():
         model.save_pretrained(folder, state_dict=whole)
         tokenizer.save_pretrained(folder)
-    lines = [f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()]
-    (folder / "README.md").write_text(CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8")
+    lines = [
+        f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()
+    ]
+    (folder / "README.md").write_text(
+        CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8"
+    )
     return folder
 
 
@@ -204,11 +240,16 @@ def stop_ids(loaded: Loaded) -> set[int]:
 
 def _ends(tokenizer: Any, config: Any) -> set[int]:
     ends = config.eos_token_id if config is not None else None
-    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
+    return {
+        tokenizer.eos_token_id,
+        *(ends if isinstance(ends, list) else [ends] if ends is not None else []),
+    }
 
 
 def tokenizer_and_ends(folder: Path) -> tuple[Any, set[int]]:
-    """The tokenizer of a policy's folder and the tokens that end its responses, without its weights."""
+    """The tokenizer of a policy's folder and the tokens that end its responses, without its
+    weights.
+    """
     from transformers import AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -219,9 +260,14 @@ def fitting(model: Any, tokens: int, what: str) -> None:
     """TrainError where so many tokens are more than a model has positions for."""
     limit = getattr(model.config, "max_position_embeddings", None)
     if limit and tokens > limit:
-        raise TrainError(f"{what} needs {tokens} tokens and the model reads {limit}; lower max_tokens, or leave long speeches out")
+        raise TrainError(
+            f"{what} needs {tokens} tokens and the model reads {limit}; lower max_tokens, or leave"
+            " long speeches out"
+        )
 
 
 def name_of(folder: Path) -> str:
-    """What weights are called where they judge or write: `weights:` and 12 hex digits of the digest of their folder."""
+    """What weights are called where they judge or write: `weights:` and 12 hex digits of the digest
+    of their folder.
+    """
     return f"weights:{folder_digest(folder)[:12]}"

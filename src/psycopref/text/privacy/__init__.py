@@ -1,7 +1,8 @@
 """Personal data to typed placeholders: <NAME> <EMAIL> <PHONE> <URL> <ADDRESS> <HANDLE> <DATE> <ID>.
 
-Own patterns, lists of names and rules of context; telephone numbers are checked against the numbering plans of `phonenumbers`. Cities,
-countries, public figures, medicines, toll-free numbers and the addresses of public crisis services stay. An aid, not a guarantee.
+Own patterns, lists of names and rules of context; telephone numbers are checked against the
+numbering plans of `phonenumbers`. Cities, countries, public figures, medicines, toll-free numbers
+and the addresses of public crisis services stay. An aid, not a guarantee.
 """
 
 from psycopref.text.privacy.finding import find, mask

@@ -1,4 +1,6 @@
-"""Street addresses, flats, post-office boxes and full postcodes; a bare city, state or country stays."""
+"""Street addresses, flats, post-office boxes and full postcodes; a bare city, state or country
+stays.
+"""
 
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -15,12 +17,8 @@ _FULL = (
     "|Buildings|Point|Lea|Leas|Dene|Copse|Cross|Main|Sector|Phase|Route|Chowk|Bazaar|Salai|Sarani|Bypass|Expressway|Link|Glen|Grange|Springs"
 )
 _STREET = f"{_ABBREVIATED}|{_FULL}"
-_SAFE = (
-    "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|ct|terrace|circle|highway|hwy|parkway|pkwy|crescent|cres|close|mews|grove|st|nagar|tce|pde"
-)
-_LOOSE = (
-    f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
-)
+_SAFE = "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|ct|terrace|circle|highway|hwy|parkway|pkwy|crescent|cres|close|mews|grove|st|nagar|tce|pde"
+_LOOSE = f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
 _STOP = (
     r"(?!(?:I|I'm|And|But|My|He|She|We|It|It's|The|They|This|That|So|When|Then|You|Your|His|Her|Our|If|In|At|On|Mr|Mrs|Ms|Dr|Mum|Mom|Mam|Dad|Since|Because"
     r"|Please|Not|No|Now|After|Before|Every|What|Who|Why|How|Is|Was|Do|Can|Could|Would|Will|There|There's|Here|Yes|As|For|From|With|To|Just|Even|Never|Nobody"
@@ -28,7 +26,11 @@ _STOP = (
 )
 _PART = r"(?:[A-Z][A-Za-z'’.-]{0,30}|\d{1,3}(?:st|nd|rd|th)|of|the|de|la)"
 _UNIT = "Apt|Apartment|Unit|Suite|Ste|Flat|Room|Rm|Lot|Trailer|Block|Blk|Bldg|Building|Tower|Floor|Plot|House|Hse|Door|Villa|Space|Spc|Shop|Site|No"
-_FLAT = rf"(?:(?:{_UNIT}|#)\b\.? ?(?:[Nn]o\.? ?)?#?(?:\d\w{{0,5}}|[A-Z]\d{{0,4}}\b)|#\d\w{{0,5}}(?:-\d{{1,5}})?|\d{{1,2}}(?:st|nd|rd|th) [Ff]loor)"
+_FLAT = (
+    rf"(?:(?:{_UNIT}|#)\b\.? ?(?:[Nn]o\.?"
+    r" ?)?#?(?:\d\w{0,5}|[A-Z]\d{0,4}\b)|#\d\w{0,5}(?:-\d{1,5})?|\d{1,2}(?:st|nd|rd|th)"
+    r" [Ff]loor)"
+)
 _UK = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2}"
 _EIRCODE = r"[AC-FHKNPRTV-Y]\d[\dW] ?[\dAC-FHKNPRTV-Y]{4}"
 _CANADA = r"[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d"
@@ -38,12 +40,16 @@ _REST = rf"(?:,? {_FLAT})?(?:{_CITY})?(?:,? [A-Z]{{2,3}}\b)?(?:(?:,| ?[-–])? {
 _NUMBER = r"\d{1,5}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _KIND = rf"(?:(?:{_FULL})\b|(?:{_ABBREVIATED})\b\.?)"
 STREET = re.compile(
-    rf"(?<![\w$€£.,-])(?=[\dAUSFRLTBPHDVN#aflu])(?:(?:unit|flat|apt|lot) (?=\d)(?:\d{{1,5}}[A-Za-z]?,? (?=\d))?|{_FLAT},? )?(?:{_NUMBER}"
+    r"(?<![\w$€£.,-])(?=[\dAUSFRLTBPHDVN#aflu])(?:(?:unit|flat|apt|lot)"
+    rf" (?=\d)(?:\d{{1,5}}[A-Za-z]?,? (?=\d))?|{_FLAT},? )?(?:{_NUMBER}"
     rf"|{_FLAT}),? (?:(?:[NSEW]|North|South|East|West|NE|NW|SE|SW)\.? )?"
-    rf"(?:{_PART} ){{1,4}}{_KIND}(?: (?:NE|NW|SE|SW|[NSEW])\b)?(?: \d{{1,4}}(?=,|\.(?!\d)|$))?{_REST}"
+    rf"(?:{_PART} ){{1,4}}{_KIND}(?: (?:NE|NW|SE|SW|[NSEW])\b)?(?:"
+    rf" \d{{1,4}}(?=,|\.(?!\d)|$))?{_REST}"
     rf"|(?<![\w$€£.,-])\d{{1,5}}[A-Za-z]? (?:Broadway|Strand|Esplanade)\b{_REST}"
-    rf"|\b[A-Z][a-z]{{2,25}}(?:straat|laan|strasse|straße|gasse|weg|plein) \d{{1,4}}[a-zA-Z]?\b{_REST}"
-    rf"|\b\d{{1,4}},? (?:[Rr]ue|[Cc]alle|[Vv]ia|[Rr]ua|Jalan|Jln)(?: (?:de|la|du|des|del|da|do))* [A-Z][\w'’-]{{1,25}}{_REST}"
+    r"|\b[A-Z][a-z]{2,25}(?:straat|laan|strasse|straße|gasse|weg|plein)"
+    rf" \d{{1,4}}[a-zA-Z]?\b{_REST}"
+    r"|\b\d{1,4},? (?:[Rr]ue|[Cc]alle|[Vv]ia|[Rr]ua|Jalan|Jln)(?: (?:de|la|du|des|del|da|do))*"
+    rf" [A-Z][\w'’-]{{1,25}}{_REST}"
 )
 _NO_NAME = (
     r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?|hours?|hrs|bedrooms?|times|years?|months?|weeks?|days?"
@@ -53,18 +59,29 @@ _NO_NAME = (
     r"|beers?|shots?|drinks?|seconds?|secs|bucks|dollars|quid|pounds|euros|percent|stone|saw|got|went|after|before|across|above|below|over|under|about|around"
     r"|next|every|some|any|each|where|then|than|just|too|very|really|because|cause|cuz|cos|since|until|till|while|like|want|need|make|made|bus|car|train)\b)"
 )
-_SMALL_UNIT = r"(?:apt|apartment|unit|flat|room|lot|#)\b\.? ?(?:no\.? ?)?#?(?:\d\w{0,4}|[a-z]\d{0,3}\b)"
+_SMALL_UNIT = (
+    r"(?:apt|apartment|unit|flat|room|lot|#)\b\.? ?(?:no\.? ?)?#?(?:\d\w{0,4}|[a-z]\d{0,3}\b)"
+)
 _SMALL_REST = (
     rf"(?:,? (?:apt|apartment|unit|flat|lot|#)\.? ?#?\d?\w{{1,4}}\b)?"
     rf"(?:(?:,? [a-z]{{3,20}}){{0,2}}(?:,? [a-z]{{2}})?,? (?:\d{{5}}|{_UK}|{_CANADA})\b)?"
 )
-_SMALL_START = rf"(?<![\w$€£.,-])(?=[\daufrl#])(?:{_SMALL_UNIT},? )?{_NUMBER},? (?:(?:[nsew]|north|south|east|west)\.? )?"
-SMALL_STREET = re.compile(
-    rf"{_SMALL_START}(?:{_NO_NAME}(?:[a-z'’]{{3,20}}|st) ){{1,3}}(?:{_SAFE})\b(?!')(?:(?<=st|rd|ln|ct)\.|(?<=ave)\.|(?<=blvd)\.)?{_SMALL_REST}", re.IGNORECASE
+_SMALL_START = (
+    rf"(?<![\w$€£.,-])(?=[\daufrl#])(?:{_SMALL_UNIT},? )?{_NUMBER},?"
+    r" (?:(?:[nsew]|north|south|east|west)\.? )?"
 )
-LOOSE_STREET = re.compile(rf"{_SMALL_START}(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:{_LOOSE})\b(?!'){_SMALL_REST}", re.IGNORECASE)
+SMALL_STREET = re.compile(
+    rf"{_SMALL_START}(?:{_NO_NAME}(?:[a-z'’]{{3,20}}|st)"
+    rf" ){{1,3}}(?:{_SAFE})\b(?!')(?:(?<=st|rd|ln|ct)\.|(?<=ave)\.|(?<=blvd)\.)?{_SMALL_REST}",
+    re.IGNORECASE,
+)
+LOOSE_STREET = re.compile(
+    rf"{_SMALL_START}(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:{_LOOSE})\b(?!'){_SMALL_REST}",
+    re.IGNORECASE,
+)
 SMALL_HOUSE = re.compile(
-    rf"\b(?:flat|apt|apartment|unit|room) ?\d{{1,4}}[a-z]?,? (?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:house|court|lodge|heights|towers?|mansions|hall|point"
+    rf"\b(?:flat|apt|apartment|unit|room) ?\d{{1,4}}[a-z]?,? (?:{_NO_NAME}[a-z'’]{{3,20}}"
+    r" ){1,2}(?:house|court|lodge|heights|towers?|mansions|hall|point"
     rf"|building)\b"
     rf"(?:, (?:\d{{1,4}}[a-z]? )?(?:{_NO_NAME}[a-z'’]{{3,20}} ){{1,2}}(?:{_SAFE})\b)?",
     re.IGNORECASE,
@@ -77,43 +94,57 @@ _HOME = re.compile(
     re.IGNORECASE,
 )
 LIVES_ON = re.compile(
-    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew up|[Rr]enting"
+    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew"
+    r" up|[Rr]enting"
     r"|[Bb]edsit|[Ss]treet|[Rr]oad)\b"
     r"(?: is| was)? (?:at |on |in |to |into |over on |down |up on |off )?"
-    rf"(?P<what>(?:{_STOP}(?:[A-Z][a-z'’]+|St\.?) ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court|Drive|Grove"
+    rf"(?P<what>(?:{_STOP}(?:[A-Z][a-z'’]+|St\.?)"
+    r" ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court|Drive|Grove"
     rf"|Mews|Gardens|Row"
-    r"|Ridge|Walk|Parade|Quay|Trail|Rise|Nagar|Marg|Loop|Villas|Circle)\b(?:[,.] (?:[Nn]umber|[Nn]o\.?) \d{1,4}[a-z]?\b)?)"
+    r"|Ridge|Walk|Parade|Quay|Trail|Rise|Nagar|Marg|Loop|Villas|Circle)\b(?:[,.]"
+    r" (?:[Nn]umber|[Nn]o\.?) \d{1,4}[a-z]?\b)?)"
 )
 SMALL_LIVES_ON = re.compile(
-    rf"\b(?:lives?|living|lived|house is|house|flat|stay|staying|moved|grew up) (?:on|to|off|down|at) "
-    rf"(?P<what>(?:{_NO_NAME}(?!a\b|my\b)[a-z]{{3,15}} ){{1,2}}(?:street|st|avenue|ave|road|rd|lane|crescent|close|terrace|grove|drive|blvd)\b)(?!')"
+    rf"\b(?:lives?|living|lived|house is|house|flat|stay|staying|moved|grew up)"
+    rf" (?:on|to|off|down|at) "
+    rf"(?P<what>(?:{_NO_NAME}(?!a\b|my\b)[a-z]{{3,15}}"
+    r" ){1,2}(?:street|st|avenue|ave|road|rd|lane|crescent|close|terrace|grove|drive|blvd)\b)(?!')"
 )
 _BUILDING = "House|Cottage|Farm|Forge|Barn|Lodge|Manor|Villa|Mill|Rectory|Vicarage|Farmhouse|Bungalow|Chambers|Mansions|Court|Towers?|Hall|Apartments"
 NAMED_HOUSE = re.compile(
-    rf"\b(?:[A-Z][a-z'’]{{1,20}} ){{1,2}}(?:{_BUILDING}), (?:\d{{1,4}}[A-Za-z]? )?(?:[A-Z][a-z'’]{{1,20}} ){{1,3}}"
+    rf"\b(?:[A-Z][a-z'’]{{1,20}} ){{1,2}}(?:{_BUILDING}), (?:\d{{1,4}}[A-Za-z]?"
+    r" )?(?:[A-Z][a-z'’]{1,20} ){1,3}"
     rf"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Close|Drive|Crescent|Terrace|Grove|Mews|Hill|Row|Walk|Square|Way|Green"
     rf"|Gardens)\b(?:,(?:{_CITY}))?(?:,? {_CODE}\b)?"
 )
 BOX = re.compile(
-    rf"\b(?:(?:[Gg]\.?)?[Pp]\.? ?[Oo]\.?,? ?(?:[Bb]ox|BOX)|(?:Private|Locked|Mail) [Bb]ag|General Delivery,? (?:Box)|Postbus|RR ?\d,? Box"
+    rf"\b(?:(?:[Gg]\.?)?[Pp]\.? ?[Oo]\.?,? ?(?:[Bb]ox|BOX)|(?:Private|Locked|Mail) [Bb]ag|General"
+    rf" Delivery,? (?:Box)|Postbus|RR ?\d,? Box"
     rf"|[Pp]ost(?:al)? ?(?:[Oo]ffice )?[Bb]ox)"
-    rf"(?: [Nn]o\.?| [Nn]umber)? ?#?[A-Z]{{0,2}} ?\d{{1,6}}\b(?:{_CITY})?(?:,? [A-Z]{{2,3}}\b)?(?:,? {_CODE}\b)?"
+    rf"(?: [Nn]o\.?| [Nn]umber)? ?#?[A-Z]{{0,2}} ?\d{{1,6}}\b(?:{_CITY})?(?:,?"
+    rf" [A-Z]{{2,3}}\b)?(?:,? {_CODE}\b)?"
 )
 POSTCODE = re.compile(
-    r"(?<!\w)(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[AC-FHKNPRTV-Y]\d[\dW] [\dAC-FHKNPRTV-Y]{4}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)\b"
-    r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b\d{5}-\d{4}\b|\b(?:NSW|VIC|QLD|TAS|ACT) \d{4}\b|, [A-Z][a-z]{3,20} ?[-–] ?\d{6}\b"
+    r"(?<!\w)(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[AC-FHKNPRTV-Y]\d[\dW]"
+    r" [\dAC-FHKNPRTV-Y]{4}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)\b"
+    r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b\d{5}-\d{4}\b|\b(?:NSW|VIC|QLD|TAS|ACT) \d{4}\b|,"
+    r" [A-Z][a-z]{3,20} ?[-–] ?\d{6}\b"
 )
 NAMED_CODE = re.compile(
-    r"\b(?:zip|postal|post|pin)[ -]?(?:code)?(?: is|:| =|'s)? (?P<what>[A-Za-z]{0,2}\d[A-Za-z\d]{0,6}(?: ?\d[A-Za-z]{2}| \d[A-Za-z]\d| \d{3})?)\b",
+    r"\b(?:zip|postal|post|pin)[ -]?(?:code)?(?: is|:| =|'s)?"
+    r" (?P<what>[A-Za-z]{0,2}\d[A-Za-z\d]{0,6}(?: ?\d[A-Za-z]{2}| \d[A-Za-z]\d| \d{3})?)\b",
     re.IGNORECASE,
 )
 _HEAD = (
     r"(?:(?:(?:Flat|Apartment|Apt|Unit|Suite|Room|Rm|Lot|Block|Blk|Bldg|Building|Plot|House|Hse|Door|Tower|Villa|Shop|Floor|Quarters|Purok|Barangay|Brgy|Sector"
-    r"|H|D|Dr|KM|Km)\b\.? ?(?:[Nn]o\.? ?|[Nn]umber )?#?(?:\d{1,5}[A-Za-z]?|[A-Z]\d{0,4}\b)(?:[-/]\w{1,5}){0,4}|No\. ?\d{1,4}[A-Za-z]?(?:[-/]\w{1,5})?"
+    r"|H|D|Dr|KM|Km)\b\.? ?(?:[Nn]o\.? ?|[Nn]umber"
+    r" )?#?(?:\d{1,5}[A-Za-z]?|[A-Z]\d{0,4}\b)(?:[-/]\w{1,5}){0,4}|No\."
+    r" ?\d{1,4}[A-Za-z]?(?:[-/]\w{1,5})?"
     r"|#\d{1,5}(?:[-/]\w{1,5}){0,3}|[A-Z]-?\d{1,4}[A-Z]?(?:/\d{1,4})?)(?!\w))"
 )
 UNITS = re.compile(
-    rf"(?<![\w.-]){_HEAD}(?:, (?=[A-Z\d#])(?:\d{{1,5}}[A-Za-z]? )?(?:(?:No\.|St\.|{_STOP}[A-Z][\w'’-]{{0,25}}|\d{{1,6}}(?:st|nd|rd|th)?|#[\d-]{{1,8}}"
+    rf"(?<![\w.-]){_HEAD}(?:, (?=[A-Z\d#])(?:\d{{1,5}}[A-Za-z]?"
+    rf" )?(?:(?:No\.|St\.|{_STOP}[A-Z][\w'’-]{{0,25}}|\d{{1,6}}(?:st|nd|rd|th)?|#[\d-]{{1,8}}"
     rf"|of)(?: |(?=[,.!?;:)\n]|$))){{1,5}}){{1,6}}"
 )
 _STRONG = re.compile(r"Flat|Apartment|Apt|Plot|House|Hse|H\b|Door|Purok|Barangay|Brgy|D\b")
@@ -123,20 +154,26 @@ _PLACE = re.compile(
 )
 # A flat by itself, where somebody lives in it or where a letter follows its number.
 ALONE = re.compile(
-    r"\b[Aa]pt\.? ?#?\d{1,4}[A-Za-z]?\b|\b(?:[Ff]lat|[Aa]partment|[Uu]nit) (?:#?\d{1,4}[A-Z]|[A-Z]\d{1,3})\b"
-    r"|\b(?:liv(?:e|es|ed|ing)|stay(?:s|ing)?|moved|neighbou?rs?|man|woman|guy|lady|couple|people|family|from|downstairs|upstairs) (?:in|into|at|from|to) "
+    r"\b[Aa]pt\.? ?#?\d{1,4}[A-Za-z]?\b|\b(?:[Ff]lat|[Aa]partment|[Uu]nit)"
+    r" (?:#?\d{1,4}[A-Z]|[A-Z]\d{1,3})\b"
+    r"|\b(?:liv(?:e|es|ed|ing)|stay(?:s|ing)?|moved|neighbou?rs?|man|woman|guy|lady|couple|people|family|from|downstairs|upstairs)"
+    r" (?:in|into|at|from|to) "
     r"(?P<what>(?:[Ff]lat|[Aa]partment) (?:no\.? |number )?\d{1,4}[A-Za-z]?)\b(?! ?floors)"
 )
 DOOR = re.compile(
-    r"\bat (?:number|no\.?) (?P<what>\d{1,4}[a-z]?)\b(?=[.,;!?)\n]| (?:and|but|who|with|has|is|was|across|since|said|says|i|they|he|she)\b|$)", re.IGNORECASE
+    r"\bat (?:number|no\.?) (?P<what>\d{1,4}[a-z]?)\b(?=[.,;!?)\n]|"
+    r" (?:and|but|who|with|has|is|was|across|since|said|says|i|they|he|she)\b|$)",
+    re.IGNORECASE,
 )
 _SOMEBODY = re.compile(
-    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door|he's|she's|they're|i'm|im|are|is)(?: over| up| down)? $",
+    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door|he's|she's|they're|i'm|im|are|is)(?:"
+    r" over| up| down)? $",
     re.IGNORECASE,
 )
 # Streets of films, books and governments.
 _KNOWN = re.compile(
-    r"(?:10|11) downing|221 ?b baker|1600 pennsylvania|4 privet|12 grimmauld|742 evergreen|21 jump|10 cloverfield|8 mile|62 west wallaby|84 charing"
+    r"(?:10|11) downing|221 ?b baker|1600 pennsylvania|4 privet|12 grimmauld|742 evergreen|21"
+    r" jump|10 cloverfield|8 mile|62 west wallaby|84 charing"
     r"|32 windsor gardens",
     re.IGNORECASE,
 )
@@ -167,7 +204,11 @@ def addresses(text: str, keys: Set[str], digits: bool) -> Iterator[Span]:
 
 def _numbered(text: str, keys: Set[str], road: bool, capital: bool) -> Iterator[Span]:
     if capital or not keys.isdisjoint(_ABROAD) or any(key.endswith(_DUTCH) for key in keys):
-        yield from (_span(match) for match in STREET.finditer(text) if not (_KNOWN.match(match.group()) or _TEAM.match(match.group())))
+        yield from (
+            _span(match)
+            for match in STREET.finditer(text)
+            if not (_KNOWN.match(match.group()) or _TEAM.match(match.group()))
+        )
     if road:
         yield from _streets(text)
     yield from _all((POSTCODE,), text)
@@ -194,14 +235,24 @@ def _streets(text: str) -> Iterator[Span]:
 
 def _with_city(text: str, match: re.Match[str]) -> Span:
     """A street in small letters, and the city that follows it after a comma."""
-    city = re.compile(r", ([a-z]{4,20})(?=[.,;!?)\n]| (?:and|but|or|with)\b|$)").match(text, match.end())
+    city = re.compile(r", ([a-z]{4,20})(?=[.,;!?)\n]| (?:and|but|or|with)\b|$)").match(
+        text, match.end()
+    )
     known = lists()
-    return Span(match.start(), city.end() if city and city[1] in known.eponyms | known.towns else match.end(), "ADDRESS")
+    return Span(
+        match.start(),
+        city.end() if city and city[1] in known.eponyms | known.towns else match.end(),
+        "ADDRESS",
+    )
 
 
 def _chained(what: str) -> bool:
-    """Whether parts with commas between are an address: a street, a hall or a postcode is among them, or the first is a flat or a plot."""
-    return bool(_STRONG.match(what) or _PLACE.search(what) or re.search(rf" {_UK}$| \d{{5,6}}$", what))
+    """Whether parts with commas between are an address: a street, a hall or a postcode is among
+    them, or the first is a flat or a plot.
+    """
+    return bool(
+        _STRONG.match(what) or _PLACE.search(what) or re.search(rf" {_UK}$| \d{{5,6}}$", what)
+    )
 
 
 def _span(match: re.Match[str]) -> Span:

@@ -10,7 +10,9 @@ _PASSES = 6
 
 
 def find(text: str) -> list[Span]:
-    """Every span of personal data in order, none over another; a masked text is looked at again, so that masking it once more changes nothing."""
+    """Every span of personal data in order, none over another; a masked text is looked at again, so
+    that masking it once more changes nothing.
+    """
     spans: list[Span] = []
     now = text
     for _ in range(_PASSES):

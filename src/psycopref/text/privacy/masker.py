@@ -1,4 +1,6 @@
-"""Masking many texts: the rules, joined with what a named-entity model finds, and a count of what was masked."""
+"""Masking many texts: the rules, joined with what a named-entity model finds, and a count of what
+was masked.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +24,10 @@ class Masker:
         found = [find(text) for text in texts]
         if self._model is not None:
             more = self._model(texts)
-            found = [_both(text, rules, [Span(*span) for span in spans]) for text, rules, spans in zip(texts, found, more, strict=True)]
+            found = [
+                _both(text, rules, [Span(*span) for span in spans])
+                for text, rules, spans in zip(texts, found, more, strict=True)
+            ]
         self.texts += len(texts)
         for spans in found:
             self.counts.update(span.kind for span in spans)

@@ -1,4 +1,6 @@
-"""Names of people: lists of names where a capital or the words around bear them out, any word where the words around say that it is a name."""
+"""Names of people: lists of names where a capital or the words around bear them out, any word where
+the words around say that it is a name.
+"""
 
 from collections.abc import Iterator, Set
 
@@ -9,13 +11,17 @@ from psycopref.text.privacy.signatures import signatures
 from psycopref.text.privacy.small import ASKING, small, typed_small
 from psycopref.text.privacy.spans import Span
 
-_PARTICLES = words("de la del da dos das di do van von der den bin ibn al el le los las y e ter ten")
+_PARTICLES = words(
+    "de la del da dos das di do van von der den bin ibn al el le los las y e ter ten"
+)
 # After these, a name that was found elsewhere in the text is a verb or a noun again.
 _ASKS = words("you we i they he she it this that there my your the anyone anybody someone not")
 
 
 def names(reading: Reading, words: Set[str]) -> Iterator[Span]:
-    """The names in a text: first and last names, without titles and possessive endings. `words` are the text's own words."""
+    """The names in a text: first and last names, without titles and possessive endings. `words` are
+    the text's own words.
+    """
     known = lists()
     taken = reading.famous(known) if not known.famous.keys().isdisjoint(words) else set()
     found: dict[int, int] = {}  # first word to the last one
@@ -24,18 +30,31 @@ def names(reading: Reading, words: Set[str]) -> Iterator[Span]:
     for at in _candidates(reading):
         if at > last and at not in taken and _is_name(reading, at, known, found):
             last = found[at] = _last(reading, at, known, taken)
-            keys.update(key for key in reading.keys[at : last + 1] if key not in _PARTICLES and key not in known.clear and len(key) > 1)
-    yield from (Span(reading.starts[first], reading.end(last), "NAME") for first, last in found.items())
+            keys.update(
+                key
+                for key in reading.keys[at : last + 1]
+                if key not in _PARTICLES and key not in known.clear and len(key) > 1
+            )
+    yield from (
+        Span(reading.starts[first], reading.end(last), "NAME") for first, last in found.items()
+    )
     if keys:
         yield from _again(reading, keys, taken, known)
     yield from signatures(reading.text, words)
 
 
 def _candidates(reading: Reading) -> Iterator[int]:
-    """The places of words with a capital, of names in small letters, and of words after one that asks for a name."""
+    """The places of words with a capital, of names in small letters, and of words after one that
+    asks for a name.
+    """
     hot, before, known = typed_small(), "", lists()
     for at, (word, key) in enumerate(zip(reading.words, reading.keys, strict=True)):
-        if word[0].isupper() or key in hot or before in ASKING or (before in known.relations and (key in known.clear or key in known.wordy)):
+        if (
+            word[0].isupper()
+            or key in hot
+            or before in ASKING
+            or (before in known.relations and (key in known.clear or key in known.wordy))
+        ):
             yield at
         before = key
 
@@ -54,7 +73,9 @@ def _last(reading: Reading, at: int, known: Lists, taken: set[int]) -> int:
     last = at
     while not reading.owns(last) and last - at < 5:
         step = 1
-        while reading.key(last + step) in _PARTICLES and step < 4 and reading.gap(last + step) == " ":
+        while (
+            reading.key(last + step) in _PARTICLES and step < 4 and reading.gap(last + step) == " "
+        ):
             step += 1
         if last + step in taken or not _belongs(reading, last + step, known, at):
             break
@@ -69,7 +90,12 @@ def _belongs(reading: Reading, at: int, known: Lists, first: int) -> bool:
         return False
     word, key = reading.words[at], reading.keys[at]
     if not capitals or word[0].islower():
-        return not capitals and reading.gaps[at] == " " and key in known.surnames and key not in known.eponyms
+        return (
+            not capitals
+            and reading.gaps[at] == " "
+            and key in known.surnames
+            and key not in known.eponyms
+        )
     if len(word) == 1:
         return key not in ("i", "a")
     if reading.gaps[at] == ". " and len(reading.words[at - 1]) > 1:

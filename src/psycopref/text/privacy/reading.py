@@ -8,11 +8,35 @@ from psycopref.text.privacy.lists import Lists, folded
 
 # A word with its apostrophes and hyphens, or a placeholder that is already there.
 _WORD = re.compile(r"(<[A-Z]+>|[^\W\d_]+(?:['’-][^\W\d_]+)*)")
-_MIDDLE = frozenset((" ", ", ", ",", " (", " & ", "/", " / ", " - ", " -- ", " — ", "—", "–", " – ", "; ", " + ", "'", ' "', " '", " ~ "))
+_MIDDLE = frozenset(
+    (
+        " ",
+        ", ",
+        ",",
+        " (",
+        " & ",
+        "/",
+        " / ",
+        " - ",
+        " -- ",
+        " — ",
+        "—",
+        "–",
+        " – ",
+        "; ",
+        " + ",
+        "'",
+        ' "',
+        " '",
+        " ~ ",
+    )
+)
 
 
 class Reading(NamedTuple):
-    """Words with their places, their folded form without a possessive ending, and the gap before each one."""
+    """Words with their places, their folded form without a possessive ending, and the gap before
+    each one.
+    """
 
     text: str
     words: list[str]
@@ -34,7 +58,11 @@ class Reading(NamedTuple):
 
     def after(self, at: int) -> str:
         """The word after, where only a space is between and the word here owns nothing."""
-        return self.keys[at + 1] if at + 1 < len(self.keys) and self.gaps[at + 1] == " " and not self.owns(at) else ""
+        return (
+            self.keys[at + 1]
+            if at + 1 < len(self.keys) and self.gaps[at + 1] == " " and not self.owns(at)
+            else ""
+        )
 
     def owns(self, at: int) -> bool:
         """Whether the word ends in 's."""

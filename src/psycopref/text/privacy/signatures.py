@@ -13,31 +13,46 @@ _CREDENTIAL = (
     r"|Ed\.?D|Ed\.?S|M\.?Ed|M\.?A|M\.?S|R\.?N|M\.?D)\b"
 )
 _WISHES = (
-    r"(?:sincerely|(?:warm(?:est|ly)?|kind(?:est)?|best|many|my (?:very )?(?:best|warmest)) ?(?:regards|wishes|thanks)?(?: to you)?"
-    r"|regards|thank(?:s| you|u)?(?: (?:so much|again|in advance|for (?:reading|listening|your (?:time|help))))?|take care|be well|yours(?: truly)?|cheers"
+    r"(?:sincerely|(?:warm(?:est|ly)?|kind(?:est)?|best|many|my (?:very )?(?:best|warmest))"
+    r" ?(?:regards|wishes|thanks)?(?: to you)?"
+    r"|regards|thank(?:s| you|u)?(?: (?:so much|again|in advance|for (?:reading|listening|your"
+    r" (?:time|help))))?|take care|be well|yours(?: truly)?|cheers"
     r"|blessings|respectfully|namaste|love|good luck|signed|xx?|xo+|ty)"
 )
 _SIGNED = re.compile(
     rf"(?:^|[\n.!?,;:)] ?|(?<=[a-z])(?=[A-Z]))(?i:{_WISHES}),? ?(?:[.!,\n-]|-{{1,2}}) ?\n{{0,2}}"
-    rf"(?P<name>{_WORD}(?: (?:[A-Z]\.? ?)?{_WORD})?(?: [A-Z]\.?)?)(?=,? ?(?:{_CREDENTIAL}|\(|$)|[.!]?(?: x+o?)?\s*$)"
+    rf"(?P<name>{_WORD}(?: (?:[A-Z]\.? ?)?{_WORD})?(?: [A-Z]\.?)?)(?=,?"
+    rf" ?(?:{_CREDENTIAL}|\(|$)|[.!]?(?: x+o?)?\s*$)"
 )
-_SMALL_SIGNED = re.compile(r"(?:^|[\n.!?,] ?)(?:thanks|thx|thank you|cheers|love|sincerely|regards|signed),? ?[-–~,]? ?(?P<name>[a-z]{3,12})[.!]?(?: x+)?\s*$")
+_SMALL_SIGNED = re.compile(
+    r"(?:^|[\n.!?,] ?)(?:thanks|thx|thank you|cheers|love|sincerely|regards|signed),? ?[-–~,]?"
+    r" ?(?P<name>[a-z]{3,12})[.!]?(?: x+)?\s*$"
+)
 _DASHED = re.compile(rf"(?:\n|[.!?] ?)(?:-|--|~|—|–) ?(?P<name>{_FULL})(?=[.,!]?\s*$| ?\()")
 _LINE = re.compile(rf"[.!?,]\n{{1,2}}(?P<name>{_WORD}(?: {_WORD})?(?: [A-Z]\.?)?)\s*$")
-_CREDENTIALED = re.compile(rf"(?:^|(?<=\W)|(?<=[a-z.!]))(?P<name>{_WORD} (?:[A-Z]\.? ?)?{_WORD})(?=, ?{_CREDENTIAL})")
+_CREDENTIALED = re.compile(
+    rf"(?:^|(?<=\W)|(?<=[a-z.!]))(?P<name>{_WORD} (?:[A-Z]\.? ?)?{_WORD})(?=, ?{_CREDENTIAL})"
+)
 _DEGREES = words(
-    "lpc lpcc lpc-s lcpc lcsw licsw lmsw lsw msw lmft mft mft-c lmhc lcmhc lpe lp ncc cadc ph phd psy psyd dbh d ed edd eds med m ma ms rn r md lpcmh"
+    "lpc lpcc lpc-s lcpc lcsw licsw lmsw lsw msw lmft mft mft-c lmhc lcmhc lpe lp ncc cadc ph phd"
+    " psy psyd dbh d ed edd eds med m ma ms rn r md lpcmh"
 )
 _TAIL = 200
 
 
 def signatures(text: str, words: Set[str]) -> Iterator[Span]:
-    """Names after a wish, a dash or on a line of their own at the end, and names with credentials anywhere."""
+    """Names after a wish, a dash or on a line of their own at the end, and names with credentials
+    anywhere.
+    """
     start = max(0, len(text) - _TAIL)
     for rule in (_SIGNED, _DASHED, _LINE):
         yield from _spans(rule.finditer(text, start))
     known = lists()
-    yield from (span for span in _spans(_SMALL_SIGNED.finditer(text, start)) if text[span.start : span.end] in known.given | known.small_after_relation)
+    yield from (
+        span
+        for span in _spans(_SMALL_SIGNED.finditer(text, start))
+        if text[span.start : span.end] in known.given | known.small_after_relation
+    )
     if not words.isdisjoint(_DEGREES):
         yield from _spans(_CREDENTIALED.finditer(text))
 

@@ -32,8 +32,16 @@ def small(reading: Reading, at: int, known: Lists) -> bool:
         return False
     one = reading.before(at)
     if key in known.small:
-        return one not in _BEFORE and not (key in known.eponyms and one in _FROM) and reading.after(at) not in known.institutions - _NOT_INSTITUTIONS
-    if one in known.relations and (key in known.clear or key in known.wordy) and _doing(reading, at, known):
+        return (
+            one not in _BEFORE
+            and not (key in known.eponyms and one in _FROM)
+            and reading.after(at) not in known.institutions - _NOT_INSTITUTIONS
+        )
+    if (
+        one in known.relations
+        and (key in known.clear or key in known.wordy)
+        and _doing(reading, at, known)
+    ):
         return True
     listed = key in known.given or key in known.small_after_relation
     if not listed and one not in ASKING:
@@ -44,14 +52,24 @@ def small(reading: Reading, at: int, known: Lists) -> bool:
         return True
     if one in ("mr", "mrs") and key not in known.no_surname and not key.endswith(_SUFFIXES):
         return True
-    if listed and reading.after(at) in known.verbs and key not in ("hunter", "grace", "faith", "summer", "autumn", "paris", "angel", "destiny"):
+    if (
+        listed
+        and reading.after(at) in known.verbs
+        and key not in ("hunter", "grace", "faith", "summer", "autumn", "paris", "angel", "destiny")
+    ):
         return True
     return (listed or _closed(reading, at, known)) and named(reading, at, known)
 
 
 def _doing(reading: Reading, at: int, known: Lists) -> bool:
-    """ "my girl rain and me", "her son sky said": a name that is a word, between a relation and what only a person does."""
-    if reading.keys[at] in _VERBS_TOO or reading.key(at - 2) not in _OWN or reading.gap(at - 1) != " ":
+    """ "my girl rain and me", "her son sky said": a name that is a word, between a relation and
+    what only a person does.
+    """
+    if (
+        reading.keys[at] in _VERBS_TOO
+        or reading.key(at - 2) not in _OWN
+        or reading.gap(at - 1) != " "
+    ):
         return False
     after = reading.after(at)
     return after in known.verbs or (after == "and" and reading.key(at + 2) in ("i", "me"))
@@ -61,18 +79,37 @@ def _beside(reading: Reading, at: int) -> bool:
     """ "me and mark", "mark and i"."""
     if reading.before(at) == "and" and reading.key(at - 2) == "me" and reading.gap(at - 1) == " ":
         return True
-    return reading.after(at) == "and" and reading.key(at + 2) in ("i", "me") and reading.keys[at] not in lists().clear | lists().wordy
+    return (
+        reading.after(at) == "and"
+        and reading.key(at + 2) in ("i", "me")
+        and reading.keys[at] not in lists().clear | lists().wordy
+    )
 
 
 def _closed(reading: Reading, at: int, known: Lists) -> bool:
-    """A word in no list may be a name where the phrase ends after it ("a guy called rhys who"), and it looks like no participle."""
+    """A word in no list may be a name where the phrase ends after it ("a guy called rhys who"), and
+    it looks like no participle.
+    """
     key, after = reading.keys[at], reading.gap(at + 1)
     if key.endswith(_SUFFIXES) or not 3 <= len(key) <= 15 or "'" in key:
         return False
     one, two = reading.before(at), reading.key(at - 2)
     if one == "called" and two not in known.relations and two not in PEOPLE:
         return False
-    asked = reading.before(at) in ("named", "called", "is", "name's", "names", "by") and reading.key(at - 2) not in ("was", "am", "be", "been")
-    if reading.before(at) in ("is", "was") and _OWN.isdisjoint((reading.key(at - 3), reading.key(at - 4))):
+    asked = reading.before(at) in (
+        "named",
+        "called",
+        "is",
+        "name's",
+        "names",
+        "by",
+    ) and reading.key(at - 2) not in ("was", "am", "be", "been")
+    if reading.before(at) in ("is", "was") and _OWN.isdisjoint(
+        (reading.key(at - 3), reading.key(at - 4))
+    ):
         return False
-    return asked and key not in known.relations and (after[:1] not in (" ", "") or not after.strip() or reading.after(at) in _ENDS)
+    return (
+        asked
+        and key not in known.relations
+        and (after[:1] not in (" ", "") or not after.strip() or reading.after(at) in _ENDS)
+    )

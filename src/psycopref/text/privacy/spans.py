@@ -19,7 +19,9 @@ class Span(NamedTuple):
 
 
 def joined(spans: Iterable[Span], text: str) -> list[Span]:
-    """The spans in order, none over another: what overlaps becomes one span of the kind of its longest part, names with a space between one name."""
+    """The spans in order, none over another: what overlaps becomes one span of the kind of its
+    longest part, names with a space between one name.
+    """
     out: list[Span] = []
     for span in sorted(spans, key=lambda one: (one.start, -one.end)):
         last = out[-1] if out else None
@@ -36,7 +38,11 @@ def joined(spans: Iterable[Span], text: str) -> list[Span]:
 def clear_of(spans: Iterable[Span], held: Sequence[Span]) -> list[Span]:
     """The spans that overlap none of `held` (in order, none over another)."""
     starts = [one.start for one in held]
-    return [span for span in spans if not (at := bisect_left(starts, span.end)) or held[at - 1].end <= span.start]
+    return [
+        span
+        for span in spans
+        if not (at := bisect_left(starts, span.end)) or held[at - 1].end <= span.start
+    ]
 
 
 def outside(spans: Iterable[Span], text: str) -> list[Span]:
