@@ -157,8 +157,8 @@ def plain(make: Callable[[str, int], Any]) -> Callable[[str, int, int], None]:
 def lab(url: str, calls: int, flight: int) -> None:
     """Lab.ask: asks stream in, replies stream into the ledger and out."""
     from psycopref.lab import Lab
-    from psycopref.models.chat import Ask, Message
-    from psycopref.models.pool import ModelEntry
+    from psycopref.models.entries import ModelEntry
+    from psycopref.store.calls import Ask, Message
 
     def asks() -> Iterator[Ask]:
         for n in range(calls):

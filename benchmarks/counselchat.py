@@ -13,16 +13,17 @@ from pathlib import Path
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from counselchat_flow import MODELS, recipe, server  # noqa: E402
+from helpers.counselchat_flow import MODELS, recipe, server  # noqa: E402
 
-from psycopref import runs  # noqa: E402
 from psycopref.progress import Progress  # noqa: E402
+from psycopref.runs import run  # noqa: E402
+from psycopref.store import run_folder
 
 
 def tally(work: Path, run: Path) -> dict[str, object]:
     """The counts of a run, each from the tables themselves."""
     table = {}
-    for entry in runs.taken(run):
+    for entry in run_folder.taken(run):
         for name in entry["rows"]:
             table[f"{entry['stage']}.{name}"] = pl.read_parquet(
                 work / "steps" / entry["step"] / f"{name}.parquet"
@@ -56,7 +57,7 @@ def main() -> None:
         path = work / "counselchat.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(recipe(args.csv, loopback.url), encoding="utf-8")
-        run = runs.run(str(path), work / "work", Progress(quiet=False))
+        made = run.run(str(path), work / "work", Progress(quiet=False))
         print(
             json.dumps(
                 {
@@ -64,12 +65,12 @@ def main() -> None:
                     "requests": sum(loopback.book.requests.values()),
                     "answered twice": len(loopback.book.repeats()),
                     "statuses": dict(loopback.book.statuses),
-                    **tally(work / "work", run),
+                    **tally(work / "work", made),
                 },
                 indent=1,
             )
         )
-    print(run / "report.html")
+    print(made / "report.html")
 
 
 if __name__ == "__main__":

@@ -25,11 +25,12 @@ import torch
 from train_vs_trl import make_pairs, real_tokens
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
+from psycopref.nets import attention, forward
+from psycopref.nets.tokens import Encoded
 from psycopref.progress import Progress
-from psycopref.train import attention, forward, loop, losses
+from psycopref.train import loop, losses
 from psycopref.train.packs import Item
-from psycopref.train.plan import Training
-from psycopref.train.tokens import Encoded
+from psycopref.train.settings import Training
 
 SHAPES = {
     "tiny": {

@@ -26,8 +26,8 @@ from pathlib import Path
 from calls import messages
 
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Message
-from psycopref.models.pool import ModelEntry
+from psycopref.models.entries import ModelEntry
+from psycopref.store.calls import Ask, Message
 from psycopref.store.ledger import Ledger
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from psycopref.models.chat import Ask, Message, Reply
+from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.ledger import Ledger
 
 

@@ -91,7 +91,7 @@ def runs(text: str) -> set[str]:
 
 
 def ours(texts: Sequence[str]) -> list[int]:
-    from psycopref.text.near import repeats
+    from psycopref.text.duplicates.near import repeats
 
     return [
         at for at, kept in enumerate(repeats(texts, THRESHOLD, LENGTH, PERMUTATIONS)) if kept >= 0

@@ -23,9 +23,9 @@ from typing import Any
 from calls import messages
 
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Message
-from psycopref.models.pool import ModelEntry
+from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
+from psycopref.store.calls import Ask, Message
 
 HERE = Path(__file__).parent
 

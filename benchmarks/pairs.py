@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from psycopref.instruments import load_instrument
+from psycopref.config.instruments import load_instrument
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import load_topics
 from psycopref.stages.pair import Pair
 from psycopref.store import parquet
 from psycopref.tables import Preference, Rating, Response, Speech
-from psycopref.topic_list import load_topics
 
 ITEMS = [item.name for item in load_instrument("psychocounsel").items]
 

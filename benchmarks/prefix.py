@@ -20,12 +20,12 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from psycopref.instruments import load_instrument
+from psycopref.config.instruments import load_instrument
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask
-from psycopref.models.pool import ModelEntry
+from psycopref.models.entries import ModelEntry
 from psycopref.recipes import load_recipe
 from psycopref.stages.rate import Rate
+from psycopref.store.calls import Ask
 from psycopref.tables import Response, Speech
 
 BLOCK, LEAST = (
@@ -93,7 +93,7 @@ def arrived(
 ) -> Iterator[tuple[str, str]]:
     """(speech, prompt) as a loopback server received them, one call in flight."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from loopback import Loopback
+    from helpers.loopback import Loopback
 
     bodies: list[str] = []
     with Loopback() as server, tempfile.TemporaryDirectory() as work, Lab(Path(work)) as lab:

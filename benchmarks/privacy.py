@@ -222,7 +222,7 @@ def ours(model: str) -> Callable[[Sequence[str]], Found]:
     """The rules, and a named-entity model where a folder is given."""
     if not model:
         return lambda texts: [find(text) for text in texts]
-    from psycopref.train.entities import Entities
+    from psycopref.nets.entities import Entities
 
     entities = Entities(model)
     return lambda texts: [

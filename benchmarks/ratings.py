@@ -18,14 +18,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import ModelEntry, load_pool
+from psycopref.labels.topic_list import load_topics
+from psycopref.models.entries import ModelEntry, load_pool
 from psycopref.progress import Progress
 from psycopref.stages.rate import Rate
 from psycopref.stages.respond import Respond
 from psycopref.store import parquet
+from psycopref.store.calls import Ask, Reply
 from psycopref.tables import Response, Speech
-from psycopref.topic_list import load_topics
 
 WHY = "It says what the client brought up and stays with it in plain, warm words."
 

@@ -27,8 +27,9 @@ from typing import Any
 import polars as pl
 from endpoint import Book, Connection, Faults, http
 
-from psycopref import runs
 from psycopref.progress import Progress
+from psycopref.runs import run
+from psycopref.store import run_folder
 from psycopref.store.ledger import Ledger
 
 FAULTS = Faults(latency=0.2, busy=0.02, broken=0.01, hung=0.0002)
@@ -182,7 +183,7 @@ def tables(work: Path, place: Path) -> dict[str, int]:
     """Rows of every table of the run."""
     return {
         f"{entry['stage']}.{name}": rows
-        for entry in runs.taken(place)
+        for entry in run_folder.taken(place)
         for name, rows in entry["rows"].items()
     }
 
@@ -227,7 +228,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         (work / "rehearsal.toml").write_text(recipe(work / "speeches.jsonl", url), encoding="utf-8")
         began = time.monotonic()
-        place = runs.run(str(work / "rehearsal.toml"), work / "work", Progress(quiet=False))
+        place = run.run(str(work / "rehearsal.toml"), work / "work", Progress(quiet=False))
         seconds = time.monotonic() - began
         with urllib.request.urlopen(f"{url.removesuffix('/v1')}/counts") as answer:
             counts = json.load(answer)
@@ -253,7 +254,9 @@ def main() -> None:
             .sort("reason")
             .iter_rows()
         ),
-        "by stage, s": {entry["stage"]: round(entry["seconds"], 1) for entry in runs.taken(place)},
+        "by stage, s": {
+            entry["stage"]: round(entry["seconds"], 1) for entry in run_folder.taken(place)
+        },
         "does not add up": check(rows, ledger, counts),
     }
     print(json.dumps(said, indent=1))

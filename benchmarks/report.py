@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from psycopref.labels.topic_list import load_topics
+from psycopref.report.data import ReportData
 from psycopref.report.figures import draw, numbers
-from psycopref.report.page import ReportData, render
+from psycopref.report.page import render
 from psycopref.store import parquet
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, metric
-from psycopref.topic_list import load_topics
 
 ITEMS = ("empathy", "relevance", "clarity", "safety", "exploration", "autonomy", "staging")
 WORDS = [

@@ -18,7 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.toml"
+from psycopref.config.toml_files import DATA
+
+RECIPE = DATA / "recipes" / "quickstart.toml"
 TRAINED = ("start", "reward", "gold", "policy", "online")
 Figures = dict[tuple[str, str], dict[str, Any]]
 

@@ -13,7 +13,7 @@ import numpy as np  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.patches import Rectangle  # noqa: E402
 
-from psycopref.topic_list import TopicList  # noqa: E402
+from psycopref.labels.topic_list import TopicList  # noqa: E402
 
 
 def picture(path: Path, width: float, height: float, draw: Callable[[Any], None]) -> None:

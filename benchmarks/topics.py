@@ -24,15 +24,15 @@ import numpy as np
 import tomli_w
 import topic_pictures
 
-from psycopref import topic_training
+from psycopref.config.toml_files import DATA
+from psycopref.labels import training
+from psycopref.labels.classifier import LEAST_LABELLED, Trained, bar, fit, folds, train
+from psycopref.labels.topic_list import load_topics
 from psycopref.sources import counsel_chat
-from psycopref.stats.topic_classifier import LEAST_LABELLED, Trained, bar, fit, folds, train
-from psycopref.toml_files import DATA
-from psycopref.topic_list import load_topics
 
 TOPICS = load_topics()
 GROUPS = TOPICS.groups()
-HINTS = topic_training.hint_rows(TOPICS)
+HINTS = training.hint_rows(TOPICS)
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
 DRAWS = 2000
 
@@ -57,7 +57,7 @@ class Answered(NamedTuple):
 
 
 def sample_questions() -> list[Question]:
-    return [Question(text, (topic,)) for text, topic in topic_training.sample_rows(TOPICS)]
+    return [Question(text, (topic,)) for text, topic in training.sample_rows(TOPICS)]
 
 
 def counselchat_questions(path: Path) -> list[Question]:
@@ -247,7 +247,7 @@ def on_counselchat(path: Path, pictures: Path | None, write: bool) -> None:
         [row for row in HINTS if row[1] in names],
         {name: group for name, group in GROUPS.items() if name in names},
     )
-    more = [row for row in topic_training.sample_rows(TOPICS) if row[1] in names]
+    more = [row for row in training.sample_rows(TOPICS) if row[1] in names]
     systems = {
         "majority": both(majority(questions)),
         "keywords: topic names": both(
@@ -273,7 +273,7 @@ def on_counselchat(path: Path, pictures: Path | None, write: bool) -> None:
     taken(
         "Sample to CounselChat, bars measured on the sample",
         questions,
-        answers(train(topic_training.sample_rows(TOPICS), HINTS, GROUPS, 0.8), questions),
+        answers(train(training.sample_rows(TOPICS), HINTS, GROUPS, 0.8), questions),
     )
     if pictures:
         covered(
@@ -305,15 +305,15 @@ def learnt(questions: Sequence[Question], write: bool) -> Trained:
             f" counts only, no text.\n\n{tomli_w.dumps(values)}",
             encoding="utf-8",
         )
-        topic_training.load_bars()
-    return topic_training.learn(TOPICS, [], 0.8).trained
+        training.load_bars()
+    return training.learn(TOPICS, [], 0.8).trained
 
 
 def recorded(questions: Sequence[Question]) -> dict[str, Any]:
     """Weight and smoothing that get most coarse topics right, the heat by likelihood, and the bars
     of every level.
     """
-    given = topic_training.sample_rows(TOPICS)
+    given = training.sample_rows(TOPICS)
     truth, above = [one.topics for one in questions], grouped([one.topics for one in questions])
     texts = [one.text for one in questions]
 
@@ -369,7 +369,7 @@ def recorded(questions: Sequence[Question]) -> dict[str, Any]:
         )
     head = {
         "measured_on": "counsel-chat",
-        "digest": topic_training.rows_digest(given, HINTS),
+        "digest": training.rows_digest(given, HINTS),
         "weight": weight,
         "smoothing": smoothing,
         "heat": heat,

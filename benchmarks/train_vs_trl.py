@@ -114,11 +114,12 @@ def run_ours(
     from contextlib import contextmanager
     from functools import partial
 
+    from psycopref.nets import forward
+    from psycopref.nets.tokens import Encoded
     from psycopref.progress import Progress
-    from psycopref.train import forward, loop, losses
+    from psycopref.train import loop, losses
     from psycopref.train.packs import Item
-    from psycopref.train.plan import Training
-    from psycopref.train.tokens import Encoded
+    from psycopref.train.settings import Training
 
     class Ticking(Progress):
         @contextmanager
@@ -243,8 +244,8 @@ def run_score(who: str, clock: Clock, groups: int) -> dict[str, Any]:
     """Rewards of 8 responses to each prompt: in packed rows, or in one padded batch a prompt."""
     import torch
 
-    from psycopref.train import forward
-    from psycopref.train.tokens import Encoded
+    from psycopref.nets import forward
+    from psycopref.nets.tokens import Encoded
 
     model = make_model("score", 8192).eval()
     pairs = make_pairs(4 * groups, 8192)

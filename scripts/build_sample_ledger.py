@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import load_pool
+from psycopref.models.entries import load_pool
 from psycopref.sources.sample import read_ratings, read_responses
 from psycopref.stages.collect import Collect, SourceSetting
 from psycopref.stages.rate import Rate
 from psycopref.stages.respond import Respond, respond_ask
+from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
 from psycopref.tables import Response, content_id
 

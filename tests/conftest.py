@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.tiny import World, build_world
 
 from psycopref.lab import Lab
-from psycopref.launch import share_the_machine
+from psycopref.processes import share_the_machine
 
 share_the_machine()  # tests run two by two
 
@@ -24,3 +25,9 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("PSYCOPREF_REAL_DATA names no folder of real data")
     return Path(folder)
+
+
+@pytest.fixture
+def world() -> World:
+    """A tiny world of good and bad answers."""
+    return build_world()

@@ -16,42 +16,25 @@ from typing import Any
 
 import polars as pl
 import pytest
+from helpers.kill_recipe import RECIPE
 
 TESTS = Path(__file__).parent
-CONCURRENCY = 4
-KILLS = 8
-IN_FLIGHT = 3 * CONCURRENCY  # two responders and a judge
 
-RECIPE = """
-flow = "dataset"
-[dataset.collect]
-sources = [{{ name = "sample" }}]
-[dataset.clean]
-low = 640
-[dataset.dedup]
-[dataset.topics]
-labeller = "given"
-test_share = 0.2
-[dataset.respond]
-per_speech = 2
-pool = {{ name = "two", models = [
-  {{ name = "one", kind = "openai", url = "{url}", concurrency = {c} }},
-  {{ name = "two", kind = "openai", url = "{url}", concurrency = {c} }},
-] }}
-[dataset.rate]
-instrument = "psychocounsel"
-judge = {{ name = "judge", kind = "openai", url = "{url}", concurrency = {c} }}
-[dataset.pair]
-instrument = "psychocounsel"
-gap = 0.5
-"""
+
+CONCURRENCY = 4
+
+
+KILLS = 8
+
+
+IN_FLIGHT = 3 * CONCURRENCY  # two responders and a judge
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     command = [
         sys.executable,
-        str(TESTS / "loopback.py"),
+        str(TESTS / "helpers" / "loopback.py"),
         "--port",
         "0",
         "--behaviours",

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from loopback import Behaviour, Loopback
-from tiny_paper import write
+from helpers.loopback import Behaviour, Loopback
+from helpers.tiny_paper import write
 
 from psycopref.lab import Lab
 from psycopref.store.keys import file_digest, folder_digest

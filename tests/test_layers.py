@@ -1,135 +1,92 @@
-"""The arrows between the rooms, and the size of files and functions."""
+"""The arrows between the rooms and files, and the size of files and functions."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from helpers.rooms import (
+    MODULES,
+    PAGE,
+    ROOMS,
+    SRC,
+    arrows,
+    files_behind,
+    imported,
+    redrawn,
+    room_of,
+)
 
-SRC = Path(__file__).parents[1] / "src" / "psycopref"
-FILES = sorted(SRC.rglob("*.py"))
-LOW = {"tables", "errors", "settings", "launch"}
-# room -> rooms it may import from (besides LOW); a file of the top folder is a room of its own
-ALLOWED: dict[str, set[str]] = {
-    "toml_files": set(),
-    "instruments": {"toml_files"},
-    "topic_list": {"toml_files"},
-    "topic_training": {"topic_list", "toml_files", "sources", "stats", "store"},
-    "progress": set(),
-    "columns": {"store", "topic_list"},
-    "pair_columns": {"columns", "stats"},
-    "prompts": {"toml_files", "models"},
-    "judging": {"instruments", "prompts", "models", "store"},
-    "store": {"models"},
-    "models": {"store", "toml_files", "progress"},
-    "lab": {"store", "models", "progress"},
-    "comparing": {"judging", "instruments", "prompts", "models", "store", "lab"},
-    "text": set(),
-    "sources": {"toml_files", "text", "topic_list"},
-    "stats": set(),
-    "experts": {"stats", "store", "columns", "instruments"},
-    "train": {"store", "progress", "models", "judging", "prompts", "stats"},
-    "report": {"stats", "instruments", "toml_files", "topic_list", "store", "columns"},
-    "stages": {
-        *(
-            "lab",
-            "sources",
-            "text",
-            "judging",
-            "train",
-            "stats",
-            "store",
-            "models",
-            "instruments",
-            "prompts",
-        ),
-        *(
-            "topic_list",
-            "topic_training",
-            "toml_files",
-            "report",
-            "columns",
-            "pair_columns",
-            "progress",
-            "comparing",
-            "experts",
-        ),
-    },
-    "recipes": {"stages", "toml_files", "models"},
-    "flows": {"stages", "lab", "recipes", "store", "stats"},
-    "missing": {"lab", "models", "store", "recipes", "runs"},
-    "reporting": {"columns", "recipes", "report", "sources", "stages", "store"},
-    "publishing": {"recipes", "report", "reporting", "runs", "stages", "store"},
-    "runs": {
-        "reporting",
-        "experts",
-        "flows",
-        "lab",
-        "recipes",
-        "progress",
-        "store",
-        "report",
-        "stages",
-    },
-    "export": {"runs", "sources", "store", "toml_files"},
-    "inspecting": {"runs", "lab", "store", "missing"},
-    "needs": {"flows", "recipes", "stages", "train"},
-    "dry_run": {"flows", "lab", "models", "needs", "progress", "recipes", "stages", "store"},
-    "plan": {"dry_run", "stats"},
-    "cli": {"plan", "runs", "publishing", "dry_run", "inspecting", "export", "progress"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}
+FILES = list(MODULES.values())
 TORCH = {"torch", "transformers", "accelerate", "tokenizers", "safetensors", "peft"}
+WIDTH, LONGEST_FILE, LONGEST_FUNCTION = 100, 350, 60
 
 
-def room(path: Path) -> str:
-    part = path.relative_to(SRC).parts[0]
-    return part.removesuffix(".py")
+def test_a_room_imports_what_the_table_says_and_nothing_above_it() -> None:
+    found, above = arrows(), list(ROOMS)
+    assert found.keys() - {"psycopref"} == set(ROOMS)
+    for name, room in ROOMS.items():
+        allowed = set(room.imports.split())
+        assert found[name] == allowed, f"{name}: unused or missing in tests/helpers/rooms.py"
+        upward = [other for other in allowed if above.index(other) > above.index(name)]
+        assert not upward, f"{name} imports from rooms that stand on it: {upward}"
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {
-                (
-                    f"{node.module}.{alias.name}"
-                    if node.module == "psycopref" or node.module.count(".") == 1
-                    else node.module
-                )
-                for alias in node.names
-            }
-    return found
+def test_no_circle_of_files() -> None:
+    graph = {name: files_behind(path) for name, path in MODULES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"files that import each other: {' -> '.join(error.args[1])}")
+
+
+def test_the_picture_is_drawn_from_the_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert redrawn(page) == page, "run `python tests/helpers/rooms.py`"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
-def test_arrows(path: Path) -> None:
-    own = room(path)
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] in TORCH:
-            assert own == "train" or path.name == "local.py", f"{parts[0]} outside train/"
-        if parts[0] != "psycopref" or len(parts) < 2:
-            continue
-        assert parts[1] == own or parts[1] in LOW | ALLOWED[own] | {"__version__"}, (
-            f"{own} may not import {name}"
-        )
-        if own == "stages" and parts[1] == "stages":
-            assert path.name == "__init__.py", f"a stage imports a stage: {name}"
+def test_torch_and_stages_stay_in_their_rooms(path: Path) -> None:
+    local = path == SRC / "models" / "providers" / "local.py"
+    for name in imported(path):
+        if name.split(".")[0] in TORCH:
+            assert room_of(path) in ("nets", "train") or local, f"{name} outside nets/ and train/"
+    if room_of(path) == "stages":
+        own = {name for name in files_behind(path) if name.startswith("stages")}
+        assert not own, f"a stage imports a stage: {own}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
 def test_files_and_functions_stay_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 300
+    assert len(text.splitlines()) <= LONGEST_FILE
     tree = ast.parse(text)
     assert ast.get_docstring(tree), "a module opens with one sentence"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name} is too long"
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{node.name} is too long"
+
+
+ROOT = SRC.parents[1]
+CODE = [
+    path
+    for folder in ("src", "tests", "benchmarks", "scripts")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_lines_and_ternaries(path: Path) -> None:
+    """Lines of 100 columns, and no ternary within a ternary."""
+    text = path.read_text(encoding="utf-8")
+    wide = [at for at, line in enumerate(text.splitlines(), 1) if len(line) > WIDTH]
+    assert not wide, f"lines over {WIDTH} columns: {wide}"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.IfExp):
+            nested = [one for one in ast.walk(node) if isinstance(one, ast.IfExp)]
+            assert len(nested) == 1, f"line {node.lineno}: a ternary within a ternary"
 
 
 def test_no_utils() -> None:
-    assert not [path for path in FILES if path.stem in {"utils", "helpers", "common", "misc"}]
+    assert not [path for path in FILES if path.stem in {"utils", "common", "misc"}]

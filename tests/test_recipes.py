@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from psycopref import recipes
 from psycopref.errors import RecipeError
 from psycopref.flows import paper
 from psycopref.flows.dataset import Built
@@ -14,7 +15,7 @@ from psycopref.lab import Lab
 from psycopref.recipes import load_recipe, resolved
 from psycopref.tables import Preference
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+RECIPES = sorted(recipes.RECIPES.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)

@@ -2,6 +2,6 @@
 
 import sys
 
-from psycopref.cli import main
+from psycopref.cli.main import main
 
 sys.exit(main())

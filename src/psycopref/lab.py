@@ -9,13 +9,13 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
 
 from psycopref import __version__
 from psycopref.errors import StoreError
-from psycopref.launch import rank
-from psycopref.models.chat import Ask, Reply
-from psycopref.models.limits import answer_all
-from psycopref.models.pool import ModelEntry
-from psycopref.models.purse import Purse
+from psycopref.models.budget import Budget
+from psycopref.models.calling.answer import answer_all
+from psycopref.models.entries import ModelEntry
+from psycopref.processes import rank
 from psycopref.progress import Progress
 from psycopref.store import keys, parquet, steps
+from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
 from psycopref.store.parquet import Table
 
@@ -27,6 +27,9 @@ class Runs(Protocol[P, Out]):
     """What `Lab.do` takes: settings with a typed `run`."""
 
     def run(self, lab: "Lab", *args: P.args, **kwargs: P.kwargs) -> Out: ...
+
+    @classmethod
+    def known_as(cls) -> str: ...
 
     @classmethod
     def version(cls) -> int: ...
@@ -64,7 +67,7 @@ class Lab:
         if not self.follows:
             self._take_lock()
         self._ledger: Ledger | None = None if self.follows else Ledger(work / "calls.sqlite")
-        self.purse = Purse(budget, 0.0 if self._ledger is None else self._ledger.spent())
+        self.budget = Budget(budget, 0.0 if self._ledger is None else self._ledger.spent())
         self.place: Path = work
         self.taken: list[dict[str, Any]] = []
         self.calls_made = 0
@@ -108,7 +111,7 @@ class Lab:
         """The output of a stage: opened where the same stage met the same input before, made and
         kept otherwise.
         """
-        name = type(stage).__name__.lower()
+        name = stage.known_as()
         out_type = get_type_hints(type(stage).run)["return"]
         inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [
             keys.file_digest(path) for path in stage.reads()
@@ -191,7 +194,7 @@ class Lab:
         answer or the budget left no room for them.
         """
         yield from answer_all(
-            asks, models, self.ledger, self._stage, self.count, self.progress, self.purse
+            asks, models, self.ledger, self._stage, self.count, self.progress, self.budget
         )
 
     def count(self, calls: int) -> None:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from psycopref.config.toml_files import DATA, checked, did_you_mean, read_toml
 from psycopref.errors import RecipeError
-from psycopref.models.pool import EntrySetting
+from psycopref.models.entries import EntrySetting
 from psycopref.settings import Settings
 from psycopref.stages.baseline import Baseline
 from psycopref.stages.calibrate import Calibrate
@@ -21,7 +22,7 @@ from psycopref.stages.drift import Drift
 from psycopref.stages.evaluate import Evaluate
 from psycopref.stages.nulls import Nulls
 from psycopref.stages.pair import Pair
-from psycopref.stages.policy import Policy, Start
+from psycopref.stages.policy import Policy, SizedStart
 from psycopref.stages.rank import Rank
 from psycopref.stages.rate import Rate
 from psycopref.stages.respond import Respond
@@ -29,9 +30,8 @@ from psycopref.stages.reward import Reward
 from psycopref.stages.score import Score
 from psycopref.stages.topics import Topics
 from psycopref.stages.validate import Validate
-from psycopref.toml_files import checked, did_you_mean, read_toml
 
-RECIPES = Path("recipes")
+RECIPES = DATA / "recipes"
 RESERVED = frozenset(
     ("tfidf", "longer", "topic", "gap", "length", "test", "test_all", "dev", "null")
 )  # parts of the slices that `calibrate` names
@@ -209,7 +209,7 @@ class PaperRecipe(Checked):
     flow: Literal["paper", "ablation"]
     budget: Budget = None
     training: Training
-    sizes: dict[str, Start] = {}
+    sizes: dict[str, SizedStart] = {}
 
     @model_validator(mode="after")
     def _sizes(self) -> "PaperRecipe":

@@ -21,6 +21,13 @@ class Stage(Settings):
     """
 
     @classmethod
+    def known_as(cls) -> str:
+        """The name in a step's key and folder; a stage that is renamed keeps its old one, or every
+        workspace would make its step again.
+        """
+        return cls.__name__.lower()
+
+    @classmethod
     def version(cls) -> int:
         return 1
 

@@ -7,14 +7,14 @@ import dataclasses
 import traceback
 
 import pytest
-from filled_sheets import fill, sheet_of
+from helpers.filled_sheets import fill, sheet_of
 from pydantic import ValidationError
 
+from psycopref.config.instruments import Instrument, Item, load_instrument
 from psycopref.errors import SourceError
 from psycopref.experts.csv_sheet import neutral, original, read_csv, write_csv
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.sheets import asked, part
-from psycopref.instruments import Instrument, Item, load_instrument
 from psycopref.lab import Lab
 from psycopref.stages.validate import Validate
 

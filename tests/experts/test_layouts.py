@@ -6,13 +6,13 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from filled_sheets import WORLD, fill, sheet_of
-from small_world import STYLES
+from helpers.filled_sheets import WORLD, fill, sheet_of
+from helpers.small_world import STYLES
 
+from psycopref.config.instruments import load_instrument
 from psycopref.errors import SourceError
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.sheets import part
-from psycopref.instruments import load_instrument
 from psycopref.lab import Lab
 
 SCALE = load_instrument("psychocounsel")

@@ -4,7 +4,7 @@ rates by principle, agreement.
 
 import numpy as np
 import pytest
-from small_world import small_world
+from helpers.small_world import small_world
 
 from psycopref.experts.matches import Match, drawn_matches, matched
 from psycopref.lab import Lab

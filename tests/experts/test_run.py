@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from filled_sheets import fill
-from loopback import Loopback
-from tiny_paper import DATASET, write
+from helpers.filled_sheets import fill
+from helpers.loopback import Loopback
+from helpers.tiny_paper import DATASET, write
 
-from psycopref import runs
 from psycopref.errors import RecipeError, SourceError
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe, resolved
+from psycopref.runs import run
 
 SAMPLE = """
 [dataset.respond]
@@ -51,7 +51,7 @@ def figures(place: Path) -> dict[tuple[str, str], dict]:
 @pytest.mark.slow
 def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
     work = tmp_path / "work"
-    place = runs.run(recipe(tmp_path), work, Progress())
+    place = run.run(recipe(tmp_path), work, Progress())
     names = {path.name for path in place.glob("experts*")}
     assert {
         f"{stem}-{seat}.{end}"
@@ -88,7 +88,7 @@ def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
         for stem in ("experts", "experts-scores")
         for seat in (1, 2)
     ]
-    again = runs.run(recipe(tmp_path, f"annotations = {json.dumps(paths)}\n"), work, Progress())
+    again = run.run(recipe(tmp_path, f"annotations = {json.dumps(paths)}\n"), work, Progress())
     found = figures(again)
     assert (
         found["expert.annotators", "all"]["value"] == 2
@@ -117,7 +117,7 @@ def test_a_run_writes_sheets_and_reads_them_back(tmp_path: Path) -> None:
 
 
 def test_the_sheets_of_another_run_are_refused(tmp_path: Path) -> None:
-    place = runs.run(recipe(tmp_path), tmp_path / "work", Progress())
+    place = run.run(recipe(tmp_path), tmp_path / "work", Progress())
     path = place / "experts-1.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
@@ -127,7 +127,7 @@ def test_the_sheets_of_another_run_are_refused(tmp_path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
     with pytest.raises(SourceError, match=r"experts-1.csv row 2: its sheet_id is not on the sheet"):
-        runs.run(recipe(tmp_path, f'annotations = "{path}"\n'), tmp_path / "work", Progress())
+        run.run(recipe(tmp_path, f'annotations = "{path}"\n'), tmp_path / "work", Progress())
 
 
 def test_one_path_a_list_or_none(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_policys_answers_beside_the_opponents(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     with Loopback() as server:
         path = write(tmp_path, server.url, more="matches = 5\n")
-        place = runs.run(str(path), tmp_path / "work", Progress())
+        place = run.run(str(path), tmp_path / "work", Progress())
         fill(
             place / "experts-matches.csv",
             lambda n, row: {"annotator": "ann", "overall": ("first", "second", "tie")[n % 3]},
@@ -162,7 +162,7 @@ def test_a_policys_answers_beside_the_opponents(tmp_path: Path) -> None:
             f'annotations = "{place / "experts-matches.csv"}"\n' + path.read_text(encoding="utf-8"),
             encoding="utf-8",
         )
-        found = figures(runs.run(str(path), tmp_path / "work", Progress()))
+        found = figures(run.run(str(path), tmp_path / "work", Progress()))
     assert (
         found["expert.winrate", "overall:raw"]["count"]
         == found["expert.winrate", "overall:constrained"]["count"]
@@ -179,7 +179,7 @@ def test_matches_need_a_policy(tmp_path: Path) -> None:
     path = Path(recipe(tmp_path))
     path.write_text(path.read_text(encoding="utf-8") + "matches = 5\n", encoding="utf-8")
     with pytest.raises(RecipeError, match="matches = 5, but only flow = 'paper'"):
-        runs.run(str(path), tmp_path / "work", Progress())
+        run.run(str(path), tmp_path / "work", Progress())
     assert not (tmp_path / "work").exists()
 
 

@@ -7,14 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
-from tiny_paper import SIZE, write
+from helpers.loopback import Loopback
+from helpers.tiny_paper import SIZE, write
 
-from psycopref import runs
 from psycopref.errors import RecipeError
 from psycopref.flows.ablation import _apart
 from psycopref.progress import Progress
 from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.runs import run
+from psycopref.store import run_folder
 
 SIZES = f"[sizes.small]\n[sizes.large]\nsize = {SIZE.replace('hidden = 32', 'hidden = 48')}\n"
 
@@ -28,13 +29,13 @@ def test_every_checkpoint_of_both_arms_is_judged(tmp_path: Path) -> None:
             .replace("rounds = 1\nround_speeches = 8", "rounds = 2\nround_speeches = 6")
             .replace("epochs = 30", "epochs = 15")
         )
-        place = runs.run(str(recipe), tmp_path / "work", Progress())
+        place = run.run(str(recipe), tmp_path / "work", Progress())
         asked = sum(server.book.answers.values())
-        again = runs.run(str(recipe), tmp_path / "work", Progress())
+        again = run.run(str(recipe), tmp_path / "work", Progress())
         assert sum(server.book.answers.values()) == asked == 10, (
             "the opponent answers each test speech once, for all checkpoints"
         )
-    assert all(step["found"] for step in runs.taken(again))
+    assert all(step["found"] for step in run_folder.taken(again))
     rows = {
         (row["name"], row["slice"]): row
         for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))
@@ -56,7 +57,7 @@ def test_every_checkpoint_of_both_arms_is_judged(tmp_path: Path) -> None:
             == rows["ablation.finished", f"{size}:online:0"]["value"]
         ), "one start"
         assert ("ablation.pairs", f"{size}:online:1") in rows
-    steps = [step["step"] for step in runs.taken(place)]
+    steps = [step["step"] for step in run_folder.taken(place)]
     assert len({step for step in steps if step.startswith("policy-")}) == 2 * (1 + 1 + 2), (
         "per size: start, offline, two rounds"
     )
@@ -66,7 +67,7 @@ def test_every_checkpoint_of_both_arms_is_judged(tmp_path: Path) -> None:
 
 
 def test_one_epoch_gives_no_speech_to_two_rounds(tmp_path: Path) -> None:
-    recipe = load_recipe(str(Path(__file__).parents[2] / "recipes" / "ablation.toml"))[1]
+    recipe = load_recipe("ablation")[1]
     assert isinstance(recipe, PaperRecipe) and len(recipe.sizes) == 2
     from psycopref.tables import Speech
 

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
-from small_world import small_world
+from helpers.loopback import Loopback
+from helpers.small_world import small_world
 
 from psycopref.flows.judged import nulled
 from psycopref.flows.rounds import Judges
 from psycopref.lab import Lab
-from psycopref.models.pool import ModelEntry
+from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe
 from psycopref.stages.evaluate import Evaluate
@@ -51,7 +51,7 @@ class Heard(Progress):
 def test_a_judge_that_a_constant_reply_beats_is_named_aloud(
     tmp_path: Path, opening: str, beaten: int
 ) -> None:
-    recipe = load_recipe(str(Path(__file__).parents[2] / "recipes" / "paper.toml"))[1].training  # type: ignore[union-attr]
+    recipe = load_recipe("paper")[1].training  # type: ignore[union-attr]
     heard = Heard()
     with Loopback() as server, Lab(tmp_path / "work", heard) as lab:
         server.extra = likes(opening)

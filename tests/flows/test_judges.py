@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
-from test_kill import RECIPE
+from helpers.kill_recipe import RECIPE
+from helpers.loopback import Loopback
 
-from psycopref import runs
 from psycopref.errors import RecipeError
 from psycopref.progress import Progress
+from psycopref.runs import run
 
 
 def write(folder: Path, url: str, flow: str = "judges", new: str = "second") -> Path:
@@ -31,9 +31,9 @@ def write(folder: Path, url: str, flow: str = "judges", new: str = "second") -> 
 def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
     work = tmp_path / "work"
     with Loopback() as server:
-        before = runs.run(str(write(tmp_path, server.url, "dataset")), work, Progress())
+        before = run.run(str(write(tmp_path, server.url, "dataset")), work, Progress())
         asked = sum(server.book.requests.values())
-        place = runs.run(str(write(tmp_path, server.url)), work, Progress())
+        place = run.run(str(write(tmp_path, server.url)), work, Progress())
         assert sum(server.book.requests.values()) == asked + 5 * 7, (
             "five speeches, one call for each principle"
         )
@@ -59,14 +59,14 @@ def test_only_the_new_judge_is_asked(tmp_path: Path) -> None:
 
 def test_a_judge_is_not_compared_with_itself(tmp_path: Path) -> None:
     with Loopback() as server, pytest.raises(RecipeError, match="name another one"):
-        runs.run(str(write(tmp_path, server.url, new="judge")), tmp_path / "work", Progress())
+        run.run(str(write(tmp_path, server.url, new="judge")), tmp_path / "work", Progress())
 
 
 def test_the_dry_run_counts_the_new_judge(tmp_path: Path) -> None:
-    from psycopref.dry_run import dry_run
+    from psycopref.runs.rehearsal import dry_run
 
     with Loopback() as server:
-        runs.run(
+        run.run(
             str(write(tmp_path, server.url, "dataset")), tmp_path / "work", Progress(quiet=True)
         )
         asked = sum(server.book.requests.values())
@@ -91,7 +91,7 @@ def two_judges(folder: Path, url: str) -> Path:
 
 def test_a_dataset_of_two_judges_has_a_report_of_its_own(tmp_path: Path) -> None:
     with Loopback() as server:
-        place = runs.run(
+        place = run.run(
             str(two_judges(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True)
         )
     names = {
@@ -103,10 +103,10 @@ def test_a_dataset_of_two_judges_has_a_report_of_its_own(tmp_path: Path) -> None
 
 
 def test_a_judge_whose_ratings_all_failed_is_not_passed_over(tmp_path: Path) -> None:
-    from loopback import Behaviour
+    from helpers.loopback import Behaviour
 
     with (
         Loopback({"second": Behaviour(refused=1.0)}) as server,
         pytest.raises(RecipeError, match="no judge 'second'"),
     ):
-        runs.run(str(two_judges(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))
+        run.run(str(two_judges(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
-from tiny import BAD, GOOD, World
-from tiny_judge import judge
-from tiny_paper import write
+from helpers.loopback import Loopback
+from helpers.tiny import BAD, GOOD, World
+from helpers.tiny_judge import judge
+from helpers.tiny_paper import write
 
 from psycopref.errors import RecipeError
 from psycopref.flows import dataset, rewards

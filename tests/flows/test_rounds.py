@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import TINY, World, build_world
-from tiny_paper import write
+from helpers.tiny import TINY, World, build_world
+from helpers.tiny_paper import write
 
 from psycopref.errors import RecipeError, TrainError
 from psycopref.flows import dataset, paper, rounds

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import Loopback
+from helpers.loopback import Loopback
+from helpers.tiny_paper import write
 from statsmodels.stats.multitest import multipletests
-from tiny_paper import write
 
-from psycopref import runs
 from psycopref.flows.systems import Faced, figures
 from psycopref.progress import Progress
+from psycopref.runs import run
 from psycopref.tables import Response, Verdict, Winner, kind_of
 
 
@@ -100,7 +100,7 @@ def test_the_flow_judges_each_state_where_it_is_asked_to(tmp_path: Path) -> None
         recipe.write_text(
             recipe.read_text().replace("round_speeches = 8", 'round_speeches = 8\nsystems = "each"')
         )
-        place = runs.run(str(recipe), tmp_path / "work", Progress())
+        place = run.run(str(recipe), tmp_path / "work", Progress())
     rows = {
         (row["name"], row["slice"]): row
         for row in json.loads((place / "metrics.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from loopback import Behaviour, Loopback, is_judging, judge
+from helpers.loopback import Behaviour, Loopback, is_judging, judge
 
 PROMPT = """<client>
 hi
@@ -68,7 +68,7 @@ def test_shares_are_shares_of_requests() -> None:
 
 
 def test_it_runs_as_a_process_of_its_own() -> None:
-    script = Path(__file__).parents[1] / "loopback.py"
+    script = Path(__file__).parents[1] / "helpers" / "loopback.py"
     command = [
         sys.executable,
         str(script),

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Behaviour, Loopback
+from helpers.loopback import Behaviour, Loopback
 
 from psycopref.errors import ModelError
 from psycopref.lab import Lab
-from psycopref.models import crew, limits, pace
-from psycopref.models.chat import Ask, Message
-from psycopref.models.pool import ModelEntry, connect
-from psycopref.models.shelf import Shelf
+from psycopref.models.calling import answer, dispatch, rate_limit
+from psycopref.models.calling.spill import SpillFile
+from psycopref.models.connect import connect
+from psycopref.models.entries import ModelEntry
+from psycopref.store.calls import Ask, Message
 
 KEY, SPEECH, ANSWER = (
     "sk-planted-4711",
@@ -52,10 +53,10 @@ def everything_logged(
         loop.slow_callback_duration = 0.0  # every callback is logged, with its arguments
         return loop
 
-    monkeypatch.setattr(crew.asyncio, "new_event_loop", noisy)
-    monkeypatch.setattr(pace, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(pace, "CAP", 0.05)
-    monkeypatch.setattr(limits, "CHUNK", 4)
+    monkeypatch.setattr(dispatch.asyncio, "new_event_loop", noisy)
+    monkeypatch.setattr(rate_limit, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(rate_limit, "CAP", 0.05)
+    monkeypatch.setattr(answer, "CHUNK", 4)
     with caplog.at_level(logging.DEBUG):
         yield caplog
 
@@ -104,18 +105,18 @@ def test_nothing_tells_the_key_or_what_a_client_said(
 
 
 def test_what_waits_on_disk_has_no_name(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    spill = SpillFile(tmp_path)
     asks = [Ask("m", (Message("user", f"{SPEECH} {n}"),), draw=n) for n in range(10)]
     for ask in asks:
-        shelf.put(ask)
-    assert list(tmp_path.iterdir()) == [] and (shelf.asks, shelf.take(4), shelf.asks) == (
+        spill.put(ask)
+    assert list(tmp_path.iterdir()) == [] and (spill.asks, spill.take(4), spill.asks) == (
         10,
         asks[:4],
         6,
     )
-    shelf.put(asks[0])
-    assert shelf.take(99) == [*asks[4:], asks[0]] and shelf.bytes == shelf.asks == 0
-    shelf.close()
+    spill.put(asks[0])
+    assert spill.take(99) == [*asks[4:], asks[0]] and spill.bytes == spill.asks == 0
+    spill.close()
 
 
 def test_an_ask_stays_itself_in_a_pickle() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from psycopref.models.pool import load_pool
+from psycopref.models.entries import load_pool
 from psycopref.report.family import maker, notes
 
 

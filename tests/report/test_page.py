@@ -5,10 +5,11 @@ import re
 import time
 from html.parser import HTMLParser
 
-from small_world import ITEMS, small_world
+from helpers.small_world import ITEMS, small_world
 
+from psycopref.report.data import ReportData
 from psycopref.report.figures import draw, numbers
-from psycopref.report.page import ReportData, render
+from psycopref.report.page import render
 from psycopref.report.sections import number, seconds
 from psycopref.tables import Dropped, Failure, Preference, Response, metric
 

@@ -6,13 +6,16 @@ import dataclasses
 import re
 from pathlib import Path
 
-from small_dataset import built
-from small_world import small_world
+from helpers.small_dataset import built
+from helpers.small_world import small_world
 
-from psycopref import cli, publishing, reporting, runs
+from psycopref.cli import main
+from psycopref.report import again, content
+from psycopref.report.data import ReportData
 from psycopref.report.games import Game
-from psycopref.report.page import ReportData, render
+from psycopref.report.page import render
 from psycopref.report.provenance import behind
+from psycopref.store import run_folder
 from psycopref.tables import Verdict, content_id
 
 W = small_world()
@@ -65,21 +68,25 @@ def test_a_recipe_without_a_licence_holds_texts_back_until_they_are_asked_for(
     tmp_path: Path, capsys
 ):
     work = built(tmp_path)
-    assert "was hard and I cannot sleep" not in (runs.latest(work) / "report.html").read_text(
+    assert "was hard and I cannot sleep" not in (run_folder.latest(work) / "report.html").read_text(
         encoding="utf-8"
     )
-    assert "was hard and I cannot sleep" in publishing.reported(work, texts=True)
+    assert "was hard and I cannot sleep" in again.reported(work, texts=True)
     capsys.readouterr()
     assert (
-        cli.main(["report", "--texts", "--work", str(work)]) == 0
+        main.main(["report", "--texts", "--work", str(work)]) == 0
         and "was hard and I cannot sleep" in capsys.readouterr().out
     )
 
 
 def test_every_step_is_in_the_page_and_leads_to_what_it_was_made_from(tmp_path: Path):
     work = built(tmp_path)
-    page = publishing.reported(work)
-    steps = [entry["step"] for entry in runs.taken(runs.latest(work)) if entry["stage"] != "report"]
+    page = again.reported(work)
+    steps = [
+        entry["step"]
+        for entry in run_folder.taken(run_folder.latest(work))
+        if entry["stage"] != "report"
+    ]
     assert all(f'id="step-{step}"' in page for step in steps)
     assert set(re.findall(r'href="#(step-[^"]+)"', page)) <= set(
         re.findall(r'id="(step-[^"]+)"', page)
@@ -109,8 +116,8 @@ def test_a_judged_figure_leads_back_to_judge_prompt_and_cost(tmp_path: Path):
     recipe = recipe.model_copy(update={"dataset": small})
     with Lab(tmp_path) as lab:
         made = dataset.run(recipe.dataset, lab)
-        data = reporting.content(
-            reporting.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}),
+        data = content.content(
+            content.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}),
             lab.ledger,
         )
     asked = {one.stage: one for one in behind("chosen", data.lineage)}

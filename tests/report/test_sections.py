@@ -5,13 +5,14 @@ judge's health, and what no section shows.
 import dataclasses
 
 import pytest
-from small_world import ITEMS, small_world
+from helpers.small_world import ITEMS, small_world
 
-from psycopref.models.pool import load_pool
+from psycopref.models.entries import load_pool
 from psycopref.report import expert_figures, health, paper_tables, responders
+from psycopref.report.data import ReportData
 from psycopref.report.figures import draw, matches, numbers
 from psycopref.report.frames import by_slice
-from psycopref.report.page import ReportData, render, sections_of
+from psycopref.report.page import render, sections_of
 from psycopref.tables import metric
 
 W = small_world()

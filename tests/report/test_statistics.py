@@ -4,16 +4,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from small_world import small_world
+from helpers.small_world import small_world
 
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import load_topics
 from psycopref.report import frames, statistics
-from psycopref.report.page import ReportData, render
+from psycopref.report.data import ReportData
+from psycopref.report.page import render
 from psycopref.stages.collect import Collect, SourceSetting
 from psycopref.stages.dedup import Dedup
 from psycopref.store import parquet
 from psycopref.tables import Dropped, Speech, content_id
-from psycopref.topic_list import load_topics
 
 W = small_world()
 A = [

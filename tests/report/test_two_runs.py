@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from psycopref.report import compare
+from psycopref.report import two_runs
 from psycopref.report.games import Game
 from psycopref.report.markdown import twin
 from psycopref.stats.intervals import paired_difference
@@ -57,8 +57,8 @@ def side(
     recipe: dict | None = None,
     metrics: list | None = None,
     margins: dict | None = None,
-) -> compare.Side:
-    return compare.Side(name, recipe or {}, metrics or [], games, margins or {})
+) -> two_runs.Side:
+    return two_runs.Side(name, recipe or {}, metrics or [], games, margins or {})
 
 
 WINS = [float(value) for value in np.random.default_rng(0).choice([0, 0.5, 1], 30)]
@@ -67,7 +67,7 @@ MORE = [min(1.0, value + 0.5) for value in WINS]
 
 @pytest.mark.parametrize("both", [False, True])
 def test_win_rates_are_paired_by_speech(both: bool):
-    (found,) = compare.paired(
+    (found,) = two_runs.paired(
         side("one", game(WINS, both=both)), side("two", game(MORE, ours="b", both=both))
     )
     assert found.found == paired_difference(MORE, WINS, SPEECHES) and found.found.low > 0
@@ -76,15 +76,15 @@ def test_win_rates_are_paired_by_speech(both: bool):
 
 def test_only_speeches_on_which_both_met_the_same_answer_count():
     part = game(MORE[:10], ours="b", speeches=SPEECHES[:10])
-    assert compare.paired(side("one", game(WINS)), side("two", part))[0].found.n == 10
-    (found,) = compare.paired(
+    assert two_runs.paired(side("one", game(WINS)), side("two", part))[0].found.n == 10
+    (found,) = two_runs.paired(
         side("one", game(WINS)), side("two", game(MORE, ours="b", rival="another"))
     )
     assert found.found is None and "no speech on which both met the same answer" in found.why
 
 
 def test_another_judge_is_not_paired():
-    (found,) = compare.paired(
+    (found,) = two_runs.paired(
         side("one", game(WINS)), side("two", game(MORE, ours="b", judge="llama"))
     )
     assert found.found is None and found.why == "not paired: judged by gpt and by llama"
@@ -99,7 +99,7 @@ def test_reward_models_are_paired_on_the_same_pairs():
         }
         return {"test": pl.DataFrame({**rows, "margin": values})}
 
-    (found,) = compare.paired(
+    (found,) = two_runs.paired(
         side("one", margins=margins([1.0, -1.0, 0.0, 2.0])),
         side("two", margins=margins([1.0, 1.0, 1.0])),
     )
@@ -120,7 +120,7 @@ def test_settings_that_differ_are_named_and_long_ones_shortened():
         "a": {"b": 2, "prompt": "x" * 499 + "y"},
         "sources": [{"name": "csv", "label": "ours", "take": 6}],
     }
-    found = {name: (before, after) for name, before, after in compare.settings(one, two)}
+    found = {name: (before, after) for name, before, after in two_runs.settings(one, two)}
     assert (
         found["a.b"] == ("1", "2")
         and found["sources[ours].take"] == ("5", "6")
@@ -130,7 +130,7 @@ def test_settings_that_differ_are_named_and_long_ones_shortened():
         all("500 letters" in value for value in found["a.prompt"])
         and found["a.prompt"][0] != found["a.prompt"][1]
     )
-    assert compare.settings(one, one) == []
+    assert two_runs.settings(one, one) == []
 
 
 def test_the_page_says_all_of_it_and_so_does_its_twin():
@@ -149,7 +149,7 @@ def test_the_page_says_all_of_it_and_so_does_its_twin():
         recipe={"beta": 0.2},
         metrics=[metric("winrate", "overall:raw", 0.7, 0.6, 0.8, 30)],
     )
-    page = compare.render(first, second)
+    page = two_runs.render(first, second)
     assert (
         "the second is ahead" in page
         and "beta" in page
@@ -158,13 +158,13 @@ def test_the_page_says_all_of_it_and_so_does_its_twin():
     )
     text = twin(page)
     assert "the second is ahead" in text and "## Settings that differ" in text and "<td" not in text
-    assert "The recipes are the same" in compare.render(
+    assert "The recipes are the same" in two_runs.render(
         first, first
-    ) and "neither is shown to be better" in compare.render(first, first)
+    ) and "neither is shown to be better" in two_runs.render(first, first)
 
 
 def test_nothing_in_common_is_said():
-    assert "Nothing is paired" in compare.render(side("one"), side("two"))
+    assert "Nothing is paired" in two_runs.render(side("one"), side("two"))
 
 
 def test_one_speech_for_each_outcome_by_a_hash():

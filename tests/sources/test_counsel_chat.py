@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from psycopref.errors import SourceError
+from psycopref.labels.topic_list import load_topics
 from psycopref.sources import counsel_chat, hub
-from psycopref.topic_list import load_topics
 
 HEADER = [
     "",

@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import psycopref.sources
+from psycopref.labels.topic_list import coarse_of, load_topics
 from psycopref.sources import SOURCES, sample
-from psycopref.topic_list import coarse_of, load_topics
 
 
 def test_every_reader_is_listed() -> None:

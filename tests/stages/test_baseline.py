@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, World, build_world
-from tiny_judge import LINES, judge
+from helpers.tiny import TINY, World, build_world
+from helpers.tiny_judge import LINES, judge
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.nets import weights
+from psycopref.nets.tokens import CHATML
 from psycopref.stages.baseline import Baseline
-from psycopref.train import weights
-from psycopref.train.tokens import CHATML
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from small_world import small_world
+from helpers.small_world import small_world
 
 from psycopref.errors import TableError
 from psycopref.lab import Lab

@@ -1,6 +1,5 @@
 """Dedup keeps the first of near duplicates, and a held-out test speech before any other."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress, Tick
 from psycopref.stages.dedup import Dedup, Semantic, _Told
 from psycopref.tables import Speech, Split
-from psycopref.text.shingling import jaccard, shingles
+from psycopref.text.duplicates.shingling import jaccard, shingles
 
 LONG = " ".join(f"word{number}" for number in range(60))
 
@@ -159,7 +158,7 @@ def test_the_same_meaning(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         rows = np.array([made[text] for text in texts], dtype=np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    from psycopref.train import embeddings
+    from psycopref.nets import embeddings
 
     monkeypatch.setattr(embeddings, "embedded", embedded)
     rows = [
@@ -186,10 +185,8 @@ def test_an_encoder_folder_is_part_of_the_key(tmp_path: Path) -> None:
 
 
 def test_a_real_encoder(lab: Lab, tmp_path: Path) -> None:
-    from tiny import build_world
-
-    sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-    from test_encoders import encoder
+    from helpers.encoders import encoder
+    from helpers.tiny import build_world
 
     world = build_world()
     folder = encoder(tmp_path / "encoder", world, "bert")

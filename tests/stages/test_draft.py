@@ -3,12 +3,12 @@ prompt.
 """
 
 import pytest
-from tiny import TINY, World
+from helpers.tiny import TINY, World
 
 from psycopref.lab import Lab
+from psycopref.nets import sampling
 from psycopref.stages.draft import Draft
 from psycopref.stages.policy import Policy
-from psycopref.train import sampling
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, World
+from helpers.tiny import TINY, World
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psycopref.lab import Lab
+from psycopref.nets.tokens import encode, messages
+from psycopref.nets.weights import name_of
 from psycopref.stages.drift import Drift
 from psycopref.stages.policy import Policy
-from psycopref.train.tokens import encode, messages
-from psycopref.train.weights import name_of
 
 
 def plain(folder: Path, prompt: list[int], response: list[int]) -> float:

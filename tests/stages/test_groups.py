@@ -16,8 +16,8 @@ from psycopref.stages.collect import Collect, SourceSetting
 from psycopref.stages.dedup import Dedup
 from psycopref.stages.topics import Topics
 from psycopref.tables import FIRST, Speech
+from psycopref.text.duplicates.shingling import jaccard, shingles
 from psycopref.text.normal import folded
-from psycopref.text.shingling import jaccard, shingles
 
 GROUP = {"group": "client"}
 VOCABULARY = [

@@ -1,7 +1,7 @@
 """Null opponents: what they say, to whom, and the same again."""
 
 import pytest
-from small_world import small_world
+from helpers.small_world import small_world
 
 from psycopref.lab import Lab
 from psycopref.stages.nulls import NULLS, WARM, Nulls

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from psycopref.config.instruments import load_instrument
+from psycopref.config.toml_files import checked
 from psycopref.errors import RecipeError
-from psycopref.instruments import load_instrument
 from psycopref.lab import Lab
 from psycopref.stages.pair import Pair
 from psycopref.store import parquet
 from psycopref.tables import Rating, Response, Speech
-from psycopref.toml_files import checked
 
 ITEMS = [item.name for item in load_instrument("psychocounsel").items]
 

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from tiny import TINY, World, killed_at
+from helpers.tiny import TINY, World, killed_at
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.nets.weights import load_policy
 from psycopref.stages.policy import Policy
 from psycopref.train import examples
-from psycopref.train.weights import load_policy
 
 SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from loopback import Behaviour, Loopback, judge
+from helpers.loopback import Behaviour, Loopback, judge
 
+from psycopref.config.instruments import load_instrument
+from psycopref.config.toml_files import checked
 from psycopref.errors import RecipeError
-from psycopref.instruments import load_instrument
 from psycopref.lab import Lab
-from psycopref.models.pool import ModelEntry
+from psycopref.models.entries import ModelEntry
 from psycopref.stages.rate import Job, Rate, Rated
 from psycopref.tables import Response, Speech
-from psycopref.toml_files import checked
 
 SPEECHES = [Speech(f"speech-{n}", "made-up", f"I worry about number {n}.") for n in range(6)]
 RESPONSES = [

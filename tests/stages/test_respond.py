@@ -3,16 +3,16 @@
 from collections import Counter
 
 import pytest
-from loopback import Behaviour, Loopback
+from helpers.loopback import Behaviour, Loopback
 
+from psycopref.config.prompts import load_prompt
+from psycopref.config.toml_files import checked
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
-from psycopref.models.pool import ModelEntry, Pool, load_pool
-from psycopref.prompts import load_prompt
+from psycopref.models.entries import ModelEntry, Pool, load_pool
 from psycopref.stages.respond import Respond, respond_ask
 from psycopref.store.keys import digest
 from psycopref.tables import Response, Speech
-from psycopref.toml_files import checked
 
 NAMES = [entry.name for entry in load_pool("paper").models]
 SPEECHES = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, World
+from helpers.tiny import TINY, World
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from psycopref.errors import TrainError

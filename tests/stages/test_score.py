@@ -1,14 +1,14 @@
 """Scores: one rating per response in order, the same in any batch, too long is an error."""
 
 import pytest
-from tiny import TINY, World
+from helpers.tiny import TINY, World
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.nets.weights import name_of
 from psycopref.stages.reward import Reward
 from psycopref.stages.score import Score
 from psycopref.tables import Response
-from psycopref.train.weights import name_of
 
 
 def test_one_rating_per_response_whatever_the_batch(lab: Lab, world: World) -> None:

@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Behaviour, Loopback, number
+from helpers.loopback import Behaviour, Loopback, number
 from pydantic import ValidationError
 
-from psycopref import topic_training
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
-from psycopref.models.chat import Reply
-from psycopref.models.pool import ModelEntry
+from psycopref.labels import training
+from psycopref.labels.topic_list import load_topics
+from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
 from psycopref.stages.topics import Topics
+from psycopref.store.calls import Reply
 from psycopref.store.keys import unit
 from psycopref.store.ledger import Ledger
 from psycopref.tables import Metric, Speech, Split
-from psycopref.topic_list import load_topics
 
 
 def speech(key: str, text: str = "text", topic: str = "", split: Split = "") -> Speech:
@@ -123,7 +123,7 @@ def test_classifier_labels_the_clear_and_leaves_the_unsure(lab: Lab) -> None:
     )
     assert (
         shown["topics.threshold", "coarse: counsel-chat"].value
-        == topic_training.load_bars().levels[3].coarse.threshold
+        == training.load_bars().levels[3].coarse.threshold
     )
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers.small_world import small_world
 from pydantic import ValidationError
-from small_world import small_world
 
-from psycopref.columns import coarse
 from psycopref.lab import Lab
+from psycopref.queries.columns import coarse
 from psycopref.stages.validate import Validate
 from psycopref.tables import Annotation, ExpertRating, content_id
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.observers import FOUR
 from sklearn.metrics import cohen_kappa_score
 
 from psycopref.stats.agreement import (
@@ -14,18 +15,6 @@ from psycopref.stats.agreement import (
     krippendorff_alpha,
     weighting,
 )
-
-N = np.nan
-# Krippendorff 2011, "Computing Krippendorff's alpha-reliability", example C: 4 observers, 12 units,
-# values missing.
-FOUR = np.array(
-    [
-        [1, 2, 3, 3, 2, 1, 4, 1, 2, N, N, N],
-        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, N, 3],
-        [N, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, N],
-        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, N],
-    ]
-).T
 
 
 def test_krippendorffs_own_example():

@@ -4,7 +4,7 @@ evalica.
 
 import numpy as np
 import pytest
-from test_agreement import FOUR
+from helpers.observers import FOUR
 
 from psycopref.stats.agreement import cohen_kappa, fleiss_kappa, gwet_ac, krippendorff_alpha
 from psycopref.stats.coefficients import coefficients

@@ -4,7 +4,7 @@ and counting again.
 
 import numpy as np
 import pytest
-from test_agreement import FOUR, N
+from helpers.observers import FOUR, N
 
 from psycopref.stats.agreement import (
     coefficient_interval,

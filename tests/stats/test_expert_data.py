@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
+from psycopref.config.instruments import Instrument, Item
 from psycopref.experts.figures import Draws
 from psycopref.experts.scores import Gate, flagged, together
-from psycopref.instruments import Instrument, Item
 from psycopref.stats.agreement import cohen_kappa
 
 pytestmark = pytest.mark.real

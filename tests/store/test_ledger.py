@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from psycopref.config.toml_files import DATA
 from psycopref.errors import StoreError
-from psycopref.models.chat import Ask, Message, Reply
+from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.ledger import Ledger
-from psycopref.toml_files import DATA
 
 
 def call(text: str) -> tuple[Ask, Reply]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from psycopref.models.chat import Ask, Message, Reply
+from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.ledger import Ledger
 
 COMMITS, EACH = 30, 5

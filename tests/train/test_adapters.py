@@ -2,15 +2,16 @@
 
 import pytest
 import torch
-from tiny import TINY, World, killed_at
+from helpers.tiny import TINY, World, killed_at
 from transformers import AutoModelForCausalLM
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.nets import weights
 from psycopref.stages.policy import Policy
 from psycopref.stages.reward import Reward
-from psycopref.train import adapters, examples, weights
-from psycopref.train.plan import Training
+from psycopref.train import adapters, examples
+from psycopref.train.settings import Training
 
 pytest.importorskip("peft")
 SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import TINY, World
+from helpers.tiny import TINY, World
 
 from psycopref.errors import TrainError
+from psycopref.nets import forward, weights
 from psycopref.progress import Progress
-from psycopref.train import examples, forward, losses, weights
+from psycopref.train import examples, losses
 from psycopref.train.loop import Task, reference, train
 from psycopref.train.optimiser import learning_rate
 from psycopref.train.packs import Item
-from psycopref.train.plan import Training
+from psycopref.train.settings import Training
 
 REWARD = Task("reward", forward.rewards, losses.bradley_terry)
 

@@ -4,14 +4,8 @@ from collections import Counter
 
 import torch
 
-from psycopref.train.packs import (
-    batch,
-    count_steps,
-    left_padded,
-    micro_batches,
-    order,
-    right_padded,
-)
+from psycopref.nets.batches import left_padded, micro_batches, right_padded
+from psycopref.train.packs import batch, count_steps, order
 
 
 def test_every_step_has_exactly_batch_size_items_and_epochs_are_whole() -> None:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import torch
 
-from psycopref.train import attention, forward, losses
+from psycopref.nets import attention, forward
+from psycopref.nets.tokens import Encoded
+from psycopref.train import losses
 from psycopref.train.losses import Outcome, Values
-from psycopref.train.tokens import Encoded
 
 trl = pytest.importorskip("trl", reason="TRL is not installed (extra `bench`)")
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from psycopref.config.instruments import Instrument
 from psycopref.errors import SourceError
 from psycopref.experts.sheets import OVERALL, SheetRow
-from psycopref.instruments import Instrument
 from psycopref.tables import Annotation, Choice, ExpertRating, content_id
 
 NAMED = 12  # mistakes that an error names; it says how many there are in all

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from psycopref.config.instruments import Instrument
 from psycopref.errors import SourceError
 from psycopref.experts.answers import TEXTS, Filled
 from psycopref.experts.sheets import OVERALL, Kind, SheetRow
-from psycopref.instruments import Instrument
 
 _TITLES = {
     "topic": "Topic",

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from psycopref.columns import coarse_column
 from psycopref.experts.sheets import OVERALL, SheetRow
+from psycopref.queries.columns import coarse_column
 from psycopref.stats.coefficients import bounded_mean, coefficients, share_of
 from psycopref.stats.intervals import Floats, Interval
 from psycopref.store.parquet import table
@@ -254,13 +254,14 @@ def seconds(kind: str, notes: pl.DataFrame, subject: str, how: Draws) -> list[Me
     timed = notes.filter(pl.col("seconds") > 0).unique([subject, "annotator"], maintain_order=True)
     made: list[Metric] = []
     for who, own in [("", timed), *_each(timed, "annotator")] if timed.height else []:
+        longest = float(own["seconds"].to_numpy().max())
         found = bounded_mean(
             own["seconds"].to_numpy(),
             _speeches(own),
-            float(own["seconds"].max()),
+            longest,
             how.draws,
             how.seed,
-        )  # type: ignore[arg-type]
+        )
         made += rows({"expert.seconds": found}, f"{kind}:{who}" if who else kind)
     return made
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from psycopref.config.instruments import Instrument
 from psycopref.errors import SourceError
 from psycopref.experts import argilla, label_studio
 from psycopref.experts.answers import Answers, Filled, checked
 from psycopref.experts.csv_sheet import read_csv, write_csv
 from psycopref.experts.instructions import instructions
 from psycopref.experts.sheets import OVERALL, Kind, SheetRow, asked, part
-from psycopref.instruments import Instrument
 
 STEM: dict[Kind, str] = {
     "pairs": "experts",

@@ -5,7 +5,7 @@ definitions.
 from collections.abc import Sequence
 from typing import Literal
 
-from psycopref.instruments import Instrument
+from psycopref.config.instruments import Instrument
 
 _BEFORE = """# For the experts
 

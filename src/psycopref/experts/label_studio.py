@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from psycopref.config.instruments import Instrument
 from psycopref.errors import SourceError
 from psycopref.experts.answers import TEXTS, Filled
 from psycopref.experts.sheets import OVERALL, SheetRow
-from psycopref.instruments import Instrument
 
 _TIE = f"{OVERALL}_tie"
 _SIDES = {"left": "first", "right": "second"}

@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 import polars as pl
 
-from psycopref.columns import coarse_column
+from psycopref.queries.columns import coarse_column
 
 BANDS = (1.0, 2.0, 3.0)  # points of gap at which a new stratum begins
 BLOCK = 4

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from psycopref.config.instruments import Instrument
 from psycopref.experts.figures import Draws, rows, seconds
 from psycopref.experts.sheets import OVERALL
-from psycopref.instruments import Instrument
 from psycopref.stats.coefficients import bounded_mean, coefficients, share_of
 from psycopref.stats.intervals import Interval, codes, wilson
 from psycopref.stats.judges import compare

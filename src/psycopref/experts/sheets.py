@@ -8,8 +8,8 @@ from typing import Any, Literal, cast
 
 import polars as pl
 
+from psycopref.config.instruments import Instrument
 from psycopref.experts.sampling import arranged, lot, repeated
-from psycopref.instruments import Instrument
 from psycopref.tables import content_id
 
 Kind = Literal["pairs", "matches", "scores"]

@@ -10,7 +10,17 @@ from psycopref.stages.collect import Collected
 from psycopref.stages.pair import Pair
 from psycopref.stages.rate import Rate
 from psycopref.stages.topics import Topicked
-from psycopref.tables import Dropped, Failure, Metric, Preference, Rating, Response, Speech, metric
+from psycopref.tables import (
+    Dropped,
+    Failure,
+    Metric,
+    Preference,
+    Rating,
+    Response,
+    Speech,
+    Split,
+    metric,
+)
 
 
 class Built(NamedTuple):
@@ -107,10 +117,10 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
     )
 
 
-def _with_split(row: Preference, split: str) -> Preference:
+def _with_split(row: Preference, split: Split) -> Preference:
     return Preference(
         row.preference_id, row.speech_id, row.chosen_id, row.rejected_id, row.gap, split
-    )  # type: ignore[arg-type]
+    )
 
 
 def _counts(

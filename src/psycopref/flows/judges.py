@@ -7,7 +7,7 @@ from psycopref.flows import dataset
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import JudgesRecipe
-from psycopref.stages.compare import Compare
+from psycopref.stages.rejudge import Rejudge
 from psycopref.store.keys import digest
 from psycopref.tables import Speech, metric
 
@@ -36,7 +36,7 @@ def run(recipe: JudgesRecipe, lab: Lab) -> Built:
         for judge in (rate.judge, recipe.judges.new)
     )
     found = lab.do(
-        Compare(instrument=rate.instrument, gap=recipe.judges.gap),
+        Rejudge(instrument=rate.instrument, gap=recipe.judges.gap),
         responses,
         old.ratings,
         new.ratings,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.columns import REWARD, coarse
+from psycopref.queries.columns import REWARD, coarse
 from psycopref.report import frames
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 MANY = 3
 ANSWERS = 4

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopref.report import frames
-from psycopref.report.plots import Estimate
+from psycopref.report.plots.bars import Estimate
 from psycopref.tables import Metric
 
 OVERALL = "overall"

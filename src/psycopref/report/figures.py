@@ -5,21 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.report import (
-    expert_figures,
-    frames,
-    judges,
-    plots,
-    plots_data,
-    plots_experts,
-    responders,
-    statistics,
-)
+from psycopref.report import expert_figures, frames, judges, responders, statistics
 from psycopref.report.frames import Rows
-from psycopref.report.plots import Dots, Estimate
+from psycopref.report.plots import bars, data, experts
+from psycopref.report.plots.bars import Dots, Estimate
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 SERIES = {
     "policy.gold_reward": "gold reward",
@@ -67,24 +59,24 @@ def numbers(content: "ReportData") -> dict[str, Any]:
 
 
 DRAWN: dict[str, Callable[[Any], str]] = {
-    "topics": plots.topics,
-    "sources": plots_data.sources,
-    "lengths": lambda found: plots_data.lengths(
+    "topics": bars.topics,
+    "sources": data.sources,
+    "lengths": lambda found: data.lengths(
         found["bins"], [row for row in found["responses"] if row["name"] != "all"], "model"
     ),
-    "overlap": plots_data.overlap,
-    "chosen": plots.chosen,
-    "sizes": lambda found: plots.chosen(found, "sizes", "Chosen and rejected by size of the model"),
-    "organisations": lambda found: plots.chosen(
+    "overlap": data.overlap,
+    "chosen": bars.chosen,
+    "sizes": lambda found: bars.chosen(found, "sizes", "Chosen and rejected by size of the model"),
+    "organisations": lambda found: bars.chosen(
         found, "organisations", "Chosen and rejected by organisation"
     ),
-    "reliability": plots.reliability,
-    "curves": plots.curves,
-    "rounds": plots.rounds,
-    "checkpoints": plots.checkpoints,
-    "judges": plots.judges,
-    "principles": plots_experts.principles,
-    "absolute": plots_experts.absolute,
+    "reliability": bars.reliability,
+    "curves": bars.curves,
+    "rounds": bars.rounds,
+    "checkpoints": bars.checkpoints,
+    "judges": bars.judges,
+    "principles": experts.principles,
+    "absolute": experts.absolute,
 }
 
 
@@ -94,7 +86,7 @@ def draw(found: Mapping[str, Any]) -> dict[str, str]:
     """
     drawn = {name: DRAWN[name](value) for name, value in found.items() if name != "matches"}
     return drawn | {
-        name: plots.winrates(rows, name) for name, rows in found.get("matches", {}).items()
+        name: bars.winrates(rows, name) for name, rows in found.get("matches", {}).items()
     }
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from psycopref.columns import REWARD, coarse, coarse_column
-from psycopref.instruments import load_instrument
+from psycopref.config.instruments import load_instrument
+from psycopref.config.toml_files import shipped
+from psycopref.queries.columns import REWARD, coarse, coarse_column
 from psycopref.store.parquet import Table, table
-from psycopref.toml_files import shipped
 
 Rows = Sequence[Any]
 Series = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # curve name to steps and values

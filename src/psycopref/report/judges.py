@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from psycopref.report.plots import Estimate
+from psycopref.report.plots.bars import Estimate
 from psycopref.tables import Metric
 
 AGREEMENT = {

@@ -8,7 +8,7 @@ from psycopref.report.sections import Found
 from psycopref.tables import Metric
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 DRAFTS = (
     "Drafts are for review by a licensed professional. No response of any model here may reach a"

@@ -10,7 +10,7 @@ from psycopref.report.figures import matches
 from psycopref.tables import Metric
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 Found = Mapping[tuple[str, str], Metric]
 FIGURES = {

@@ -12,7 +12,7 @@ from psycopref.report.figures import SERIES
 from psycopref.tables import Failure, Metric
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 Found = Mapping[tuple[str, str], Any]
 ARM = (

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.columns import coarse, words
+from psycopref.labels.topic_list import load_topics
+from psycopref.queries.columns import coarse, words
 from psycopref.report import frames
 from psycopref.report.frames import Rows
-from psycopref.topic_list import load_topics
 
 if TYPE_CHECKING:
-    from psycopref.report.page import ReportData
+    from psycopref.report.data import ReportData
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)

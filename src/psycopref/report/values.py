@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopref.report.plots import Dots, Estimate
+from psycopref.report.plots.bars import Dots, Estimate
 from psycopref.report.responders import share
 
 Made = dict[str, Any]  # heads and rows of printed cells

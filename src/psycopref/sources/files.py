@@ -10,11 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
+from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import SourceError
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import head_of, kind_of, lines
 from psycopref.tables import Split, Turn
-from psycopref.toml_files import did_you_mean
 
 FIELDS = ("text", "id", "topic", "split", "history", "answer", "group")
 _ASKED = ("answer", "group")  # fields that are read only where their column is mapped

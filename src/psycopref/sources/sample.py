@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from psycopref.config.toml_files import DATA
 from psycopref.sources.files import jsonl_rows
 from psycopref.sources.found import Found
-from psycopref.toml_files import DATA
 
 FOLDER = DATA / "sample"
 LICENCE = "Apache-2.0"  # the project's own

@@ -13,11 +13,11 @@ from pydantic import (
     model_validator,
 )
 
+from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.settings import Settings
 from psycopref.sources import SOURCES
 from psycopref.sources.licences import UNKNOWN, checked, of_card
-from psycopref.toml_files import did_you_mean
 
 
 class SourceSetting(Settings):

@@ -50,13 +50,13 @@ class Baseline(Stage):
         """Ratings whose judge is the model with its revision, of the responses to these speeches;
         TrainError where it is no reward model.
         """
-        from psycopref.train import borrowed, forward, machine
+        from psycopref.nets import device, foreign, forward
 
-        loaded = borrowed.load(self.model, self.revision, self._template(), self.precision)
-        rows = borrowed.encoded(loaded.tokenizer, speeches, responses)
+        loaded = foreign.load(self.model, self.revision, self._template(), self.precision)
+        rows = foreign.encoded(loaded.tokenizer, speeches, responses)
         limit = getattr(loaded.model.config, "max_position_embeddings", None) or 0
         short = {key: row for key, row in rows.items() if not limit or len(row.ids) <= limit}
-        loaded.model.to(machine.device())
+        loaded.model.to(device.device())
         with lab.progress.track("baseline", len(short)) as tick:
             scores = forward.measured(
                 loaded.model, forward.rewards, list(short.values()), self.batch_tokens, tick

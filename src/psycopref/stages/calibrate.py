@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from psycopref.columns import reward_of
 from psycopref.errors import TableError
 from psycopref.lab import Lab
-from psycopref.pair_columns import margins, parts, votes, with_texts
+from psycopref.queries.columns import reward_of
+from psycopref.queries.pairs import margins, parts, votes, with_texts
 from psycopref.settings import Stage
 from psycopref.stats import calibration
 from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores

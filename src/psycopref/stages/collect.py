@@ -154,7 +154,7 @@ class Collect(Stage):
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came
         along.
         """
-        shelf, metrics = _Shelf(), list[Metric]()
+        texts, metrics = _Texts(), list[Metric]()
         model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
             masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
@@ -163,16 +163,16 @@ class Collect(Stage):
                     lab.progress.over(_taken(source, count), f"collect {source.called}")
                 ):
                     for found in prepared_rows(
-                        [row for row in rows if shelf.bearable(source.called, row)], masker
+                        [row for row in rows if texts.bearable(source.called, row)], masker
                     ):
-                        shelf.take(source.called, found)
+                        texts.take(source.called, found)
             metrics += _masked(source.called, masker)
-        return shelf.collected(metrics)
+        return texts.collected(metrics)
 
     def _model(self) -> Model | None:
         if self.entities is None:
             return None
-        from psycopref.train.entities import Entities as Loaded
+        from psycopref.nets.entities import Entities as Loaded
 
         return Loaded(
             self.entities.model, self.entities.labels, self.entities.threshold, self.entities.rows
@@ -247,7 +247,7 @@ def _short(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
 
 
-class _Shelf:
+class _Texts:
     """Collects rows of prepared text by id, so that each stands once."""
 
     def __init__(self) -> None:

@@ -14,8 +14,8 @@ from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import FIRST, LENT, Dropped, Speech, content_id
-from psycopref.text.meanings import Meanings
-from psycopref.text.sift import Measure, Sifted, sifted
+from psycopref.text.duplicates.meanings import Meanings
+from psycopref.text.duplicates.select import Measure, Sifted, sifted
 
 T = TypeVar("T")
 _TOLD = 500  # speeches between two words on progress
@@ -126,7 +126,7 @@ class Dedup(Stage):
         semantic = self.semantic
         if semantic is None:
             return None
-        from psycopref.train import embeddings
+        from psycopref.nets import embeddings
 
         vectors = embeddings.embedded(
             semantic.model, texts.to_list(), semantic.batch_tokens, lab.progress

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Message, Outcome, Reply
 from psycopref.progress import Tick
 from psycopref.settings import Stage
 from psycopref.stats.length import words as count_words
+from psycopref.store.calls import Ask, Message, Outcome, Reply
 from psycopref.tables import Failure, Response, Speech, Split, content_id
 
 if TYPE_CHECKING:
-    from psycopref.train.weights import Loaded
+    from psycopref.nets.weights import Loaded
 
 Todo = list[tuple[list[int], list[Ask]]]
 
@@ -57,7 +57,7 @@ class Draft(Stage):
         """Sample what the ledger does not hold yet, chunk by chunk; `rows` answers are sampled side
         by side.
         """
-        from psycopref.train import weights as folders
+        from psycopref.nets import weights as folders
 
         asks = self._asks(speeches, targets, folders.name_of(weights))
         known = lab.ledger.get([ask.call_id for _, ask in asks])
@@ -79,7 +79,7 @@ class Draft(Stage):
     def _asks(
         self, speeches: Sequence[Speech], targets: Sequence[Response], model: str
     ) -> list[tuple[str, Ask]]:
-        from psycopref.train.tokens import messages, word_target
+        from psycopref.nets.tokens import messages, word_target
 
         lengths = {row.speech_id: word_target(count_words(row.text)) for row in reversed(targets)}
         asks = []
@@ -100,11 +100,11 @@ class Draft(Stage):
         self, lab: Lab, loaded: "Loaded", asks: Sequence[Ask], tick: Tick
     ) -> dict[str, Reply]:
         """Replies to the asks by call id, put in the ledger chunk by chunk."""
-        from psycopref.train import machine
-        from psycopref.train import weights as folders
-        from psycopref.train.tokens import encode
+        from psycopref.nets import device
+        from psycopref.nets import weights as folders
+        from psycopref.nets.tokens import encode
 
-        loaded.model.to(machine.device())
+        loaded.model.to(device.device())
         prompts: dict[tuple[Message, ...], tuple[list[int], list[Ask]]] = {}
         for ask in asks:
             if ask.messages not in prompts:
@@ -127,10 +127,10 @@ class Draft(Stage):
         """The same through vLLM, which batches by itself and reads a prompt once for all its
         samples.
         """
-        from psycopref.models.local import seed_of
-        from psycopref.models.vllm import Engine, Wanted
-        from psycopref.train.tokens import encode
-        from psycopref.train.weights import tokenizer_and_ends
+        from psycopref.models.providers.local import seed_of
+        from psycopref.models.providers.vllm import Engine, Wanted
+        from psycopref.nets.tokens import encode
+        from psycopref.nets.weights import tokenizer_and_ends
 
         tokenizer, ends = tokenizer_and_ends(weights)
         engine = Engine(str(weights), self.context)
@@ -171,8 +171,8 @@ class Draft(Stage):
             yield chunk
 
     def _answered(self, loaded: "Loaded", chunk: Todo) -> list[tuple[Ask, Reply]]:
-        from psycopref.train import sampling
-        from psycopref.train.weights import stop_ids
+        from psycopref.nets import sampling
+        from psycopref.nets.weights import stop_ids
 
         began = time.monotonic()
         names = [[ask.call_id for ask in asks] for _, asks in chunk]

@@ -14,7 +14,7 @@ from psycopref.settings import Stage
 from psycopref.tables import Rating, Response, Speech, content_id
 
 if TYPE_CHECKING:
-    from psycopref.train.tokens import Encoded
+    from psycopref.nets.tokens import Encoded
 
 
 class Drifted(NamedTuple):
@@ -46,8 +46,8 @@ class Drift(Stage):
         """Ratings whose judge is the digest of `start`; TrainError where a response's speech is not
         in the table.
         """
+        from psycopref.nets import weights as folders
         from psycopref.train import examples
-        from psycopref.train import weights as folders
 
         loaded = folders.load_policy(weights)
         encoded = examples.encoded(loaded.tokenizer, speeches, responses)
@@ -71,8 +71,8 @@ class Drift(Stage):
         )
 
     def _logps(self, model: Any, rows: Sequence["Encoded"], tick: Tick) -> list[float]:
-        from psycopref.train import forward, machine
+        from psycopref.nets import device, forward
 
         return forward.measured(
-            model.to(machine.device()), forward.logps, rows, self.batch_tokens, tick
+            model.to(device.device()), forward.logps, rows, self.batch_tokens, tick
         )

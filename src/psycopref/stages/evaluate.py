@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref.columns import coarse, reward_of
-from psycopref.comparing import OVERALL, Comparison, Game, Match, Side
+from psycopref.config.instruments import InstrumentSetting
+from psycopref.config.prompts import PromptSetting, load_prompt
 from psycopref.errors import TableError
-from psycopref.instruments import InstrumentSetting
+from psycopref.judging.pairwise import OVERALL, Game, Match, Pairwise, Side
 from psycopref.lab import Lab
-from psycopref.models.pool import EntrySetting
-from psycopref.prompts import PromptSetting, load_prompt
+from psycopref.models.entries import EntrySetting
+from psycopref.queries.columns import coarse, reward_of
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Floats
 from psycopref.stats.length import words
@@ -119,7 +119,7 @@ class Evaluate(Stage):
         matches, alone = _matched(speeches, ours, theirs)
         failures: list[Failure] = []
         judge = (
-            Comparison(self.judge, self.prompt, self.instrument if self.items == "all" else None)
+            Pairwise(self.judge, self.prompt, self.instrument if self.items == "all" else None)
             if self.judge
             else None
         )
@@ -140,7 +140,7 @@ class Evaluate(Stage):
         )
 
     def _again(
-        self, lab: Lab, judge: Comparison, matches: Sequence[Match], outcomes: Floats
+        self, lab: Lab, judge: Pairwise, matches: Sequence[Match], outcomes: Floats
     ) -> list[Metric]:
         """How often the judge says the same when it is asked the same again."""
         drawn = [

@@ -12,17 +12,17 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
+from psycopref.config.instruments import InstrumentSetting
+from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
-from psycopref.instruments import InstrumentSetting
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
 from psycopref.stats.length import correlation
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, estimate, metric
-from psycopref.toml_files import did_you_mean
-from psycopref.topic_list import TopicsSetting
 
 Rule = Literal["every", "best_worst"]
 Factor = Annotated[float, Field(ge=0)]

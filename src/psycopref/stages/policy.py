@@ -9,16 +9,17 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
-from psycopref.launch import rank
+from psycopref.nets.start import Size
+from psycopref.processes import rank
 from psycopref.settings import Settings
 from psycopref.tables import Point, Preference, Response, Speech, Split
-from psycopref.train.plan import Size, Training
+from psycopref.train.settings import Training
 
 if TYPE_CHECKING:
+    from psycopref.nets.weights import Loaded
     from psycopref.train.examples import Found
     from psycopref.train.loop import Task
     from psycopref.train.losses import Outcome, Values
-    from psycopref.train.weights import Loaded
 
 
 class Trained(NamedTuple):
@@ -31,7 +32,7 @@ class Trained(NamedTuple):
     snapshots: Path
 
 
-class Start(Settings):
+class SizedStart(Settings):
     """Where the policies of one size of an ablation start: what differs from [training.start]."""
 
     base: str = ""
@@ -80,7 +81,8 @@ class Policy(Training):
         Log-ratios are taken against `reference` where one is given (a folder with the same
         tokenizer), else against where training starts.
         """
-        from psycopref.train import adapters, examples, loop, weights
+        from psycopref.nets import weights
+        from psycopref.train import adapters, examples, loop
 
         if self.objective == "base" and rank():
             return Trained(
@@ -137,7 +139,8 @@ class Policy(Training):
         """The weights that training ended with, written out; then its snapshots, in `loaded`'s
         place.
         """
-        from psycopref.train import adapters, loop, weights
+        from psycopref.nets import weights
+        from psycopref.train import adapters, loop
 
         made = weights.save(
             loaded._replace(model=adapters.finished(loaded.model, self, whole)),
@@ -159,7 +162,8 @@ class Policy(Training):
     def _model(
         self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None
     ) -> "Loaded":
-        from psycopref.train import examples, weights
+        from psycopref.nets import weights
+        from psycopref.train import examples
 
         if start is not None or self.base:
             return weights.load_policy(
@@ -179,7 +183,8 @@ class Policy(Training):
         return weights.fresh_policy(texts, self.size, self.seed)
 
     def _task(self) -> "Task":
-        from psycopref.train import forward, loop, losses
+        from psycopref.nets import forward
+        from psycopref.train import loop, losses
 
         match self.objective:
             case "base" | "sft":
@@ -200,7 +205,7 @@ class Policy(Training):
 
     def _reference(self, loaded: "Loaded", reference: Path | None) -> Any:
         """The model that log-ratios are taken against."""
-        from psycopref.train import weights
+        from psycopref.nets import weights
 
         if reference is None:
             return loaded.model

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from psycopref.comparing import Comparison, Match, Side
+from psycopref.config.prompts import PromptSetting, load_prompt
 from psycopref.errors import TableError
+from psycopref.judging.pairwise import Match, Pairwise, Side
 from psycopref.lab import Lab
-from psycopref.models.pool import EntrySetting
-from psycopref.prompts import PromptSetting, load_prompt
+from psycopref.models.entries import EntrySetting
 from psycopref.settings import Stage
 from psycopref.store.parquet import table
 from psycopref.tables import Failure, Preference, Response, Speech, Verdict
@@ -62,7 +62,7 @@ class Rank(Stage):
             )
             for row in preferences
         ]
-        played = Comparison(self.judge, self.prompt).play(
+        played = Pairwise(self.judge, self.prompt).play(
             lab, [game for match in matches for game in match.games()], self.attempts
         )
         return Ranked(*played)

@@ -9,16 +9,17 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref.columns import coarse_column
-from psycopref.instruments import InstrumentSetting, Item
-from psycopref.judging import rating_ask, read_all_ratings, read_ratings, unreadable
+from psycopref.config.instruments import InstrumentSetting, Item
+from psycopref.config.prompts import PromptSetting, load_prompt
+from psycopref.judging.answers import read_all_ratings, read_ratings, unreadable
+from psycopref.judging.ratings import rating_ask
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import EntrySetting, ModelEntry
-from psycopref.prompts import PromptSetting, load_prompt
+from psycopref.models.entries import EntrySetting, ModelEntry
+from psycopref.queries.columns import coarse_column
 from psycopref.settings import Stage
 from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
+from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, estimate, metric

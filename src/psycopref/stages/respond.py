@@ -6,15 +6,15 @@ from typing import Annotated, Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref.columns import coarse_column
+from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
 from psycopref.errors import ModelError
-from psycopref.judging import history_text
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Message, Reply
-from psycopref.models.pool import ModelEntry, PoolSetting, recorded_ids
-from psycopref.prompts import Prompt, PromptSetting, fence, load_prompt
+from psycopref.models.connect import recorded_ids
+from psycopref.models.entries import ModelEntry, PoolSetting
+from psycopref.queries.columns import coarse_column
 from psycopref.settings import Stage
 from psycopref.stats.dropout import dropout
+from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Metric, Response, Speech, content_id

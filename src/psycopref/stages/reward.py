@@ -12,11 +12,11 @@ from pydantic import Field
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.tables import Point, Preference, Response, Speech, Split
-from psycopref.train.plan import Training
+from psycopref.train.settings import Training
 
 if TYPE_CHECKING:
+    from psycopref.nets.weights import Loaded
     from psycopref.train.examples import Found
-    from psycopref.train.weights import Loaded
 
 
 class Rewarded(NamedTuple):
@@ -59,7 +59,8 @@ class Reward(Training):
         """Train and write `lab.place / "weights"`; TrainError where no pair is to be had or the
         loss is not a number.
         """
-        from psycopref.train import adapters, examples, forward, loop, losses, weights
+        from psycopref.nets import forward, weights
+        from psycopref.train import adapters, examples, loop, losses
 
         loaded = self._model(speeches, responses, start)
         weights.set_dropout(loaded.model, self.dropout)
@@ -108,7 +109,8 @@ class Reward(Training):
     def _model(
         self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None
     ) -> "Loaded":
-        from psycopref.train import examples, weights
+        from psycopref.nets import weights
+        from psycopref.train import examples
 
         if start is not None or self.base:
             return weights.load_reward(start or self.base, self.seed, self)

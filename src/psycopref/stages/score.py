@@ -40,8 +40,9 @@ class Score(Stage):
         """Ratings whose judge is the digest of `weights`; TrainError where a response is longer
         than the model reads.
         """
-        from psycopref.train import examples, forward, machine
-        from psycopref.train import weights as folders
+        from psycopref.nets import device, forward
+        from psycopref.nets import weights as folders
+        from psycopref.train import examples
 
         loaded = folders.load_reward(weights)
         encoded = examples.encoded(
@@ -56,7 +57,7 @@ class Score(Stage):
                 " reads; leave them out"
             )
         rows = list(fitting.values())
-        loaded.model.to(machine.device())
+        loaded.model.to(device.device())
         with lab.progress.track("score", len(rows)) as tick:
             scores = forward.measured(loaded.model, forward.rewards, rows, self.batch_tokens, tick)
         judge = folders.name_of(weights)

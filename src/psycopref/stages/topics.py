@@ -8,18 +8,18 @@ from typing import Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref import topic_training
+from psycopref.config.prompts import PromptSetting, fence, history_text, load_prompt
 from psycopref.errors import RecipeError
-from psycopref.judging import history_text, last_object
+from psycopref.judging.answers import last_object
 from psycopref.lab import Lab
-from psycopref.models.chat import Ask, Reply
-from psycopref.models.pool import EntrySetting
-from psycopref.prompts import PromptSetting, fence, load_prompt
+from psycopref.labels import training
+from psycopref.labels.topic_list import TopicList, TopicsSetting, load_topics
+from psycopref.models.entries import EntrySetting
 from psycopref.settings import Stage
+from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import canonical, unit
 from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, content_id, metric
-from psycopref.topic_list import TopicList, TopicsSetting, load_topics
 
 _FEW, _LARGE = (
     20,
@@ -175,8 +175,8 @@ class Topics(Stage):
         keys, texts = speeches.frame["speech_id"], speeches.frame["text"]
         fine = set(self.topics.fine_names())
         taught = [at for at, topic in enumerate(given) if topic in fine]
-        taught = sorted(taught, key=lambda at: unit("topics", keys[at]))[: topic_training.MOST_ROWS]
-        learnt = topic_training.learn(
+        taught = sorted(taught, key=lambda at: unit("topics", keys[at]))[: training.MOST_ROWS]
+        learnt = training.learn(
             self.topics, [(texts[at], given[at]) for at in taught], self.precision, self.threshold
         )
         rows = Gather(TopicLabel)
@@ -322,7 +322,7 @@ def _read(reply: Reply, topics: TopicList) -> _Outcome:
     return _Outcome(name, "" if name else "malformed")
 
 
-def _figures(learnt: topic_training.Learnt) -> list[Metric]:
+def _figures(learnt: training.Learnt) -> list[Metric]:
     """What the labels are worth, as measured on held-out speeches: `topics.precision` and
     `.coverage` where sure, `.right` for all, by level.
     """

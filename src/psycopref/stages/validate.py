@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
+from psycopref.config.instruments import InstrumentSetting, load_instrument
 from psycopref.experts import figures, scores
 from psycopref.experts.csv_sheet import KNOWN
 from psycopref.experts.matches import Match, drawn_matches, judged_by_experts
 from psycopref.experts.sampling import drawn, drawn_replies
 from psycopref.experts.sheets import SheetRow, pair_rows, reply_rows
-from psycopref.instruments import InstrumentSetting, load_instrument
 from psycopref.lab import Lab
 from psycopref.settings import Stage
 from psycopref.store.parquet import table

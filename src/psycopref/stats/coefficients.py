@@ -86,10 +86,10 @@ def coefficients(
         else:
             drawn = bootstrap_sums(
                 sums,
-                lambda total, one=statistic: _beyond(*one(_read(total, q, mirror))),
+                lambda total, one=statistic: _beyond(*one(_read(total, q, mirror))),  # type: ignore[misc]
                 draws,
                 seed,
-            )  # type: ignore[misc]
+            )
             out[name] = percentile(
                 value, drawn, units, (0.0 if name == "raw" else -1.0, 1.0), groups
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopref.errors import StoreError
-from psycopref.models.chat import Ask, Reply
+from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import digest, digest_text, encode
 
 # a row goes to the end of the file and only its id into an index: ids are random, and rows of many

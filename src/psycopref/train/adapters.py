@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from psycopref.errors import TrainError
-from psycopref.train import machine, shards
-from psycopref.train.plan import Training
+from psycopref.nets import device, shards
+from psycopref.train.settings import Training
 
 
 def attach(model: Any, plan: Training) -> Any:
@@ -34,7 +34,7 @@ def attach(model: Any, plan: Training) -> Any:
             "quantise: there are no weights to quantise in a fresh model; give `base`, or set"
             ' quantise = ""'
         )
-    if machine.accelerator().is_fsdp2:
+    if device.accelerator().is_fsdp2:
         raise TrainError(
             "lora: adapters are trained with the model whole in each process; launch with"
             " launch/ddp.yaml, or set lora = 0"
@@ -56,43 +56,6 @@ def attach(model: Any, plan: Training) -> Any:
     if plan.recompute:
         model.enable_input_require_grads()
     return adapter
-
-
-def quantised(plan: Training | None) -> dict[str, Any]:
-    """What `from_pretrained` is told so that frozen weights take four bits each (QLoRA, Dettmers et
-    al. 2023, arXiv 2305.14314), by bitsandbytes.
-    """
-    if plan is None or not plan.quantise:
-        return {}
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise TrainError(
-            "quantise: bitsandbytes is not installed; `pip install -c constraints.txt -e"
-            " '.[qlora]'`, or set quantise = \"\""
-        )
-    from transformers import BitsAndBytesConfig
-
-    # each process on its own GPU before weights are loaded: four-bit ones go there at once
-    machine.accelerator()
-
-    compute = torch.bfloat16 if plan.precision == "bf16" else torch.float32
-    return {
-        "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=plan.quantise,
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=compute,
-        )
-    }
-
-
-def steady(model: Any) -> Any:
-    """The model with four-bit layers that stay as they are: on some CPUs they would repack
-    themselves at the first look at dev, and lose their gradients.
-    """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-    return model
 
 
 def finished(

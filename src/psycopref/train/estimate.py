@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import torch
 
-from psycopref.train.plan import Size, Training
-from psycopref.train.weights import quiet
+from psycopref.nets.start import Size
+from psycopref.nets.weights import quiet
+from psycopref.train.settings import Training
 
 GPU_BYTES = 80e9
 GPU_FLOPS = 989e12  # dense bf16 of an H100

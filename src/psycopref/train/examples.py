@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from psycopref.errors import TrainError
+from psycopref.nets.tokens import Encoded, encode, messages, taught_target
 from psycopref.tables import Point, Preference, Response, Speech, Split, content_id
 from psycopref.train.packs import Item
-from psycopref.train.tokens import Encoded, encode, messages, taught_target
 
 
 class Found(NamedTuple):

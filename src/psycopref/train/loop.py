@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from psycopref.errors import TrainError
+from psycopref.nets import device, shards
+from psycopref.nets.batches import micro_batches, packed_batches
+from psycopref.nets.forward import Measure, measure_all, packing
+from psycopref.nets.tokens import Encoded
 from psycopref.progress import Progress
 from psycopref.tables import Point, content_id
-from psycopref.train import machine, optimiser, shards
-from psycopref.train.forward import Measure, measure_all, packing
+from psycopref.train import optimiser
 from psycopref.train.losses import Outcome, Values
-from psycopref.train.packs import Item, batch, count_steps, micro_batches, packed_batches
-from psycopref.train.plan import Training
-from psycopref.train.tokens import Encoded
+from psycopref.train.packs import Item, batch, count_steps
+from psycopref.train.settings import Training
 from psycopref.train.trackers import Board
 
 
@@ -36,7 +38,7 @@ class Task(NamedTuple):
 
 def snapshot(place: Path, number: int) -> dict[str, Tensor]:
     """The weights that were kept as snapshot `number` (from 1) of a run in `place`."""
-    machine.accelerator().wait_for_everyone()
+    device.accelerator().wait_for_everyone()
     return torch.load(_snapshot(place, number), map_location="cpu", mmap=True, weights_only=True)  # type: ignore[no-any-return]
 
 
@@ -61,12 +63,12 @@ def reference(
     if kept.exists():
         values = torch.load(kept, weights_only=True).tolist()
     else:
-        model.to(machine.device())
-        with machine.autocast(plan, model.device):
-            values = machine.shared(
+        model.to(device.device())
+        with device.autocast(plan, model.device):
+            values = device.shared(
                 rows, lambda own: measure_all(model, measure, own, plan.batch_tokens)
             )
-        machine.replace(kept, torch.tensor(values, dtype=torch.float64))
+        device.replace(kept, torch.tensor(values, dtype=torch.float64))
     each = iter(values)
     return [
         item._replace(reference=tuple(next(each) for _ in (*item.rows, *item.beside)))
@@ -96,7 +98,7 @@ def train(
             f"{task.name}: nothing to train on; check split, gap and max_length, and that the"
             " tables belong together"
         )
-    model.to(machine.device())
+    model.to(device.device())
     with packing(model) as able:  # tried before weights are wrapped or spread
         if not able:
             progress.say(
@@ -168,7 +170,7 @@ class _Loop:
         self.dev_every = plan.dev_every or max(1, len(items) // plan.batch_size)
         self.step, self.best, self.packed = 0, math.inf, False
         self.points: list[Point] = []
-        self.accelerator = machine.accelerator()
+        self.accelerator = device.accelerator()
         self.many, self.sharded = self.accelerator.num_processes, self.accelerator.is_fsdp2
         if self.steps < plan.snapshots:
             raise TrainError(
@@ -181,7 +183,7 @@ class _Loop:
                 " raise it, or launch fewer"
             )
         if plan.recompute:
-            machine.recompute(model)
+            device.recompute(model)
         self.optimiser = optimiser.adamw(model, plan)
         self.model = model
         self.net, self.optimiser = self.accelerator.prepare(
@@ -199,7 +201,7 @@ class _Loop:
             self.items[i] for i in batch(self.step, len(self.items), plan.batch_size, plan.seed)
         ]
         self.net.train()
-        machine.reseed(plan.seed, self.step, self.accelerator.process_index)
+        device.reseed(plan.seed, self.step, self.accelerator.process_index)
         means = self.gradients(items)
         self.accelerator.clip_grad_norm_(self.net.parameters(), plan.clip)
         self.optimiser.step()
@@ -284,7 +286,7 @@ class _Loop:
         rows, known = [item.beside[0] for item in items], [item.reference[-1] for item in items]
         total = torch.zeros((), device=self.accelerator.device)
         for group in self.groups([Item((row,)) for row in rows]):
-            with machine.autocast(self.plan, self.accelerator.device):
+            with device.autocast(self.plan, self.accelerator.device):
                 values = self.alone([rows[i] for i in group] or self.items[0].beside)
             if group:
                 total += (
@@ -308,7 +310,7 @@ class _Loop:
         """The objective on one micro-batch."""
         rows = [row for item in items for row in item.rows]
         shape = (len(items), len(items[0].rows))
-        with machine.autocast(self.plan, self.accelerator.device):
+        with device.autocast(self.plan, self.accelerator.device):
             values = measure(rows).view(shape)
         known = torch.tensor(
             [(item.reference or (0.0,) * shape[1])[: shape[1]] for item in items],
@@ -350,7 +352,7 @@ class _Loop:
         value = -hits / len(self.dev) if self.plan.best == "accuracy" and pairs else loss / weight
         if self.plan.best and value < self.best:
             self.best = value
-            machine.replace(self.place / "best.pt", self.weights())
+            device.replace(self.place / "best.pt", self.weights())
 
     def finish(self) -> None:
         """Leave the model with the weights that were asked for, ready to be used."""
@@ -370,7 +372,7 @@ class _Loop:
         count = self.plan.snapshots
         for number in range(1, count + 1):
             if round(self.steps * number / count) == self.step:
-                machine.replace(_snapshot(self.place, number), self.weights())
+                device.replace(_snapshot(self.place, number), self.weights())
 
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now; only those that are trained where others are frozen
@@ -396,7 +398,7 @@ class _Loop:
         points = [(point.name, point.step, point.value) for point in self.points]
         state = {"step": self.step, "best": self.best, "points": points}
         moments = self.optimiser.state_dict()
-        machine.replace(
+        device.replace(
             self.place / "state.pt",
             {
                 **state,

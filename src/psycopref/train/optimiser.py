@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from psycopref.train.plan import Training
+from psycopref.train.settings import Training
 
 
 def learning_rate(step: int, steps: int, plan: Training) -> float:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from psycopref.errors import TrainError
-from psycopref.launch import rank
-from psycopref.train.plan import Training
+from psycopref.processes import rank
+from psycopref.train.settings import Training
 
 # wandb would send the command line, the working directory and the program's path, any of which may
 # name a clinic

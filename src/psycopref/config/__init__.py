@@ -1,0 +1,1 @@
+"""What experts edit, read."""

@@ -1,0 +1,270 @@
+"""Instrument and text to asks; replies to scores. What a judge says is data: unreadable is an
+outcome, never a score.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopref.config.instruments import Instrument
+
+KEY = "ratings"
+
+
+_OPENING = re.compile(r"""\{\s*["']?ratings["']?\s*:""")
+
+
+_MENTION = re.compile(r"""["']ratings["']\s*:""")
+
+
+_FIELD = r"""\b{}["']?\s*:"""
+
+
+_STRUCTURE = re.compile(r"""[{}\[\]":]""")
+
+
+_NUMBERED = re.compile(r"""\b(?:score|response)["']?\s*:""")
+
+
+_WHOLE_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)\s*[,}\]]")
+
+
+_REFUSAL = re.compile(
+    r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
+    r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*|judg(?:e|ing)|scor(?:e|ing)|discuss)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A judge's score of one reply with its reason."""
+
+    score: int
+    rationale: str
+
+
+Scores = dict[str, Score]  # by item
+
+
+def last_object(text: str, key: str) -> dict[str, Any] | None:
+    """The last JSON object in an answer that has `key`; None where there is none, or where that one
+    gives a field twice.
+    """
+    return _last(text, key)[0]
+
+
+def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
+    """The last JSON object with `key`, None where it gives a field twice, and where it begins and
+    ends (0 and 0: there is none).
+    """
+    at = text.find("{")
+    found: tuple[dict[str, Any] | None, int, int] = (None, 0, 0)
+    while at >= 0:
+        try:
+            value, end, once = _decoded(text, at)
+        except (ValueError, RecursionError):
+            at = text.find("{", at + 1)
+            continue
+        if isinstance(value, dict) and key in value:
+            found = (value if once else None, at, end)
+        at = text.find("{", end)
+    return found
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int, bool]:
+    """The JSON value at a place, its end, and whether every object in it has each field once;
+    ValueError or RecursionError where there is none.
+
+    An object with a field twice is read to its end and not refused at once: else an object within
+    it would be taken for the answer.
+    """
+    once = True
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal once
+        one = dict(pairs)
+        once = once and len(one) == len(pairs)
+        return one
+
+    # not strict: a line break within a string is what it is
+    value, end = json.JSONDecoder(strict=False, object_pairs_hook=made).raw_decode(text, at)
+    return value, end, once
+
+
+def read_ratings(
+    text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()
+) -> list[Score] | None:
+    """The scores of `count` replies in order; None unless each reply has exactly one whole score on
+    the scale.
+
+    `shown` are the texts that were rated: an object that stands in one of them is a quotation and
+    no answer.
+    """
+    entries = _entries(text, count, shown)
+    scores = {n: _score(entry, instrument) for n, entry in entries.items()} if entries else {}
+    kept = [scores.get(n) for n in range(1, count + 1)]
+    return [one for one in kept if one] if all(kept) else None
+
+
+def read_all_ratings(
+    text: str, count: int, instrument: Instrument, shown: Sequence[str] = ()
+) -> list[Scores] | None:
+    """The same for an answer on all items: None unless each reply has exactly one whole score on
+    every item and on nothing else.
+    """
+    entries, names, out = _entries(text, count, shown), {item.name for item in instrument.items}, []
+    for n in range(1, count + 1):
+        own = entries[n].get("scores") if entries else None
+        if not isinstance(own, dict) or own.keys() != names:
+            return None
+        scores = {name: _score(one, instrument) for name, one in own.items()}
+        if not all(scores.values()):
+            return None
+        out.append({name: one for name, one in scores.items() if one})
+    return out
+
+
+def _entries(text: str, count: int, shown: Sequence[str]) -> dict[int, dict[str, Any]] | None:
+    """The entry of each reply by its number; None unless there is exactly one for each of 1 to
+    `count`.
+    """
+    answer = _answer(text, shown)
+    rows = answer[KEY] if answer else None
+    if not isinstance(rows, list) or len(rows) != count:
+        return None
+    entries = {
+        row["response"]: row
+        for row in rows
+        if isinstance(row, dict) and type(row.get("response")) is int
+    }
+    return entries if entries.keys() == set(range(1, count + 1)) else None
+
+
+def _score(entry: Any, instrument: Instrument) -> Score | None:
+    if (
+        not isinstance(entry, dict)
+        or type(entry.get("score")) is not int
+        or not instrument.low <= entry["score"] <= instrument.high
+    ):
+        return None
+    return Score(
+        entry["score"], str(entry.get("rationale", "")).encode("utf-8", "replace").decode()
+    )  # half a surrogate pair cannot be kept
+
+
+def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
+    """The judge's own object: the last one that is whole, or the only one where it can be repaired
+    without a doubt.
+
+    Where another one begins that is not whole, it is unknown which was meant; so it is of a field
+    that stands twice in an object. What stands in a rated text is that text's.
+    """
+    found, start, end = _last(text, KEY)
+    if found is None:
+        return None if end else repaired(text, shown)
+    others = [one.start() for one in _OPENING.finditer(text) if not start <= one.start() < end]
+    doubtful = _MENTION.search(text, end) or not all(_whole(text, at) for at in others)
+    return None if doubtful or _quoted(text[start:end], shown) else found
+
+
+def _whole(text: str, at: int) -> bool:
+    try:
+        return _decoded(text, at)[2]
+    except (ValueError, RecursionError):
+        return False
+
+
+def _quoted(said: str, shown: Sequence[str]) -> bool:
+    return any("".join(said.split()) in "".join(one.split()) for one in shown if KEY in one)
+
+
+def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
+    """A broken rating object mended by json-repair, or None where a doubt is left.
+
+    Nothing but punctuation may differ: each score and each number of a reply stands in the source
+    as a whole number with nothing behind it but a comma, a brace or a bracket; every letter and
+    digit of the object stands in the mended one in the same order; no brace or bracket was opened
+    that was not there; each object has its own fields once and no other. At the very end one brace
+    and one bracket may have been lacking, so each entry was complete. That leaves trailing commas,
+    single quotes, quotes within a string, a lost end.
+    """
+    openings, last = list(_OPENING.finditer(text)), max(text.rfind("}"), text.rfind("]"))
+    if (
+        len(openings) != 1
+        or len(re.findall(_FIELD.format(KEY), text)) != 1
+        or _STRUCTURE.search(text, last + 1)
+    ):
+        return None
+    import json_repair
+
+    source = text[openings[0].start() : last + 1]
+    if not all(_WHOLE_NUMBER.match(source, one.end()) for one in _NUMBERED.finditer(source)):
+        return None
+    try:
+        value = json_repair.loads(source)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not _formed(value):
+        return None
+    same = _same(source, json.dumps(value, ensure_ascii=False), len(value[KEY]))
+    return value if same and not _quoted(source, shown) else None
+
+
+def _formed(value: dict[str, Any]) -> bool:
+    """Whether a mended object has the fields of an answer and no others: json-repair makes a field
+    of what it cannot place.
+    """
+    rows = value.get(KEY)
+    if value.keys() != {KEY} or not isinstance(rows, list):
+        return False
+    one, several = {"rationale", "score"}, {"response", "scores"}
+    return all(
+        isinstance(row, dict)
+        and (
+            row.keys() == {"response", *one}
+            or (row.keys() == several and _all_have(row["scores"], one))
+        )
+        for row in rows
+    )
+
+
+def _all_have(scores: Any, fields: set[str]) -> bool:
+    return isinstance(scores, dict) and all(
+        isinstance(one, dict) and one.keys() == fields for one in scores.values()
+    )
+
+
+def _same(source: str, mended: str, entries: int) -> bool:
+    """Whether a mended object says what its source said, and as often."""
+    opened = all(source.count(sign) == mended.count(sign) for sign in "{[")
+    closed = all(
+        mended.count(sign) - 1 <= source.count(sign) <= mended.count(sign) for sign in "}]"
+    )
+    fields = all(
+        len(re.findall(_FIELD.format(name), source)) == mended.count(f'"{name}": ')
+        for name in ("response", "score")
+    )
+    return (
+        _spoken(source) == _spoken(mended)
+        and opened
+        and closed
+        and fields
+        and mended.count('"response": ') == entries
+    )
+
+
+def _spoken(text: str) -> str:
+    """What is left of a JSON text without its punctuation; a signed or broken number keeps sign and
+    point.
+    """
+    return re.sub(r"[^\w.+-]", "", text.replace("\\n", "").replace("\n", ""))
+
+
+def unreadable(text: str) -> Literal["refused", "malformed"]:
+    """What an answer is that holds no scores: prose that declines in its first lines, or
+    malformed.
+    """
+    return "refused" if "{" not in text and _REFUSAL.search(text[:300]) else "malformed"

@@ -1,0 +1,1 @@
+"""Taxonomies, and who labels by them."""

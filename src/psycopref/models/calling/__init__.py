@@ -1,0 +1,1 @@
+"""How asks become replies: the ledger first, then budget, pace, retries."""

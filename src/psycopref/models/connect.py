@@ -1,0 +1,94 @@
+"""From an entry to a provider: what must be there before a call, and recordings."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from psycopref.config.toml_files import DATA
+from psycopref.errors import ModelError
+from psycopref.models.entries import ModelEntry
+from psycopref.models.providers.protocol import BatchProvider, Provider
+
+
+def recording(entry: ModelEntry) -> Path:
+    """The ledger file of a recorded entry; ModelError where there is none."""
+    shipped = DATA / "recorded" / f"{entry.ledger}.sqlite"
+    path = (
+        Path(entry.ledger) if "/" in entry.ledger or entry.ledger.endswith(".sqlite") else shipped
+    )
+    if path.is_file():
+        return path
+    known = sorted(one.stem for one in shipped.parent.glob("*.sqlite"))
+    raise ModelError(
+        f"model {entry.name!r}: no recording {entry.ledger!r}; give the path of a .sqlite file or"
+        f" one of {known}"
+    )
+
+
+def recorded_ids(entry: ModelEntry) -> frozenset[str]:
+    """The call ids that were recorded for an entry's model. Cached until the file changes."""
+    path = recording(entry)
+    found = path.stat()
+    return _ids(path, entry.name, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=256)
+def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
+    from psycopref.models.providers.recorded import call_ids
+
+    return call_ids(path, model)
+
+
+def check(entry: ModelEntry) -> None:
+    """ModelError where an entry cannot be asked for a reason that is known before any call: no url,
+    key or recording.
+    """
+    match entry.kind:
+        case "openai" | "openai-batch" | "anthropic" if not entry.url:
+            raise ModelError(
+                f"model {entry.name!r}: no url; write the address of its OpenAI-compatible endpoint"
+                ' into the pool, such as url = "http://localhost:8000/v1"'
+            )
+        case "openai" | "openai-batch" | "anthropic" if (
+            entry.key_env and not os.environ.get(entry.key_env, "").strip()
+        ):
+            raise ModelError(
+                f"model {entry.name!r}: the environment variable {entry.key_env} is not set; put"
+                f" the key for {entry.host} there"
+            )
+        case "recorded":
+            recording(entry)
+        case _:
+            pass
+
+
+def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider:
+    """The provider of an entry; what it must remember between runs goes below `place`. ModelError
+    where it cannot be asked.
+    """
+    check(entry)
+    match entry.kind:
+        case "openai":
+            from psycopref.models.providers.openai import OpenAI
+
+            return OpenAI(entry)
+        case "anthropic":
+            from psycopref.models.providers.anthropic import Anthropic
+
+            return Anthropic(entry)
+        case "openai-batch":
+            from psycopref.models.providers.batch import Batch
+
+            return Batch(entry, place / "batches")
+        case "recorded":
+            from psycopref.models.providers.recorded import Recorded
+
+            return Recorded(entry, recording(entry))
+        case "vllm":
+            from psycopref.models.providers.vllm import Vllm
+
+            return Vllm(entry)
+        case "local":
+            from psycopref.models.providers.local import Local
+
+            return Local(entry)

@@ -1,0 +1,114 @@
+"""Reports made anew from finished runs, of one or of two side by side: no model is asked and
+nothing is trained.
+"""
+
+import dataclasses
+import os
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+from psycopref.recipes import load_recipe
+from psycopref.report import content, two_runs
+from psycopref.report.drawn import NUMBERS, load_figures, load_numbers
+from psycopref.report.figures import draw, numbers
+from psycopref.report.markdown import twin
+from psycopref.report.page import render
+from psycopref.store import run_folder
+from psycopref.store import steps as stored
+from psycopref.store.keys import canonical
+from psycopref.store.ledger import Ledger
+
+
+def reported(work: Path, name: str = "", texts: bool = False) -> str:
+    """The page of a finished run (the newest where none is named), from its steps; `texts` as in
+    `report.content.content`.
+    """
+    run = _opened(run_folder.latest(work, name))
+    drawn = _drawn(run)
+    with closing(Ledger(work / "calls.sqlite")) as ledger:
+        shown_content = content.content(run, ledger, texts)
+    shown = numbers(shown_content)
+    same = drawn and canonical(load_numbers(drawn)) == canonical(shown)
+    return render(
+        dataclasses.replace(
+            shown_content,
+            figures=load_figures(drawn) if drawn and same else draw(shown),
+            numbers=shown,
+        )
+    )
+
+
+def compared(work: Path, first: str, second: str) -> str:
+    """Two finished runs on one page. A run is a name in the workspace, or the path of a run's
+    folder in another one.
+    """
+    return two_runs.render(*(_side(_place(work, name)) for name in (first, second)))
+
+
+def _place(work: Path, name: str) -> Path:
+    path = Path(name)
+    return (
+        run_folder.latest(path.parent.parent, path.name)
+        if "/" in name and path.is_dir() and path.parent.name == "runs"
+        else run_folder.latest(work, name)
+    )
+
+
+def _opened(place: Path) -> content.Run:
+    """A finished run as it stands in its folder."""
+    short, recipe = load_recipe(str(place / "recipe.toml"))
+    found = run_folder.last(place)
+    metrics = run_folder.kept_metrics(place)
+    text = (place / "recipe.toml").read_text(encoding="utf-8")
+    run = content.Run(
+        place.parent.parent,
+        str(found.get("recipe", short)),
+        run_folder.taken(place),
+        recipe,
+        text,
+        metrics,
+        {},
+    )
+    drawn = _drawn(run)
+    return run._replace(curves=load_numbers(drawn).get("curves", {}) if drawn else {})
+
+
+def _drawn(run: content.Run) -> Path | None:
+    """Where the run's figures and what they were drawn from are kept; None where that step is gone,
+    or is of a version that kept no numbers.
+    """
+    pages = [
+        run.work / "steps" / str(entry["step"]) / "page"
+        for entry in run.taken
+        if entry["stage"] == "report"
+    ]
+    return next((page for page in reversed(pages) if (page / NUMBERS).is_file()), None)
+
+
+def _side(place: Path) -> two_runs.Side:
+    run = _opened(place)
+    return two_runs.Side(
+        place.name,
+        tomllib.loads(run.text),
+        run.metrics,
+        content.games(run),
+        content.margins(run),
+    )
+
+
+def write(page: str, out: Path | None) -> None:
+    """A page on the terminal as Markdown, or in a file, as HTML where its name ends so; nobody else
+    may read the file, since it may hold client text.
+    """
+    if out is None:
+        print(twin(page), end="")
+        return
+    try:
+        with os.fdopen(
+            os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(page if out.suffix in (".html", ".htm") else twin(page))
+    except OSError as error:
+        raise stored.explain(error, out) from error
+    print(f"written to {out}")

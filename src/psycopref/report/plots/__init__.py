@@ -1,0 +1,1 @@
+"""Figures as inline SVG, each from a small table."""

@@ -1,0 +1,1 @@
+"""A run of a recipe: done, rehearsed, done elsewhere, exported."""
