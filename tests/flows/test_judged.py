@@ -51,7 +51,9 @@ class Heard(Progress):
 def test_a_judge_that_a_constant_reply_beats_is_named_aloud(
     tmp_path: Path, opening: str, beaten: int
 ) -> None:
-    recipe = load_recipe(str(Path(__file__).parents[2] / "recipes" / "paper.toml"))[1].training  # type: ignore[union-attr]
+    recipe = load_recipe(  # type: ignore[union-attr]
+        str(Path(__file__).parents[2] / "recipes" / "paper.toml")
+    )[1].training
     heard = Heard()
     with Loopback() as server, Lab(tmp_path / "work", heard) as lab:
         server.extra = likes(opening)
