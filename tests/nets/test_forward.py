@@ -8,13 +8,13 @@ from helpers.tiny import TINY, World
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from psycopref.nets import forward, weights
+from psycopref.nets import forward, tokens, weights
 from psycopref.train import examples
 
 
 def test_logps_equal_a_plain_log_softmax_one_by_one(world: World) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
-    rows = list(examples.encoded(loaded.tokenizer, world.speeches, world.responses).values())[:6]
+    rows = list(tokens.encoded(loaded.tokenizer, world.speeches, world.responses).values())[:6]
     got = forward.logps(loaded.model, rows)
     for value, row in zip(got, rows, strict=True):
         logits = loaded.model(input_ids=torch.tensor([row.ids])).logits[0]
