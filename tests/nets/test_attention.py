@@ -29,7 +29,7 @@ from transformers import (
 
 from psycopref.nets import attention, device, forward
 from psycopref.nets.batches import packed_batches
-from psycopref.nets.flex import seen_TT
+from psycopref.nets.flex import block_mask, seen_TT
 from psycopref.nets.pack import pack
 from psycopref.nets.tokens import Encoded
 
@@ -236,6 +236,20 @@ def test_flexattention_s_mask_is_the_same_attention() -> None:
         scores = scores if cap is None else torch.tanh(scores / cap) * cap
         whole = torch.softmax(scores.masked_fill(~seen, float("-inf")), -1) @ value
         assert torch.allclose(ours, whole.transpose(1, 2), atol=1e-5)
+
+
+def test_a_block_mask_is_kept_for_its_layout_and_never_given_to_another() -> None:
+    """The layers of a pass ask for the same one; the next row may lie where the last one was."""
+    for number in range(3):
+        layout = pack(some_rows()[number:], torch.device("cpu"))
+        masks = {window: block_mask(layout, window) for window in (None, 6)}
+        at = torch.arange(layout.tokens)
+        zero = torch.zeros((), dtype=torch.long)
+        for window, mask in masks.items():
+            assert block_mask(layout, window) is mask
+            seen = mask.mask_mod(zero, zero, at[:, None], at[None])
+            assert torch.equal(seen, seen_TT(layout, window))
+        del layout, masks
 
 
 def test_what_attention_does_not_know_is_refused_by_name() -> None:

@@ -19,7 +19,6 @@ from psycopref.nets import tokens, weights
 from psycopref.stages.policy import Policy
 from psycopref.stages.reward import Reward
 from psycopref.stages.score import Score
-from psycopref.train import examples
 
 
 @pytest.mark.parametrize("kind", ["bert", "mpnet"])

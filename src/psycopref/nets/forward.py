@@ -179,8 +179,8 @@ class _HeadLogps(torch.autograd.Function):
             hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, chunk)
         norms, picked = [], []
-        parts = (each.split(chunk) for each in (hidden_NH, targets_N))  # type: ignore[no-untyped-call]
-        for hidden, targets in zip(*parts, strict=True):
+        pieces = zip(torch.split(hidden_NH, chunk), torch.split(targets_N, chunk), strict=True)
+        for hidden, targets in pieces:
             logits = logits_of(hidden)
             picked.append(logits.gather(-1, targets[:, None])[:, 0])
             highest = logits.amax(-1, keepdim=True)

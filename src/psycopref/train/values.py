@@ -18,7 +18,7 @@ def values_of(items: Sequence[Item], measured: Tensor, shift: Tensor | None = No
     0 in every other tensor, and no gradient.
     """
     # lengths from Python's lists, not from tensors: asking a GPU for a number waits for it
-    split = measured.split([len(item.rows) for item in items])  # type: ignore[no-untyped-call]
+    split = torch.split(measured, [len(item.rows) for item in items])
     padded = pad_sequence(split, batch_first=True)
     tokens = [[len(row.response) for row in item.rows] for item in items]
     known = [(item.reference or (0.0,) * len(item.rows))[: len(item.rows)] for item in items]
