@@ -3,9 +3,11 @@ needs beside its loss.
 """
 
 import inspect
+import re
 import subprocess
 import sys
 import typing
+from pathlib import Path
 
 import pytest
 import torch
@@ -88,6 +90,13 @@ def test_settings_say_beside_the_field_what_it_is() -> None:
     for stage in (Policy, Reward):
         untold = [name for name, field in stage.model_fields.items() if not field.description]
         assert not untold
+
+
+def test_every_loss_is_held_to_trl_s() -> None:
+    """The parity test needs the extra `bench`; which losses are in it is known without."""
+    text = Path(__file__).with_name("test_trl_parity.py").read_text(encoding="utf-8")
+    missing = {one.loss for one in LEARNT.values()} - set(re.findall(r"losses\.(\w+)", text))
+    assert not missing
 
 
 def test_an_objective_says_what_it_is() -> None:

@@ -59,6 +59,8 @@ def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
     read whole.
     """
     logps_N, of = _response_logps(model, rows)
+    # the tokens of all rows lie in one list, and each is added to its row's sum: no table of rows x
+    # longest response is made, and no row waits for a loop
     sums_U = logps_N.new_zeros(of.unique).index_add(0, of.row_N, logps_N)
     return sums_U[of.which_R]
 

@@ -19,7 +19,7 @@ def values_of(items: Sequence[Item], measured: Tensor, shift: Tensor | None = No
     """
     # lengths from Python's lists, not from tensors: asking a GPU for a number waits for it
     split = torch.split(measured, [len(item.rows) for item in items])
-    padded = pad_sequence(split, batch_first=True)
+    padded = pad_sequence(list(split), batch_first=True)
     tokens = [[len(row.response) for row in item.rows] for item in items]
     known = [(item.reference or (0.0,) * len(item.rows))[: len(item.rows)] for item in items]
     gaps = [item.gap for item in items]
