@@ -44,24 +44,42 @@ def drawn_contents(run: ReportData) -> dict[str, Content]:
     return {section.key: section.content(run) for section in SECTIONS if section.figures}
 
 
+def all_contents(run: ReportData, ready: Mapping[str, Content] | None = None) -> dict[str, Content]:
+    """The contents of all sections, by section; those that are `ready` are not worked out again."""
+    made = dict(ready or {})
+    for section in SECTIONS:
+        if section.key not in made:
+            made[section.key] = section.content(run)
+    return made
+
+
+def further(run: ReportData, contents: Mapping[str, Content]) -> list[Metric]:
+    """The figures that no section on the page holds."""
+    on_page = [contents[one.key] for one in SECTIONS if one.shown(contents[one.key])]
+    known = {(row.name, row.slice) for row in held(on_page)}
+    return [row for row in run.metrics if (row.name, row.slice) not in known]
+
+
 def render(
     run: ReportData,
     drawings: Mapping[str, str] | None = None,
-    contents: Mapping[str, Content] | None = None,
+    ready: Mapping[str, Content] | None = None,
 ) -> str:
     """The page as HTML. Every text is escaped; only `drawings`, which this package draws (see
-    report.figures.draw), stand as they are. `contents` are those that were worked out already.
+    report.figures.draw), stand as they are. `ready` are contents that were worked out before.
     """
-    ready = contents or {}
-    made = {section.key: ready.get(section.key) or section.content(run) for section in SECTIONS}
-    shown = [section for section in SECTIONS if section.shown(made[section.key])]
-    numbers = figures.numbers(made)
+    contents = all_contents(run, ready)
+    numbers = figures.numbers(contents)
     beside = Beside(
         {name: Markup(svg) for name, svg in (drawings or {}).items()},
         figures.tabulated(numbers),
         figures.origins(numbers, run.lineage),
     )
-    top, *parts = [_part(section, made[section.key], beside) for section in shown]
+    top, *parts = [
+        _part(section, contents[section.key], beside)
+        for section in SECTIONS
+        if section.shown(contents[section.key])
+    ]
     return (
         environment()
         .get_template("page.html")
@@ -70,16 +88,10 @@ def render(
             css=css(),
             head=top.body,
             parts=parts,
-            further=further(run, [made[section.key] for section in shown]),
+            further=further(run, contents),
             recipe=run.recipe,
         )
     )
-
-
-def further(run: ReportData, contents: list[Content]) -> list[Metric]:
-    """The figures that no section on the page holds."""
-    known = {(row.name, row.slice) for row in held(contents)}
-    return [row for row in run.metrics if (row.name, row.slice) not in known]
 
 
 def _part(section: Section, content: Content, beside: Beside) -> Part:
