@@ -7,10 +7,13 @@ from html.parser import HTMLParser
 
 from helpers.small_world import ITEMS, LISTED, small_world
 
+from psycopref.config.toml_files import DATA
 from psycopref.report.data import ReportData
-from psycopref.report.figures import draw, numbers
-from psycopref.report.page import drawn_contents, render
+from psycopref.report.figures import DRAWINGS, draw, numbers
+from psycopref.report.frames import item_order
+from psycopref.report.page import all_contents, drawn_contents, render
 from psycopref.report.print import number, seconds
+from psycopref.report.sections import SECTIONS
 from psycopref.tables import Dropped, Failure, Preference, Response, metric
 
 W = small_world()
@@ -346,3 +349,47 @@ def test_ratings_of_several_judges_add_up():
             metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))],
         )
     )
+
+
+def test_sections_and_figures_have_names_of_their_own_and_templates() -> None:
+    keys = [section.key for section in SECTIONS]
+    assert keys[0] == "head" and len(keys) == len(set(keys))
+    names = [name for section in SECTIONS for name in section.figures]
+    assert len(names) == len(set(names)) == len(DRAWINGS)
+    templates = {path.stem for path in (DATA / "report" / "sections").glob("*.html")}
+    assert templates == set(keys)
+
+
+def test_the_navigation_leads_to_every_section_on_the_page() -> None:
+    page = page_of()
+    listed = page.partition('<nav aria-label="Sections">')[2].partition("</nav>")[0]
+    targets = re.findall(r'href="#(\w+)"', listed)
+    sections = re.findall(r'<section id="(\w+)"', page)
+    assert targets == [key for key in sections if key not in ("further", "recipe")]
+
+
+def test_a_run_with_its_own_list_and_instrument_is_grouped_by_them() -> None:
+    """Names of the shipped list under other heads, and an instrument in an order of its own."""
+    mine = ["warmth", *reversed(ITEMS[:3]), "aloofness"]
+    listed = {"Body": ["Sleep-improvement", "Eating-disorders"], "Bond": ["Marriage"]}
+    names = ["Sleep-improvement", "Marriage", "Eating-disorders", "Elsewhere"]
+    speeches = [dataclasses.replace(row, topic=names[n % 4]) for n, row in enumerate(W.speeches)]
+    ratings = [
+        dataclasses.replace(row, item=mine[ITEMS.index(row.item)])
+        for row in W.ratings
+        if row.item in ITEMS[:5]
+    ]
+    data = content(speeches=speeches, ratings=ratings, listed=listed, items=mine, verdicts=())
+    contents = all_contents(data)
+    dataset, responders, cases = (contents[key] for key in ("dataset", "responders", "cases"))
+    assert set(dataset["topics"]) == {"Body", "Bond", "Elsewhere"}
+    assert [row["name"] for row in dataset["topic_table"]["rows"]] == ["Body", "Bond", "Elsewhere"]
+    assert responders["items"] == mine
+    assert {row["topic"] for row in responders["by_topic"]} == {"Body", "Bond", "Elsewhere"}
+    assert {case["coarse"] for case in cases["cases"]} == {"Body", "Bond", "Elsewhere"}
+    answer = cases["cases"][0]["answers"][0]
+    assert [rating["item"] for rating in answer["ratings"]] == mine
+
+
+def test_items_that_the_instrument_does_not_have_come_last_by_name() -> None:
+    assert item_order(["b", "a", "y", "x"], ["x", "y", "z"]) == ["x", "y", "a", "b"]

@@ -12,10 +12,13 @@ from psycopref.report.section import Content, Section
 from psycopref.tables import Failure, Metric
 
 LOST = {"respond.lost": "Responses", "rate.lost": "Ratings"}
-OUTCOMES = ("empty", "filtered", "malformed", "refused", "truncated")
+OUTCOMES = {
+    "respond.lost": ("empty", "filtered", "refused", "truncated"),
+    "rate.lost": ("filtered", "malformed", "refused", "truncated"),
+}
 READ, ASKED = "speeches.read", "ratings.asked"
 READS = frozenset(
-    {READ, ASKED, *LOST, *(f"{name}.{outcome}" for name in LOST for outcome in OUTCOMES)}
+    {READ, ASKED, *LOST, *(f"{name}.{one}" for name, every in OUTCOMES.items() for one in every)}
 )
 GROUPS = ("all", "topic", "model", "judge")  # what shares are lost of, in this order
 
@@ -76,7 +79,7 @@ def lost_rows(metrics: BySlice) -> list[dict[str, Any]]:
             continue
         rows = [row for (field, _), row in metrics.items() if field == name]
         for row in sorted(rows, key=_place):
-            parts = {one: metrics.get((f"{name}.{one}", row.slice)) for one in OUTCOMES}
+            parts = {one: metrics.get((f"{name}.{one}", row.slice)) for one in OUTCOMES[name]}
             outcomes = {one: part for one, part in parts.items() if part}
             why = ", ".join(f"{one} {100 * part.value:.1f} %" for one, part in outcomes.items())
             place = row.slice.replace(":", ": ", 1)
