@@ -82,7 +82,7 @@ def test_a_figure_writes_its_name_and_slice_and_reads_them_back() -> None:
     made = [
         *RATE.rows((0.5, 0.4, 0.6, 8), match="winrate.start", part="overall", arm="raw"),
         *RATE.rows((0.5, 0.4, 0.6, 3), match="winrate", topic="grief: loss", arm="constrained"),
-        *WINS.rows(3, count=8, match="null.echo", item="empathy", arm="raw"),
+        *WINS.rows(3, 8, match="null.echo", item="empathy", arm="raw"),
         *AGREEMENT.rows((0.5, 0.4, 0.6, 8), item="overall", who=""),
     ]
     assert [(row.name, row.slice, row.count) for row in made] == [

@@ -12,14 +12,18 @@ from psycopref.lab import Lab
 from psycopref.models.connect import recorded_ids
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
+from psycopref.queries.dropout import GROUPS, lost_rows
 from psycopref.settings import Stage
 from psycopref.stats.dropout import dropout
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Response, Speech, content_id
+from psycopref.tables import Failure, Figure, Metric, Response, Speech, content_id
 
 Count = Annotated[int, Field(ge=1)]
+
+LOST = Figure("respond.lost", "estimate", GROUPS, "share of the answers asked for that was lost")
+LOST_TO = Figure("respond.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
 
 
 class Responded(NamedTuple):
@@ -105,7 +109,7 @@ class Respond(Stage):
                         kept.add(made)
                     else:
                         failures.add(made)
-                        lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
+                        lost.append((speech_id, ask.model, made.parts().outcome))
                     tick()
         responses = kept.table()
         return Responded(
@@ -215,4 +219,5 @@ def _dropout(
         asked=pl.lit(1),
         **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes},
     )
-    return dropout("respond.lost", counted, outcomes, {"topic": "topic", "model": "model"})
+    found = dropout(counted, outcomes, {"topic": "topic", "model": "model"})
+    return lost_rows(found, LOST, LOST_TO)

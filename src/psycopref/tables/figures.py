@@ -177,7 +177,7 @@ class Figure:
     apart: tuple["Figure", ...] = ()
 
     def rows(
-        self, found: float | Found, /, *, count: int | None = None, **fields: str
+        self, found: float | Found, count: int | None = None, /, **fields: str
     ) -> list[Metric]:
         """The rows of a value in the slice with these fields ('' is a field that is not there).
 
@@ -208,7 +208,7 @@ class Figure:
         """The count that stands in place of an estimate which has no interval, as `rows` makes it;
         for estimates whose value is not known either.
         """
-        return self.rows((0.0, None, None, count), count=None, **fields)
+        return self.rows((0.0, None, None, count), **fields)
 
     def fields(self, slice_: str) -> dict[str, str] | None:
         """The fields of a slice, None where it is none of this figure's."""

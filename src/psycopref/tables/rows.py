@@ -1,8 +1,9 @@
 """Speeches, what is answered to them, and what of it is scored, lost or learnt from."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Split = Literal["", "train", "dev", "test", "gold"]
 # Of repeats held-out ones stay, and what a source has placed before what it has not.
@@ -124,6 +125,53 @@ class Rating:
     call_id: str = ""
 
 
+class Reason(NamedTuple):
+    """Why there is no usable answer: the outcome ('refused', 'malformed', 'too long', ...), the
+    stage, and the item of an instrument where one was asked for.
+    """
+
+    outcome: str
+    stage: str = ""
+    item: str = ""
+
+    def text(self) -> str:
+        """As it stands in `Failure.reason`: "outcome: stage item"."""
+        return f"{self.outcome}: {self.stage} {self.item}".rstrip(" :")
+
+
+def reason_of(text: str) -> Reason:
+    """What `Reason.text` wrote.
+
+    The parts are one column, not three: a table of failures with columns more would have another
+    digest, and every step that was made from such a table would be made again.
+    """
+    outcome, _, rest = text.partition(": ")
+    stage, _, item = rest.partition(" ")
+    return Reason(outcome, stage, item)
+
+
+class Group(NamedTuple):
+    """A group that a speech is of, between `collect` and `dedup`: its id, and whether it is lent,
+    that is, known only from a repeat without a split of its own.
+    """
+
+    group_id: str
+    lent: bool = False
+
+
+def groups_of(text: str) -> tuple[Group, ...]:
+    """The groups that stand in `Speech.group`, in order; what `group_text` wrote."""
+    return tuple(Group(one.removeprefix(LENT), one.startswith(LENT)) for one in text.split())
+
+
+def group_text(groups: Iterable[Group]) -> str:
+    """Groups as one text, each once. One column of text, not a list and a flag, since steps made
+    from speeches are known by that table's digest.
+    """
+    marked = [LENT * lent + group_id for group_id, lent in groups]
+    return " ".join(dict.fromkeys(marked))
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A call that ended without a usable answer: the subject, the outcome and the request it leads
@@ -134,6 +182,10 @@ class Failure:
     subject_id: str
     reason: str
     call_id: str = ""
+
+    def parts(self) -> "Reason":
+        """The reason taken apart."""
+        return reason_of(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
