@@ -26,6 +26,7 @@ from psycopref.tables import (
     FIRST,
     LENT,
     Dropped,
+    Figure,
     Metric,
     Preference,
     Rating,
@@ -34,12 +35,18 @@ from psycopref.tables import (
     Split,
     Turn,
     content_id,
-    metric,
 )
 from psycopref.text.normal import folded, repair
 from psycopref.text.privacy import KINDS, Masker, mask
 from psycopref.text.privacy.masker import Model
 from psycopref.text.privacy.model import Entities
+
+MASKED = Figure(
+    "collect.masked",
+    "count",
+    ("{source}", "{source}: {type=" + "|".join(KINDS) + "}"),
+    "spans that were masked, over so many texts; none for the sample or with `mask = false`",
+)
 
 
 class Collected(NamedTuple):
@@ -185,12 +192,11 @@ def _masked(source: str, masker: Masker | None) -> list[Metric]:
     """
     if masker is None:
         return []
-    kinds = [
-        metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts)
-        for kind in KINDS
-        if masker.counts[kind]
-    ]
-    return [metric("collect.masked", source, masker.counts.total(), count=masker.texts), *kinds]
+    rows = MASKED.rows(masker.counts.total(), masker.texts, source=source)
+    for kind in KINDS:
+        if masker.counts[kind]:
+            rows += MASKED.rows(masker.counts[kind], masker.texts, source=source, type=kind)
+    return rows
 
 
 def _some(entries: Iterable[Found]) -> Iterator[list[Found]]:
