@@ -1,5 +1,5 @@
-"""What gives margins of preference pairs: reward models by their scores, and two baselines that know
-no counseling.
+"""What gives margins of preference pairs: reward models by their scores, and two baselines that
+know no counseling.
 """
 
 from collections.abc import Sequence

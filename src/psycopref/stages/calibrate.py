@@ -45,7 +45,7 @@ def _declared(word: str, says: str, slices: tuple[str, ...] = SETS) -> Figure:
 
 
 ACCURACY = _declared("accuracy", "share of pairs in the right order", SETS + PARTS)
-AUC = _declared("auc", "with the orientation of each pair drawn from its id")
+AUC = _declared("auc", "area under the ROC curve, each pair turned as its id draws")
 ECE = _declared("ece", "expected calibration error over bins of equal mass")
 ECE_FLOOR = _declared("ece_floor", "what chance alone would show: mean, 2.5th, 97.5th percentile")
 BRIER = _declared("brier", "Brier score of sigmoid(margin)")
@@ -59,7 +59,9 @@ FLIPPED = _declared("flipped", "share of pairs of which a ranker followed the or
 UNSCORED = Figure(
     "reward.unscored", "count", SETS, "pairs that a model could not read or judge; in none else"
 )
-LENGTH_CORRELATION = _declared("length_correlation", "of margin and difference in words", SETS[:1])
+LENGTH_CORRELATION = _declared(
+    "length_correlation", "Spearman's of margin and difference in words", SETS[:1]
+)
 LONGER_CHOSEN = Figure(
     "pairs.longer_chosen", "estimate", SETS[:1], "how often the longer response was chosen"
 )

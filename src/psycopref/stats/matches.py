@@ -38,7 +38,7 @@ class Matched(NamedTuple):
 
 class Number(NamedTuple):
     """A number of a comparison: `what` it is, of which part of the prompts ({'part': 'overall'},
-    {'item': ...}, {'topic': ...}), and, where it is no estimate, the prompts that it rests on (`of`).
+    {'item': ...}, {'topic': ...}), and, where it is no estimate, the prompts it rests on (`of`).
     """
 
     what: str

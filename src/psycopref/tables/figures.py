@@ -119,7 +119,7 @@ class Template:
         self.text = text
         self.choices = {match[1]: match[2] or "" for match in _FIELD.finditer(text)}
         # How much of it is fixed: of two templates that fit a text the one that says more is meant.
-        self.fixed = len(_FIELD.sub("", text))
+        self.fixed = len(_FIELD.sub("", text)) + sum(map(_shortest, self.choices.values()))
         pieces = _FIELD.split(
             text
         )  # literal, field, choices, literal, field, choices, ..., literal
@@ -142,6 +142,11 @@ class Template:
         """
         match = self._read.fullmatch(text)
         return match.groupdict() if match else None
+
+
+def _shortest(choices: str) -> int:
+    """Letters that a field's choices prescribe in any case; none where it may be any text."""
+    return min((len(one.replace("*", "")) for one in choices.split("|")), default=0)
 
 
 def _either(choices: str | None) -> str:
