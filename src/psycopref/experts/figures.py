@@ -87,11 +87,14 @@ _WITH_LABEL = {"kappa": KAPPA, "ac1": AC1}
 
 
 class Draws(NamedTuple):
-    """How intervals are drawn, and from how many pairs a topic gets figures of its own."""
+    """How intervals are drawn, from how many pairs a topic gets figures of its own, and the coarse
+    topic of each fine one of the run's list.
+    """
 
     draws: int
     seed: int
     topic_min: int
+    groups: Mapping[str, str]
 
 
 def counts(
@@ -125,7 +128,7 @@ def compared(
 ) -> list[Metric]:
     """All figures from comparisons; the names are in docs/experts.md."""
     pairs = table(Preference, preferences).frame.select("preference_id", "speech_id")
-    topics = table(Speech, speeches).frame.select("speech_id", topic=coarse_column())
+    topics = table(Speech, speeches).frame.select("speech_id", topic=coarse_column(how.groups))
     notes = (
         table(Annotation, annotations)
         .frame.join(pairs, on="preference_id")

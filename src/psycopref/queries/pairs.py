@@ -2,6 +2,8 @@
 votes of rankers, and parts by topic, gap and length.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -55,15 +57,15 @@ def margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
     return (both["reward"] - both["other"]).fill_null(float("nan")).to_numpy()
 
 
-def parts(pairs: pl.DataFrame) -> dict[tuple[str, str], Mask]:
+def parts(pairs: pl.DataFrame, groups: Mapping[str, str]) -> dict[tuple[str, str], Mask]:
     """Which pairs (pairs,) belong to each coarse topic ('topic', <name>), band of the gap ('gap',
     <band>) and order of lengths ('length', <order>); pairs without a topic, or a table without
-    gaps, are in none.
+    gaps, are in none. `groups` as for `coarse_column`.
     """
     found: dict[tuple[str, str], pl.Series] = {}
     if "topic" in pairs.columns:
-        groups = pairs.select(coarse_column())["topic"]
-        found |= {("topic", name): groups == name for name in sorted(groups.unique()) if name}
+        topics = pairs.select(coarse_column(groups))["topic"]
+        found |= {("topic", name): topics == name for name in sorted(topics.unique()) if name}
     low = 0.0
     for high, name in GAPS if pairs["gap"].abs().sum() else ():
         found["gap", name] = (pairs["gap"] >= low) & (pairs["gap"] < high)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from psycopref.queries.columns import REWARD, coarse
+from psycopref.labels.topic_list import groups
+from psycopref.queries.columns import REWARD
 from psycopref.report import frames
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _different(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
-        first.setdefault(coarse(row["topic"]), row)
+        first.setdefault(_coarse(row["topic"]), row)
     chosen = list(first.values())[:MANY]
     ids = {row["speech_id"] for row in chosen}
     return chosen + [row for row in rows if row["speech_id"] not in ids][: MANY - len(chosen)]
@@ -102,7 +103,7 @@ def _case(
     return {
         "held": held,
         "topic": row["topic"],
-        "coarse": coarse(row["topic"]),
+        "coarse": _coarse(row["topic"]),
         "split": row["split"],
         "text": "" if held else row["text"],
         "history": [] if held else row["history"] or [],
@@ -177,3 +178,7 @@ def played(content: "ReportData") -> list[dict[str, Any]]:
                     }
                 )
     return made
+
+
+def _coarse(topic: str) -> str:
+    return groups(None).get(topic, topic)

@@ -9,7 +9,8 @@ import polars as pl
 
 from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import shipped
-from psycopref.queries.columns import REWARD, coarse, coarse_column
+from psycopref.labels import topic_list
+from psycopref.queries.columns import REWARD, coarse_column
 from psycopref.store.parquet import Table, table
 
 Rows = Sequence[Any]
@@ -57,10 +58,11 @@ def among(rows: Rows, column: str, values: Sequence[str]) -> pl.DataFrame:
 def topic_counts(speeches: Rows) -> dict[str, dict[str, int]]:
     """Speeches by coarse and fine topic; those without a topic are left out."""
     groups: dict[str, dict[str, int]] = {}
+    listed = topic_list.groups(None)
     if len(speeches):
         counts = collected(lazy(speeches).filter(pl.col("topic") != "").group_by("topic").len())
         for topic, count in sorted(counts.iter_rows()):
-            groups.setdefault(coarse(topic), {})[topic] = count
+            groups.setdefault(listed.get(topic, topic), {})[topic] = count
     return groups
 
 
@@ -138,7 +140,8 @@ def chosen_topics(speeches: Rows, preferences: Rows) -> list[dict[str, Any]]:
     """Per coarse topic its speeches with pairs, pairs and mean gap."""
     if not len(preferences) or not len(speeches):
         return []
-    labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse_column())
+    topic = coarse_column(topic_list.groups(None))
+    labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", topic)
     both = lazy(preferences).select("speech_id", "gap").join(labelled, on="speech_id")
     found = collected(
         both.group_by("topic").agg(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from psycopref.labels.topic_list import groups as groups_of
 from psycopref.labels.topic_list import load_topics
-from psycopref.queries.columns import coarse, words
+from psycopref.queries.columns import words
 from psycopref.report import frames
 from psycopref.report.frames import Rows
 
@@ -36,7 +37,7 @@ def topics(speeches: Rows, listed: Mapping[str, Sequence[str]]) -> dict[str, Any
     groups = {name: list(fine) for name, fine in (listed or shipped()).items()}
     known = {fine for group in groups.values() for fine in group}
     for fine in sorted(counts.keys() - known):
-        groups.setdefault(coarse(fine), []).append(fine)
+        groups.setdefault(groups_of(None).get(fine, fine), []).append(fine)
     fine_counts = {
         name: [(one, counts.get(one, 0)) for one in fine] for name, fine in groups.items()
     }

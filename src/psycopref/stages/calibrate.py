@@ -12,10 +12,11 @@ from pydantic import Field
 
 from psycopref.errors import TableError
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.queries.margins import Margins, models
 from psycopref.queries.pairs import parts, with_texts
 from psycopref.queries.verdicts import votes
-from psycopref.settings import Stage
+from psycopref.settings import LATER, Stage
 from psycopref.stats import calibration
 from psycopref.stats.intervals import Floats, Interval, mean_interval, paired_difference
 from psycopref.stats.length import correlation, longer_wins
@@ -110,7 +111,8 @@ class Calibrate(Stage):
     which response is better (both orders; its score is the mean, a flip a tie). Parts follow:
     `test_all:topic:<coarse>`, `test_all:<name>:gap:1 to 2`, `...:length:alike`. Temperatures are
     fitted on the dev pairs (slice `dev`). `names` are the models that are expected beside ours: one
-    that scored nothing has no row to be known by, and stands there as not scored.
+    that scored nothing has no row to be known by, and stands there as not scored. Topics are grouped by the list `topics` (the shipped one where it is None; a
+    recipe gives its own).
     """
 
     name: str = ""
@@ -118,6 +120,7 @@ class Calibrate(Stage):
     bins: int = Field(default=10, ge=1)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -230,7 +233,7 @@ class _Sheet:
         for model in self.how.names:
             if model not in right:
                 self._unscored({"set": name, "model": model}, np.zeros(pairs.height, dtype=bool))
-        masks = parts(pairs)
+        masks = parts(pairs, groups(self.how.topics))
         for model, own in right.items():
             where = {"set": name, "model": model}
             if model:

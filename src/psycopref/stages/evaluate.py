@@ -13,11 +13,12 @@ from psycopref.config.instruments import InstrumentSetting
 from psycopref.config.prompts import PromptSetting, load_prompt
 from psycopref.judging.pairwise import OVERALL, Match, Pairwise
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.entries import EntrySetting
-from psycopref.queries.columns import coarse, reward_of
+from psycopref.queries.columns import reward_of
 from psycopref.queries.matches import matched, verdicts_by_reward
 from psycopref.queries.verdicts import of_item, votes
-from psycopref.settings import Stage
+from psycopref.settings import LATER, Stage
 from psycopref.stats.intervals import Floats
 from psycopref.stats.length import words
 from psycopref.stats.matches import Draws, Matched, numbers
@@ -137,7 +138,8 @@ class Evaluate(Stage):
     too: a call per order as before, with a longer prompt, where one call per item would be eight
     times as many. `repeats` is the share of prompts (drawn by a hash) whose questions are put to
     the judge a second time, for how steady it is. `name` and `arm` name the metrics;
-    docs/evaluation.md lists them.
+    docs/evaluation.md lists them. Topics are grouped by the list `topics` (the shipped one where it
+    is None; a recipe gives its own).
     """
 
     judge: EntrySetting | None = None
@@ -150,6 +152,7 @@ class Evaluate(Stage):
     arm: Literal["raw", "constrained"] = "raw"
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -275,7 +278,8 @@ class Evaluate(Stage):
             [wanted.get(match.speech.speech_id, counts[at, 1]) for at, match in enumerate(matches)]
         )
         prompts = [match.speech.speech_id for match in matches]
-        topics = [coarse(match.speech.topic) for match in matches]
+        known = groups(self.topics)
+        topics = [known.get(match.speech.topic, match.speech.topic) for match in matches]
         return Matched(prompts, outcomes, counts, topics, alone, target)
 
 

@@ -14,10 +14,11 @@ from psycopref.config.prompts import PromptSetting, load_prompt
 from psycopref.judging.answers import read_all_ratings, read_ratings, unreadable
 from psycopref.judging.ratings import rating_ask
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.entries import EntrySetting, ModelEntry
-from psycopref.queries.columns import coarse_column
+from psycopref.queries.columns import coarse_column, outcome_column
 from psycopref.queries.dropout import GROUPS, lost_rows
-from psycopref.settings import Stage
+from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
 from psycopref.store.calls import Ask, Reply
@@ -84,6 +85,9 @@ class Rate(Stage):
     everything so many times, each time in another order; ratings of repeats are rows of their own.
     A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is
     final.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     instrument: InstrumentSetting
@@ -94,6 +98,7 @@ class Rate(Stage):
     responses_per_call: int = Field(default=4, ge=1)
     attempts: int = Field(default=2, ge=1)
     repeats: int = Field(default=1, ge=1)
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -279,15 +284,14 @@ class Rate(Stage):
         judge.
         """
         each = len(self.instrument.items) * self.repeats
-        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse_column())
+        coarse = coarse_column(groups(self.topics))
+        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse)
         rows = (
             answers.pick("response_id", "speech_id", "model")
             .join(topics, on="speech_id")
             .rename({"speech_id": "cluster"})
         )
-        lost = failures.pick("subject_id", "reason").select(
-            "subject_id", outcome=pl.col("reason").str.split(": ").list.first()
-        )
+        lost = failures.pick("subject_id", "reason").select("subject_id", outcome=outcome_column())
         outcomes = lost["outcome"].unique().to_list()
         counts = lost.group_by("subject_id").agg(
             [(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes]
