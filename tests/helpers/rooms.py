@@ -59,7 +59,8 @@ ROOMS: dict[str, Room] = {
     ),
     "stages": Room(
         "one piece of work per file; none knows another",
-        "errors processes settings tables progress store text stats config sources models nets train lab labels judging queries experts",
+        "errors processes settings tables progress store text stats config sources models "
+        "nets train lab labels judging queries experts",
     ),
     "recipes": Room(
         "TOML to settings, with errors that help", "errors settings config models stages"
@@ -71,7 +72,8 @@ ROOMS: dict[str, Room] = {
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
-        "errors tables progress store config sources models train lab experts stages recipes flows report",
+        "errors tables progress store config sources models train lab experts stages recipes "
+        "flows report",
     ),
     "cli": Room(
         "the command line; alone in printing",
