@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from psycopref.config.toml_files import DATA
 from psycopref.config.instruments import load_instrument
+from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said

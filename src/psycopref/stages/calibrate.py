@@ -111,8 +111,10 @@ class Calibrate(Stage):
     which response is better (both orders; its score is the mean, a flip a tie). Parts follow:
     `test_all:topic:<coarse>`, `test_all:<name>:gap:1 to 2`, `...:length:alike`. Temperatures are
     fitted on the dev pairs (slice `dev`). `names` are the models that are expected beside ours: one
-    that scored nothing has no row to be known by, and stands there as not scored. Topics are grouped by the list `topics` (the shipped one where it is None; a
-    recipe gives its own).
+    that scored nothing has no row to be known by, and stands there as not scored.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe gives its
+    own).
     """
 
     name: str = ""
