@@ -17,6 +17,7 @@ def test_every_reader_is_listed() -> None:
         "licences",
         "lines",
         "merged",
+        "preference_row",
         "prepared",
         "setting",
         "tabular",
