@@ -20,6 +20,7 @@ from psycopref.tables import (
     Metric,
     Preference,
     Rating,
+    Reason,
     Response,
     Speech,
     Verdict,
@@ -161,13 +162,11 @@ def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, li
     pairs: list[Preference] = []
     left: list[Failure] = []
     for row in found.preferences:
-        reason = (
-            "trained on: tests"
-            if row.speech_id in used
-            else ""
-            if {row.chosen_id, row.rejected_id} <= scored
-            else "too long: tests"
-        )
+        reason = ""
+        if row.speech_id in used:
+            reason = Reason("trained on", "tests").text()
+        elif not {row.chosen_id, row.rejected_id} <= scored:
+            reason = Reason("too long", "tests").text()
         if reason:
             left.append(
                 Failure(

@@ -100,11 +100,9 @@ def _plain(name: str) -> str:
 
 def load_topics(name: str = "topics") -> TopicList:
     """The shipped list (`topics`) or any TOML file by path. RecipeError says what is wrong."""
-    path = (
-        DATA / "topics.toml"
-        if name == "topics"
-        else locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
-    )
+    path = DATA / "topics.toml"
+    if name != "topics":
+        path = locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
     return checked(TopicList, read_toml(path), str(path))
 
 

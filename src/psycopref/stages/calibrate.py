@@ -152,37 +152,24 @@ class Calibrate(Stage):
         left out of its figures and counted (`reward.unscored`). `ranked` are verdicts on pairs by
         language models, named by their judge.
         """
-        texts, topics = (
-            table(Response, responses).pick("response_id", "text"),
-            table(Speech, speeches).pick("speech_id", "topic"),
-        )
+        texts = table(Response, responses).pick("response_id", "text")
+        topics = table(Speech, speeches).pick("speech_id", "topic")
         pairs, wide = (
-            with_texts(
-                table(Preference, rows).frame.join(topics, on="speech_id", how="left"), texts
-            )
-            for rows in (preferences, measure)
+            with_texts(rows.frame.join(topics, on="speech_id", how="left"), texts)
+            for rows in (table(Preference, preferences), table(Preference, measure))
         )
         train, dev, test = (
             pairs.filter(pl.col("split") == split) for split in ("train", "dev", "test")
         )
         known = models(train, scores, others)
+        judged = table(Verdict, ranked).frame.group_by("judge")
         rankers = {
-            str(judge): rows
-            for (judge,), rows in sorted(
-                table(Verdict, ranked).frame.group_by("judge"), key=lambda one: str(one[0])
-            )
+            str(judge): rows for (judge,), rows in sorted(judged, key=lambda one: str(one[0]))
         }
-        sheet = _Sheet(
-            self,
-            (
-                {name: self._temperature(model, dev) for name, model in known.items()}
-                if dev.height
-                else {}
-            ),
-        )
-        for name, rows in (
-            (("test", test), ("test_all", wide)) if not self.name else ((self.name, wide),)
-        ):
+        heats = {name: self._temperature(model, dev) for name, model in known.items() if dev.height}
+        sheet = _Sheet(self, heats)
+        sets = {self.name: wide} if self.name else {"test": test, "test_all": wide}
+        for name, rows in sets.items():
             if rows.height:
                 sheet.add(
                     name,

@@ -201,17 +201,12 @@ class Evaluate(Stage):
         """
         matches, alone = matched(speeches, ours, theirs)
         failures: list[Failure] = []
-        judge = (
-            Pairwise(self.judge, self.prompt, self.instrument if self.items == "all" else None)
-            if self.judge
-            else None
-        )
+        judge = self._judge()
         if judge is None:
             verdicts = verdicts_by_reward(matches, reward_of(scores))
         else:
-            verdicts, failures = judge.play(
-                lab, [game for match in matches for game in match.games()], self.attempts
-            )
+            games = [game for match in matches for game in match.games()]
+            verdicts, failures = judge.play(lab, games, self.attempts)
         if not matches:
             return Evaluated(verdicts, failures, [])
         given = self._given(matches, verdicts, alone, targets)
@@ -221,6 +216,13 @@ class Evaluate(Stage):
             failures,
             [*self._figures(given), *again],
         )
+
+    def _judge(self) -> Pairwise | None:
+        """The language model that is asked; None where a reward model decides."""
+        if self.judge is None:
+            return None
+        by = self.instrument if self.items == "all" else None
+        return Pairwise(self.judge, self.prompt, by)
 
     def _again(
         self, lab: Lab, judge: Pairwise, matches: Sequence[Match], outcomes: Floats

@@ -17,6 +17,7 @@ from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
+from psycopref.queries.preferences import ends, ordered_pairs, preference_rows, unrated
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
@@ -28,7 +29,6 @@ from psycopref.tables import (
     Metric,
     Preference,
     Rating,
-    Reason,
     Response,
     Speech,
 )
@@ -161,14 +161,16 @@ class Pair(Stage):
         )
         is_test = pl.col("split") == "test"
         train, test = scored.filter(~is_test), scored.filter(is_test)
-        every = _pairs(test)
+        every = ordered_pairs(test)
         wanted = [
-            _pairs(train if self.train == "every" else _ends(train)),
-            every if self.test == "every" else _pairs(_ends(test)),
+            ordered_pairs(train if self.train == "every" else ends(train)),
+            every if self.test == "every" else ordered_pairs(ends(test)),
         ]
-        preferences = _rows(scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9))
-        measure = _rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
-        failures = _lacking(rated.filter(pl.col("overall").is_null()))
+        preferences = preference_rows(
+            scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9)
+        )
+        measure = preference_rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
+        failures = unrated(rated.filter(pl.col("overall").is_null()))
         counts = [
             *_counts(preferences),
             *PAIRS.rows(len(measure), set="test_all"),
@@ -293,65 +295,6 @@ def _known(where: str, kind: str, names: list[str], known: list[str]) -> None:
                 f"{where}: no {kind} {name!r}{close}"
                 + ("" if close and len(known) > 12 else f"; there are {known}")
             )
-
-
-def _ends(scored: pl.DataFrame) -> pl.DataFrame:
-    """The best and the worst response of each speech; equal scores are settled by id (rows are in
-    the order of ids).
-    """
-    ranked = scored.select("row", "speech", "overall").sort("speech", "overall", "row")
-    last = pl.col("speech") != pl.col("speech").shift(-1)
-    first = pl.col("speech") != pl.col("speech").shift(1)
-    return ranked.filter(first.fill_null(True) | last.fill_null(True))
-
-
-def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
-    """All ordered pairs of one speech with a positive gap, as row numbers."""
-    one, two = (
-        scored.select("speech", "row", "overall"),
-        scored.select("speech", other="row", low="overall"),
-    )
-    gap = (pl.col("overall") - pl.col("low")).round(9)
-    return (
-        one.lazy()
-        .join(two.lazy(), on="speech")
-        .select("row", "other", gap=gap)
-        .filter(pl.col("gap") > 0)
-        .collect()
-    )
-
-
-def _rows(scored: pl.DataFrame, pairs: pl.DataFrame) -> Table[Preference]:
-    chosen, rejected = (scored["response_id"].gather(pairs[side]) for side in ("row", "other"))
-    made = pl.DataFrame(
-        {
-            "speech_id": scored["speech_id"].gather(pairs["row"]),
-            "chosen_id": chosen,
-            "rejected_id": rejected,
-            "gap": pairs["gap"],
-        }
-    )
-    key = pl.format(
-        "preference-{}-{}", pl.col("chosen_id").str.slice(9), pl.col("rejected_id").str.slice(9)
-    )
-    whole = made.with_columns(preference_id=key, split=scored["split"].gather(pairs["row"]))
-    return Table(
-        Preference,
-        whole.select("preference_id", "speech_id", "chosen_id", "rejected_id", "gap", "split").sort(
-            "preference_id"
-        ),
-    )
-
-
-def _lacking(unrated: pl.DataFrame) -> Table[Failure]:
-    key = pl.format("failure-unrated-{}", "response_id")
-    rows = unrated.select(
-        failure_id=key,
-        subject_id="response_id",
-        reason=pl.lit(Reason("unrated", "pair").text()),
-        call_id=pl.lit(""),
-    )
-    return Table(Failure, rows.sort("failure_id"))
 
 
 def _counts(preferences: Table[Preference]) -> list[Metric]:
