@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from psycopref.needs import Need
 
 
 class Settings(BaseModel):
@@ -47,3 +50,12 @@ class Stage(Settings):
         first one's result.
         """
         return False
+
+    def rehearse(self, *inputs: Any, **named: Any) -> tuple[Any, Need] | None:
+        """What `run` would give for these inputs (rows that stand for what is not made yet; a Path
+        is relative to the step's folder), and what it would take. Nothing is asked or computed.
+
+        None for a stage that costs nothing but calls: a rehearsal runs it, with placeholders for
+        the replies that it has not.
+        """
+        return None
