@@ -113,7 +113,7 @@ class Lab:
         """
         name = stage.known_as()
         out_type = get_type_hints(type(stage).run)["return"]
-        head = head_of(stage, *args, **kwargs)
+        head = head_of(stage, (*args, *kwargs.values()))
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
@@ -212,17 +212,20 @@ class Lab:
         return parquet.read(row_type, path) if path.exists() else None
 
 
-def head_of(stage: Runs[P, Out], *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
-    """What a step is known by: its stage, version, settings, and the digests of what it reads."""
-    inputs = [_input_digest(value) for value in (*args, *kwargs.values())]
-    inputs += [keys.file_digest(path) for path in stage.reads()]
+def head_of(stage: Runs[..., Any], inputs: Iterable[Any], outside: bool = True) -> dict[str, Any]:
+    """What a step is known by: its stage, version, settings, and the digests of what it is given
+    and reads (without `outside`, not of files outside the workspace).
+    """
+    digests = [_input_digest(value) for value in inputs]
+    if outside:
+        digests += [keys.file_digest(path) for path in stage.reads()]
     if names := stage.stated():
-        inputs.append(keys.digest(list(names)))
+        digests.append(keys.digest(list(names)))
     return {
         "stage": stage.known_as(),
         "version": stage.version(),
         "settings": keys.plain(stage),
-        "inputs": inputs,
+        "inputs": digests,
     }
 
 

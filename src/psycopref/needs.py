@@ -2,12 +2,21 @@
 written yet.
 """
 
+from hashlib import sha256
 from typing import NamedTuple
 
 CHARS = 4.0  # per token, of English
 ANSWER = 250  # tokens of a counselor's response that is not written yet
 PAIRS = 34_329 / 23_192  # preference pairs per train speech in the paper's dataset
 WRITTEN = "word " * round(ANSWER * CHARS / 5)  # stands for a response
+
+
+def written(by: str) -> str:
+    """Words that stand for a response, after the name of what would write them; by that name as
+    many words as no other has in all likelihood, so that longest and shortest are told apart.
+    """
+    fewer = int(sha256(by.encode()).hexdigest()[:4], 16) % 100
+    return f"{by} {WRITTEN.replace(' ', '-', fewer)}"
 
 
 class Need(NamedTuple):

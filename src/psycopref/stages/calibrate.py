@@ -12,6 +12,7 @@ from pydantic import Field
 
 from psycopref.errors import TableError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.queries.columns import reward_of
 from psycopref.queries.pairs import margins, parts, votes, with_texts
 from psycopref.settings import Stage
@@ -164,6 +165,19 @@ class Calibrate(Stage):
         return temperature(
             margin[known], dev.filter(known)["speech_id"].to_list(), self.draws, self.seed
         )
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        measure: Sequence[Preference],
+        scores: Sequence[Rating],
+        others: Sequence[Rating] = (),
+        ranked: Sequence[Verdict] = (),
+    ) -> tuple[Calibrated, Need]:
+        """No figure of rewards that are not measured."""
+        return Calibrated([], []), Need()
 
 
 class _Sheet:

@@ -15,6 +15,7 @@ from psycopref.errors import TableError
 from psycopref.judging.pairwise import OVERALL, Game, Match, Pairwise, Side
 from psycopref.lab import Lab
 from psycopref.models.entries import EntrySetting
+from psycopref.needs import Need
 from psycopref.queries.columns import coarse, reward_of
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Floats
@@ -205,6 +206,17 @@ class Evaluate(Stage):
         prompts = [match.speech.speech_id for match in matches]
         topics = [coarse(match.speech.topic) for match in matches]
         return Matched(prompts, outcomes, counts, topics, alone, target)
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        ours: Sequence[Response],
+        theirs: Sequence[Response],
+        scores: Sequence[Rating],
+        targets: Sequence[Response] = (),
+    ) -> tuple[Evaluated, Need] | None:
+        """A reward model's verdicts are no calls; a judge's are counted as they are asked."""
+        return None if self.judge else (Evaluated([], [], []), Need())
 
 
 def _matched(

@@ -2,6 +2,7 @@
 is read.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 from itertools import combinations
@@ -17,6 +18,7 @@ from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
+from psycopref.needs import PAIRS, Need
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
@@ -255,6 +257,25 @@ class Pair(Stage):
                 out += estimate("judges.difference", f"{item}: {pair}", _rounded(found.bias))
         return out
 
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        ratings: Sequence[Rating],
+    ) -> tuple[Paired, Need] | None:
+        """Where some speech has responses and no rating yet: pairs as many as the paper had, one a
+        speech where only best and worst are paired; else what there is.
+        """
+        rated = table(Rating, ratings).pick("subject_id")["subject_id"].unique()
+        answers = table(Response, responses).pick("response_id", "speech_id")
+        grouped = answers.group_by("speech_id").agg(
+            pl.col("response_id"), rated=pl.col("response_id").is_in(rated.implode()).any()
+        )
+        if grouped["rated"].all():
+            return None
+        own = dict(grouped.select("speech_id", "response_id").iter_rows())
+        return _standing_for(self, speeches, own), Need()
+
 
 def _rounded(found: Interval) -> Interval:
     """Last digits of sums differ between machines."""
@@ -339,3 +360,27 @@ def _counts(preferences: Table[Preference]) -> list[Metric]:
         metric("pairs", split, found.get(split, 0), count=found.get(split, 0))
         for split in ("train", "dev", "test", "gold")
     ]
+
+
+def _standing_for(
+    stage: Pair, speeches: Sequence[Speech], responses: dict[str, list[str]]
+) -> Paired:
+    """Pairs that stand for those of responses that nobody rated; `measure` has all there can be."""
+    kept: list[Preference] = []
+    measure: list[Preference] = []
+    seen: Counter[str] = Counter()
+    for speech in speeches:
+        both = list(combinations(sorted(responses.get(speech.speech_id, ())), 2))
+        rows = [
+            Preference(
+                f"preference-{one}-{two}", speech.speech_id, one, two, stage.gap, speech.split
+            )
+            for one, two in both
+        ]
+        rule = stage.test if speech.split == "test" else stage.train
+        each = PAIRS if rule == "every" else 1.0
+        before = seen[speech.split]
+        seen[speech.split] += 1
+        kept += rows[: round((before + 1) * each) - round(before * each)]
+        measure += rows if speech.split == "test" else []
+    return Paired(kept, measure, [], [])
