@@ -27,7 +27,8 @@ class Room(NamedTuple):
 ROOMS: dict[str, Room] = {
     "errors": Room("every error; none quotes client text"),
     "processes": Room("which of several processes this is"),
-    "settings": Room("the base of what people write: frozen, checked"),
+    "needs": Room("what a stage would take, and what stands for its answers"),
+    "settings": Room("the base of what people write: frozen, checked", "needs"),
     "tables": Room("every row type: the vocabulary"),
     "progress": Room("a bar on a terminal, plain lines elsewhere"),
     "store": Room(
@@ -43,7 +44,9 @@ ROOMS: dict[str, Room] = {
     "nets": Room(
         "models from inside (torch)", "errors processes settings tables progress store stats"
     ),
-    "train": Room("one loop, pure objectives (torch)", "errors processes tables progress nets"),
+    "train": Room(
+        "one loop, pure objectives (torch)", "errors processes needs tables progress nets"
+    ),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
     "labels": Room(
         "taxonomies and who labels by them", "errors settings store stats config sources"
@@ -52,30 +55,31 @@ ROOMS: dict[str, Room] = {
         "what is asked of a judge and what its answers say", "tables store config models lab"
     ),
     "queries": Room(
-        "what several stages ask of the same tables", "errors tables store stats labels"
+        "what several stages ask of the same tables", "errors needs tables store stats labels"
     ),
     "experts": Room(
         "blind sheets, what comes back, and its figures", "errors tables store stats config queries"
     ),
     "stages": Room(
         "one piece of work per file; none knows another",
-        "errors processes settings tables progress store text stats config sources models nets train lab labels judging queries experts",
+        "errors processes needs settings tables progress store text stats config sources models nets train lab labels judging queries experts",
     ),
-    "recipes": Room(
-        "TOML to settings, with errors that help", "errors settings config models stages"
+    "flows": Room(
+        "each flow: its recipe and the order of its stages",
+        "errors settings tables store config models lab stages",
     ),
-    "flows": Room("the order of the stages", "errors tables store stats lab stages recipes"),
+    "recipes": Room("TOML to a flow's recipe, with errors that help", "errors config flows"),
     "report": Room(
         "the page a run leaves, section by section",
         "errors settings tables store stats config sources lab labels queries stages recipes",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
-        "errors tables progress store config sources models train lab experts stages recipes flows report",
+        "errors needs settings tables progress store config sources models train lab experts stages flows recipes report",
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes progress store stats lab report runs",
+        "errors processes needs progress store stats lab report runs",
     ),
     "__main__": Room("python -m psycopref", "cli"),
 }

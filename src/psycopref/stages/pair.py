@@ -2,7 +2,6 @@
 is read.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 from itertools import combinations
@@ -18,7 +17,8 @@ from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
-from psycopref.needs import PAIRS, Need
+from psycopref.needs import Need
+from psycopref.queries.placeholders import standing_for
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
@@ -274,7 +274,8 @@ class Pair(Stage):
         if grouped["rated"].all():
             return None
         own = dict(grouped.select("speech_id", "response_id").iter_rows())
-        return _standing_for(self, speeches, own), Need()
+        found = standing_for(speeches, own, self.gap, self.train == "every", self.test == "every")
+        return Paired(found.preferences, found.measure, [], []), Need()
 
 
 def _rounded(found: Interval) -> Interval:
@@ -360,27 +361,3 @@ def _counts(preferences: Table[Preference]) -> list[Metric]:
         metric("pairs", split, found.get(split, 0), count=found.get(split, 0))
         for split in ("train", "dev", "test", "gold")
     ]
-
-
-def _standing_for(
-    stage: Pair, speeches: Sequence[Speech], responses: dict[str, list[str]]
-) -> Paired:
-    """Pairs that stand for those of responses that nobody rated; `measure` has all there can be."""
-    kept: list[Preference] = []
-    measure: list[Preference] = []
-    seen: Counter[str] = Counter()
-    for speech in speeches:
-        both = list(combinations(sorted(responses.get(speech.speech_id, ())), 2))
-        rows = [
-            Preference(
-                f"preference-{one}-{two}", speech.speech_id, one, two, stage.gap, speech.split
-            )
-            for one, two in both
-        ]
-        rule = stage.test if speech.split == "test" else stage.train
-        each = PAIRS if rule == "every" else 1.0
-        before = seen[speech.split]
-        seen[speech.split] += 1
-        kept += rows[: round((before + 1) * each) - round(before * each)]
-        measure += rows if speech.split == "test" else []
-    return Paired(kept, measure, [], [])
