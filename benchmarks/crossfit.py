@@ -89,8 +89,9 @@ def line(name: str, rows: pl.DataFrame) -> str:
         for one in ("reward", "tfidf", "longer")
     ]
     return (
-        f"| {name} | {rows.height} | {' | '.join(cells)} |"
-        f" {shown(paired_difference(rows['reward'].to_numpy(), rows['tfidf'].to_numpy(), clusters))} |"
+        f"| {name} | {rows.height} | {' | '.join(cells)} | "
+        f"{shown(paired_difference(rows['reward'].to_numpy(), rows['tfidf'].to_numpy(), clusters))}"
+        " |"
     )
 
 

@@ -31,11 +31,20 @@ def test_a_bare_estimate_is_refused(more: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("winrate.wins", "count"), ("pairs", "count"), ("rate.lost.without_interval", "count"), ("guard.length", "count"), ("speeches.read", "count"),
-        ("seconds", "duration"), ("calls.dollars", "money"), ("winrate.holm_p", "p"), ("winrate.start", "estimate"), ("rate.lost.refused", "estimate"),
-        ("wins.share", "estimate"), ("pairs.longer_chosen", "estimate"),
+        ("winrate.wins", "count"),
+        ("pairs", "count"),
+        ("rate.lost.without_interval", "count"),
+        ("guard.length", "count"),
+        ("speeches.read", "count"),
+        ("seconds", "duration"),
+        ("calls.dollars", "money"),
+        ("winrate.holm_p", "p"),
+        ("winrate.start", "estimate"),
+        ("rate.lost.refused", "estimate"),
+        ("wins.share", "estimate"),
+        ("pairs.longer_chosen", "estimate"),
     ],
-)  # fmt: skip
+)
 def test_the_last_word_of_a_name_says_what_it_is(name: str, kind: str) -> None:
     assert kind_of(name) == kind
     if kind in ("count", "duration", "money"):

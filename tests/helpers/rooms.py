@@ -62,7 +62,8 @@ ROOMS: dict[str, Room] = {
     ),
     "stages": Room(
         "one piece of work per file; none knows another",
-        "errors processes needs settings tables progress store text stats config sources models nets train lab labels judging queries experts",
+        "errors processes needs settings tables progress store text stats config sources "
+        "models nets train lab labels judging queries experts",
     ),
     "flows": Room(
         "each flow: its recipe and the order of its stages",
@@ -75,7 +76,8 @@ ROOMS: dict[str, Room] = {
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
-        "errors needs settings tables progress store config sources models train lab experts stages flows recipes report",
+        "errors needs settings tables progress store config sources models train lab "
+        "experts stages flows recipes report",
     ),
     "cli": Room(
         "the command line; alone in printing",

@@ -32,9 +32,17 @@ from psycopref.nets.batches import packed_batches
 from psycopref.nets.tokens import Encoded
 
 BASE: dict[str, Any] = {
-    "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 SHAPES: dict[str, Callable[[], Any]] = {
     "llama": lambda: LlamaConfig(**BASE),
     "qwen2": lambda: Qwen2Config(**BASE),

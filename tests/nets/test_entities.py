@@ -85,14 +85,24 @@ def test_collect_masks_by_it_and_its_bytes_are_in_the_key(lab: Lab, tmp_path: Pa
     (tmp_path / "a.csv").write_text("text\nmy brother told zebulon about Priya\n", encoding="utf-8")
     source = {"name": "csv", "path": tmp_path / "a.csv"}
     folder = tagger(tmp_path / "one")
-    out = lab.do(Collect(sources=(source,), entities={"model": str(folder)}))  # type: ignore[arg-type]
+    out = lab.do(
+        Collect(
+            sources=(source,),  # type: ignore[arg-type]
+            entities={"model": str(folder)},  # type: ignore[arg-type]
+        )
+    )
     assert [one.text for one in out.speeches] == ["my brother told <NAME> about <NAME>"]
     lab.do(
         Collect(
             sources=(source,), entities={"model": str(shutil.copytree(folder, tmp_path / "two"))}
         )
     )  # type: ignore[arg-type]
-    lab.do(Collect(sources=(source,), entities={"model": str(tagger(tmp_path / "three", label=2))}))  # type: ignore[arg-type]
+    lab.do(
+        Collect(
+            sources=(source,),  # type: ignore[arg-type]
+            entities={"model": str(tagger(tmp_path / "three", label=2))},  # type: ignore[arg-type]
+        )
+    )
     assert [entry["found"] for entry in lab.taken] == [
         False,
         True,

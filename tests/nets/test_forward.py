@@ -151,5 +151,7 @@ def test_a_model_that_changes_its_logits_is_read_whole() -> None:
     assert forward.plain_head(model)
     del model._psycopref_plain_head
     whole = model.forward
-    model.forward = lambda **kw: type(out := whole(**kw))(logits=out.logits * 0.5)  # type: ignore[method-assign]
+    model.forward = (  # type: ignore[method-assign]
+        lambda **kw: type(out := whole(**kw))(logits=out.logits * 0.5)
+    )
     assert not forward.plain_head(model)

@@ -24,9 +24,17 @@ from psycopref.train.settings import Training
 def classifier(pad: int, eos: int) -> LlamaForSequenceClassification:
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, num_labels=1,
-        pad_token_id=pad, bos_token_id=1, eos_token_id=eos,
-    )  # fmt: skip
+        vocab_size=40,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        num_labels=1,
+        pad_token_id=pad,
+        bos_token_id=1,
+        eos_token_id=eos,
+    )
     return LlamaForSequenceClassification(config).eval()
 
 
@@ -126,7 +134,10 @@ def test_tied_embeddings_are_saved_once(world: World, tmp_path: Path) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     folder = weights.save(loaded, tmp_path / "w", "policy", Training(size=TINY), {})
     with safe_open(folder / "model.safetensors", "pt") as file:
-        assert "lm_head.weight" not in file.keys() and "model.embed_tokens.weight" in file.keys()  # noqa: SIM118
+        assert (
+            "lm_head.weight" not in file.keys()  # noqa: SIM118
+            and "model.embed_tokens.weight" in file.keys()  # noqa: SIM118
+        )
 
 
 def test_a_new_head_is_made_by_the_seed(world: World, tmp_path: Path) -> None:

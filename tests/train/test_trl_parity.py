@@ -50,9 +50,18 @@ def model(kind: str) -> Any:
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, num_labels=1,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2, initializer_range=0.1,
-    )  # fmt: skip
+        vocab_size=VOCAB,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        num_labels=1,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        initializer_range=0.1,
+    )
     return (LlamaForCausalLM if kind == "policy" else LlamaForSequenceClassification)(config)
 
 
@@ -71,9 +80,16 @@ def texts(count: int = 4) -> list[dict[str, str]]:
 
 def settings(kind: type[Any], folder: Path, **more: Any) -> Any:
     return kind(
-        output_dir=str(folder), per_device_train_batch_size=4, use_cpu=True, bf16=False, gradient_checkpointing=False, report_to="none", disable_tqdm=True,
-        max_length=64, **more,
-    )  # fmt: skip
+        output_dir=str(folder),
+        per_device_train_batch_size=4,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        disable_tqdm=True,
+        max_length=64,
+        **more,
+    )
 
 
 def first(trainer: Any) -> Any:

@@ -310,7 +310,8 @@ def _rule(layout: Pack, window: int | None) -> Any:
 
 def is_packed(model: Any) -> bool:
     """Whether a model has been switched over."""
-    return bool(model.config._attn_implementation == NAME)  # noqa: SLF001 - the name transformers itself reads
+    # the name transformers itself reads
+    return bool(model.config._attn_implementation == NAME)
 
 
 @contextmanager

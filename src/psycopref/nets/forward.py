@@ -136,7 +136,9 @@ def head_logps(head: torch.nn.Linear, hidden_NH: Tensor, targets_N: Tensor) -> T
     some tokens at a time (`CELLS` numbers at most), thrown away, and made again for the gradient.
     """
     chunk = max(16, CELLS // head.weight.shape[0])
-    return _HeadLogps.apply(hidden_NH, head.weight, head.bias, targets_N, chunk)  # type: ignore[no-any-return,no-untyped-call]
+    return _HeadLogps.apply(  # type: ignore[no-any-return,no-untyped-call]
+        hidden_NH, head.weight, head.bias, targets_N, chunk
+    )
 
 
 class _HeadLogps(torch.autograd.Function):
@@ -157,7 +159,11 @@ class _HeadLogps(torch.autograd.Function):
             hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, chunk)
         norms, picked = [], []
-        for hidden, targets in zip(hidden_NH.split(chunk), targets_N.split(chunk), strict=True):  # type: ignore[no-untyped-call]
+        for hidden, targets in zip(
+            hidden_NH.split(chunk),  # type: ignore[no-untyped-call]
+            targets_N.split(chunk),  # type: ignore[no-untyped-call]
+            strict=True,
+        ):
             logits = logits_of(hidden)
             picked.append(logits.gather(-1, targets[:, None])[:, 0])
             highest = logits.amax(-1, keepdim=True)

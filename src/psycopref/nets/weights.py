@@ -17,38 +17,43 @@ from psycopref.nets.tokens import ENCODER, PAD, PLAIN, learn_tokenizer
 from psycopref.processes import rank
 from psycopref.store.keys import folder_digest
 
-CARD = """---
-library_name: transformers
-pipeline_tag: {pipeline}
-tags: [psycopref]
----
-# psycopref {kind}
-{what}
-
-## Intended use
-Drafts for review by a licensed professional, never shown to clients unreviewed. Not a therapist, not a crisis service, not a
-measure of anyone's skill. Trained on language-model text unless the run that made it says otherwise; no clinician has checked its output.
-
-## How to load
-`{loader}.from_pretrained(folder)`, with `AutoTokenizer` from the same folder. Write the chat with the tokenizer's chat template:
-{chat}
-{how}
-
-## How it was made
-{facts}
-"""
+CARD = (
+    "---\n"
+    "library_name: transformers\n"
+    "pipeline_tag: {pipeline}\n"
+    "tags: [psycopref]\n"
+    "---\n"
+    "# psycopref {kind}\n"
+    "{what}\n\n"
+    "## Intended use\n"
+    "Drafts for review by a licensed professional, never shown to clients unreviewed. Not a"
+    " therapist, not a crisis service, not a\n"
+    "measure of anyone's skill. Trained on language-model text unless the run that made it"
+    " says otherwise; no clinician has checked its output.\n\n"
+    "## How to load\n"
+    "`{loader}.from_pretrained(folder)`, with `AutoTokenizer` from the same folder. Write the"
+    " chat with the tokenizer's chat template:\n"
+    "{chat}\n"
+    "{how}\n\n"
+    "## How it was made\n"
+    "{facts}\n"
+)
 _KINDS: dict[str, dict[str, str]] = {
     "reward": {
-        "kind": "reward model", "pipeline": "text-classification", "loader": "AutoModelForSequenceClassification",
-        "what": "Scores a counselor's response to a client speech; only differences between responses to the same speech mean anything.",
-        "chat": "the client's turns as `user`, the response as the last `assistant` turn; cut anything the template writes after the last EOS.",
+        "kind": "reward model", "pipeline": "text-classification",
+        "loader": "AutoModelForSequenceClassification",
+        "what": "Scores a counselor's response to a client speech; only differences between"
+        " responses to the same speech mean anything.",
+        "chat": "the client's turns as `user`, the response as the last `assistant` turn; cut"
+        " anything the template writes after the last EOS.",
         "how": "One label: the reward. Pad on the right; the pad token is not the EOS token.",
     },
     "policy": {
         "kind": "policy", "pipeline": "text-generation", "loader": "AutoModelForCausalLM",
         "what": "Drafts a counselor's response to a client speech.",
         "chat": "the client's turns as `user`, with `add_generation_prompt=True`.",
-        "how": "A last line `Answer in about 80 words.` in the user's turn asks for a length, in tens of words.",
+        "how": "A last line `Answer in about 80 words.` in the user's turn asks for a length, in"
+        " tens of words.",
     },
 }  # fmt: skip
 
@@ -84,10 +89,19 @@ def _llama(size: Size, tokenizer: Any, **more: Any) -> Any:
     from transformers import LlamaConfig
 
     return LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=size.hidden, num_hidden_layers=size.layers, num_attention_heads=size.heads,
-        num_key_value_heads=size.kv_heads, intermediate_size=size.inner, max_position_embeddings=size.positions, tie_word_embeddings=True,
-        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **more,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.kv_heads,
+        intermediate_size=size.inner,
+        max_position_embeddings=size.positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **more,
+    )
 
 
 def load_policy(source: Path | str, plan: Start | None = None) -> Loaded:

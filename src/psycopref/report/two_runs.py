@@ -48,7 +48,11 @@ def settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[
     flat = [dict(_flat(one)) for one in (first, second)]
     names = [*flat[0], *(name for name in flat[1] if name not in flat[0])]
     pairs = [(name, flat[0].get(name, ""), flat[1].get(name, "")) for name in names]
-    return [(name, *map(_short, (one, other))) for name, one, other in pairs if one != other]  # type: ignore[misc]
+    return [
+        (name, *map(_short, (one, other)))  # type: ignore[misc]
+        for name, one, other in pairs
+        if one != other
+    ]
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -39,7 +39,9 @@ class Task(NamedTuple):
 def snapshot(place: Path, number: int) -> dict[str, Tensor]:
     """The weights that were kept as snapshot `number` (from 1) of a run in `place`."""
     device.accelerator().wait_for_everyone()
-    return torch.load(_snapshot(place, number), map_location="cpu", mmap=True, weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(  # type: ignore[no-any-return]
+        _snapshot(place, number), map_location="cpu", mmap=True, weights_only=True
+    )
 
 
 def _snapshot(place: Path, number: int) -> Path:
@@ -138,7 +140,8 @@ class _Measured(torch.nn.Module):
     def __init__(self, model: Any, measure: Measure) -> None:
         super().__init__()
         self.model, self.measure = model, measure
-        self._no_split_modules = model._no_split_modules  # noqa: SLF001 - what accelerate asks which layers to shard
+        # what accelerate asks which layers to shard
+        self._no_split_modules = model._no_split_modules
 
     def forward(self, rows: Sequence[Encoded]) -> Tensor:
         """What `measure` says of the rows; a copy, since FSDP2 hangs its backward pass on what

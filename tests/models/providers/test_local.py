@@ -68,7 +68,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def entry(folder: Path, **more: object) -> ModelEntry:
-    return ModelEntry(name="tiny", kind="local", model=str(folder), **more)  # type: ignore[arg-type]
+    return ModelEntry(
+        name="tiny",
+        kind="local",
+        model=str(folder),
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def asks(count: int, **more: object) -> list[Ask]:

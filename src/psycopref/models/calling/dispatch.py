@@ -64,8 +64,8 @@ class Dispatcher:
         return _Batches(entry, provider, self._outbox)
 
     def _endpoint(self, entry: ModelEntry) -> Endpoint:
-        """A endpoint of its own for each model, or one for all shared models of an endpoint, with the
-        strictest of their limits.
+        """A endpoint of its own for each model, or one for all shared models of an endpoint, with
+        the strictest of their limits.
         """
         key = _address(entry)
         if key not in self._endpoints:

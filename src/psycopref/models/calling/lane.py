@@ -63,8 +63,8 @@ class _Call:
 
 
 class Endpoint:
-    """The lanes behind one RateLimit. A free place goes to the lane with the fewest calls in flight, so
-    a slow model starves nobody.
+    """The lanes behind one RateLimit. A free place goes to the lane with the fewest calls in
+    flight, so a slow model starves nobody.
     """
 
     def __init__(self, pace: RateLimit, loop: asyncio.AbstractEventLoop) -> None:
