@@ -54,9 +54,7 @@ def test_topics_partition_the_speeches(lab: Lab):
         if name == "winrate" and place.startswith("topic:")
     }
     coarse = groups(None)
-    assert set(topics) == {
-        f"topic:{coarse.get(one.topic, one.topic)}:raw" for one in W.speeches
-    }
+    assert set(topics) == {f"topic:{coarse.get(one.topic, one.topic)}:raw" for one in W.speeches}
     assert sum(row.count for row in topics.values()) == len(OURS)
 
 

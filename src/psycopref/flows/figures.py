@@ -10,8 +10,19 @@ from typing import Any
 from psycopref import tables
 from psycopref.experts import figures as comparisons
 from psycopref.experts import matches, scores
-from psycopref.flows import ablation, dataset, judged, rounds, systems
-from psycopref.stages import calibrate, collect, evaluate, pair, rate, rejudge, respond, topics
+from psycopref.flows import ablation, dataset, judged
+from psycopref.stages import (
+    calibrate,
+    collect,
+    evaluate,
+    pair,
+    rate,
+    rejudge,
+    respond,
+    rounds,
+    systems,
+    topics,
+)
 from psycopref.tables import LACKING, Figure, Kind, Metric
 
 # What a run counts of itself (runs/run.py), declared here since the report, which stands below the

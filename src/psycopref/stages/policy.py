@@ -8,6 +8,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.nets.start import Size
 from psycopref.processes import rank
 from psycopref.settings import Settings
@@ -238,6 +239,28 @@ class Policy(Training):
             kept = place / "reference" / f"{split}.pt"
             items = with_reference(against, measure, items, self, kept)
         return found._replace(items=items)
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        start: Path | None,
+        reference: Path | None = None,
+    ) -> tuple[Trained, Need]:
+        """The pairs (or answers) of the split, in so many steps; `base` takes none."""
+        from psycopref.train.estimate import learning
+
+        made = Trained(Path("weights"), [], Path("snapshots"))
+        if self.objective == "base":
+            return made, Need()
+        if self.objective == "sft":
+            own = {row.speech_id for row in speeches if row.split == self.split}
+            answers = sum(row.speech_id in own for row in responses)
+            return made, learning(self, answers, speeches, answers=1)
+        pairs = sum(row.split == self.split for row in preferences)
+        against = self.objective not in ("simpo", "orpo")
+        return made, learning(self, pairs, speeches)._replace(reference=against)
 
 
 def _folder(place: Path) -> Path:
