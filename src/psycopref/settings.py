@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
+from psycopref.needs import Need
+
 # Marks a setting that was added after steps had been made: at its default they keep their keys.
 LATER: JsonDict = {"later": True}
-
-from psycopref.needs import Need
 
 
 class Settings(BaseModel):
