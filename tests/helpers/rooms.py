@@ -45,11 +45,12 @@ ROOMS: dict[str, Room] = {
     ),
     "train": Room("one loop, pure objectives (torch)", "errors processes tables progress nets"),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
-    "labels": Room(
-        "taxonomies and who labels by them", "errors settings store stats config sources"
-    ),
     "judging": Room(
         "what is asked of a judge and what its answers say", "tables store config models lab"
+    ),
+    "labels": Room(
+        "taxonomies and who labels by them",
+        "errors settings tables progress store stats config sources models lab judging",
     ),
     "queries": Room(
         "what several stages ask of the same tables", "errors tables store stats labels"

@@ -13,8 +13,9 @@ from rich.table import Table as View
 from psycopref.flows import dataset, judges, rewards
 from psycopref.flows.dataset import Built
 from psycopref.flows.rounds import NO_RESPONSES, too_few
-from psycopref.lab import Lab
+from psycopref.lab import K, Lab, T
 from psycopref.models.budget import letters, price
+from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
 from psycopref.recipes import JudgesRecipe, PaperRecipe, Training, load_recipe
@@ -95,6 +96,15 @@ class Rehearsal(Lab):
                 if first:
                     self._count(ask, reply)
                 yield ask, reply or self._placeholder(ask)
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Every exchange by the answers of `ask`."""
+        return in_rounds(exchanges, lambda asks: self.ask(asks, models))
 
     def _replayed(
         self, asks: Iterable[Ask], models: Sequence[ModelEntry]
