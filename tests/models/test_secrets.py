@@ -7,6 +7,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def everything_logged(
     monkeypatch.setattr(dispatch.asyncio, "new_event_loop", noisy)
     monkeypatch.setattr(rate_limit, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(rate_limit, "CAP", 0.05)
-    monkeypatch.setattr(lab, "Requests", partial(Requests, chunk=4))
+    monkeypatch.setattr("psycopref.lab.Requests", partial(Requests, chunk=4))
     with caplog.at_level(logging.DEBUG):
         yield caplog
 

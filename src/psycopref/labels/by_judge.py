@@ -7,9 +7,9 @@ from typing import NamedTuple
 from psycopref.config.prompts import Prompt, fence, history_text
 from psycopref.judging.answers import last_object
 from psycopref.judging.calls import Answer, asked
+from psycopref.lab import Lab
 from psycopref.labels.given import Labelled
 from psycopref.labels.topic_list import TopicList
-from psycopref.lab import Lab
 from psycopref.models.calling.answer import Exchange
 from psycopref.models.entries import ModelEntry
 from psycopref.store.calls import Ask
