@@ -51,6 +51,13 @@ class Stage(Settings):
         return ()
 
     @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        """Keywords of `run` that enter a step's key by their value alone, behind others that were
+        left out; only for a stage whose steps were made so before keys held the names.
+        """
+        return ()
+
+    @classmethod
     def together(cls) -> bool:
         """Whether all processes of a launch run this stage side by side; the others wait for the
         first one's result.

@@ -79,13 +79,13 @@ ROOMS: dict[str, Room] = {
         "do a stage once, ask a model once",
         "errors processes progress store models",
     ),
-    "labels": Room(
-        "taxonomies and who labels by them",
-        "errors settings store stats config sources",
-    ),
     "judging": Room(
         "what is asked of a judge and what its answers say",
         "tables store config models lab",
+    ),
+    "labels": Room(
+        "taxonomies and who labels by them",
+        "errors settings tables progress store stats config sources models lab judging",
     ),
     "queries": Room(
         "what several stages ask of the same tables",
@@ -98,7 +98,7 @@ ROOMS: dict[str, Room] = {
     "stages": Room(
         "one piece of work per file; none knows another",
         "errors processes needs settings tables progress store text stats config sources "
-        "models nets train lab labels judging queries experts",
+        "models nets train lab judging labels queries experts",
     ),
     "flows": Room(
         "each flow: its recipe and the order of its stages",

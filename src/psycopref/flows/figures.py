@@ -53,7 +53,7 @@ def _figures(value: Any) -> Iterator[Figure]:
 
 # In the order of the docs: what a section is about, and the modules that declare its figures.
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
-    "The dataset": (dataset, collect, topics, respond, rate, pair),
+    "The dataset": (dataset, collect, topics, by_classifier, respond, rate, pair),
     "Two judges": (rejudge,),
     "Reward models": (calibrate,),
     "The policy": (rounds, ablation),
