@@ -37,11 +37,12 @@ ROOMS: dict[str, Room] = {
     "stats": Room("figures with intervals, from numbers alone", "tables"),
     "config": Room("TOML that experts edit, instruments, prompts", "errors settings tables store"),
     "sources": Room("one corpus per file, licences", "errors settings tables text config"),
-    "models": Room(
-        "entries, providers, and how a call is made once", "errors settings progress store config"
-    ),
     "nets": Room(
         "models from inside (torch)", "errors processes settings tables progress store stats"
+    ),
+    "models": Room(
+        "entries, providers, and how a call is made once",
+        "errors settings progress store config nets",
     ),
     "train": Room("one loop, pure objectives (torch)", "errors processes tables progress nets"),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),

@@ -58,6 +58,8 @@ def check(entry: ModelEntry) -> None:
             )
         case "recorded":
             recording(entry)
+        case "weights" if not (Path(entry.sent_as) / "config.json").is_file():
+            raise ModelError(f"model {entry.name!r}: no weights in the folder {entry.sent_as}")
         case _:
             pass
 
@@ -92,3 +94,7 @@ def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider
             from psycopref.models.providers.local import Local
 
             return Local(entry)
+        case "weights":
+            from psycopref.models.providers.weights import VllmWeights, Weights
+
+            return VllmWeights(entry) if entry.engine == "vllm" else Weights(entry)

@@ -81,8 +81,9 @@ class Chats:
         self, find: str, key: tuple[object, ...], make: str, row: tuple[object, ...]
     ) -> int:
         found = self._db.execute(find, key).fetchone()
-        number = found[0] if found else self._db.execute(make, row).lastrowid
-        return int(number)
+        if found:
+            return int(found[0])
+        return int(self._db.execute(make, row).lastrowid or 0)
 
     def fold(self, ask: str) -> str:
         """A canonical ask with a number for its messages; whatever is none stays as it is, so that

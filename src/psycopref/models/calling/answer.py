@@ -13,7 +13,7 @@ from psycopref.models.calling import dispatch
 from psycopref.models.calling.dispatch import Dispatcher
 from psycopref.models.calling.lane import Note, Result, Unanswered
 from psycopref.models.calling.spill import SpillFile
-from psycopref.models.entries import ENDPOINTS, ModelEntry
+from psycopref.models.entries import ENDPOINTS, GATHERED, ModelEntry
 from psycopref.progress import Progress
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
@@ -271,6 +271,6 @@ def _enough(entry: ModelEntry) -> int:
         return 2 * entry.concurrency + CHUNK
     return (
         dispatch.together(entry)
-        if entry.kind == "openai-batch"
+        if entry.kind in GATHERED
         else 2 * max(entry.concurrency, dispatch.BATCH) + CHUNK
     )
