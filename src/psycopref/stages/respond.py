@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
 from psycopref.errors import ModelError
 from psycopref.lab import Lab
-from psycopref.models.connect import recorded_ids
+from psycopref.models.connect import can_answer
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
 from psycopref.settings import Stage
@@ -149,18 +149,12 @@ class Respond(Stage):
         ):
             if len(drawn) == self.per_speech:
                 break
-            made = (
-                offer
-                if isinstance(offer, Response)
-                else respond_ask(self.prompt, offer, speech, self.target(speech))
-            )
-            if (
-                not isinstance(made, Ask)
-                or not isinstance(offer, ModelEntry)
-                or offer.kind != "recorded"
-                or made.call_id in recorded_ids(offer)
-            ):
-                drawn.append(made)
+            if isinstance(offer, Response):
+                drawn.append(offer)
+                continue
+            ask = respond_ask(self.prompt, offer, speech, self.target(speech))
+            if can_answer(offer, ask):
+                drawn.append(ask)
         return drawn
 
     def target(self, speech: Speech) -> int:
