@@ -28,7 +28,11 @@ ASK = Ask(
 )
 ANSWER = {
     "type": "message", "model": "m-1", "stop_reason": "end_turn",
-    "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "I hear "}, {"type": "text", "text": "you."}],
+    "content": [
+        {"type": "thinking", "thinking": "hm"},
+        {"type": "text", "text": "I hear "},
+        {"type": "text", "text": "you."},
+    ],
     "usage": {"input_tokens": 5, "cache_read_input_tokens": 20, "output_tokens": 3},
 }  # fmt: skip
 
