@@ -11,6 +11,7 @@ from psycopref import tables
 from psycopref.experts import figures as comparisons
 from psycopref.experts import matches, scores
 from psycopref.flows import ablation, dataset, judged
+from psycopref.labels import by_classifier
 from psycopref.stages import (
     calibrate,
     collect,
