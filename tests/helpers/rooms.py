@@ -68,7 +68,7 @@ ROOMS: dict[str, Room] = {
     "flows": Room("the order of the stages", "errors tables store stats lab stages recipes"),
     "report": Room(
         "the page a run leaves, section by section",
-        "errors settings tables store stats config sources lab labels queries stages recipes",
+        "errors settings tables store stats config sources lab queries stages recipes",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
