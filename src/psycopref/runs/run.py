@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopref import __version__
 from psycopref.errors import RecipeError
 from psycopref.experts.files import read_all, write_all
-from psycopref.experts.matches import Match, matched
+from psycopref.experts.matches import BlindMatch, matched
 from psycopref.flows import ablation, dataset, figures, judges, paper
 from psycopref.flows.dataset import FAILURES, Built
 from psycopref.flows.figures import CALLS_FAILED, CALLS_MADE, SECONDS
@@ -158,7 +158,7 @@ def _validated(recipe: Recipe, lab: Lab, built: Built, trained: Trained | None) 
     )
 
 
-def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[Match]:
+def _matches(recipe: Recipe, built: Built, trained: Trained | None) -> list[BlindMatch]:
     """The policy against the opponent, by arm, with the judge's verdicts."""
     if not isinstance(recipe, PaperRecipe) or trained is None:
         return []
