@@ -43,7 +43,7 @@ ROOMS: dict[str, Room] = {
     "nets": Room(
         "models from inside (torch)", "errors processes settings tables progress store stats"
     ),
-    "train": Room("one loop, pure objectives (torch)", "errors processes tables progress nets"),
+    "train": Room("one loop, pure objectives (torch)", "errors processes settings tables progress nets"),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
     "labels": Room(
         "taxonomies and who labels by them", "errors settings store stats config sources"

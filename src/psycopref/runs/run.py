@@ -30,7 +30,7 @@ from psycopref.report import content, frames
 from psycopref.report.drawn import Report, load_figures
 from psycopref.report.figures import numbers
 from psycopref.report.markdown import twin
-from psycopref.report.page import render
+from psycopref.report.page import drawn_contents, render
 from psycopref.stages.validate import Validated
 from psycopref.store.run_folder import LAST, new_run
 from psycopref.store.steps import write_synced
@@ -74,19 +74,17 @@ def run(name: str, work: Path, progress: Progress) -> Path:
             *(trained.metrics if trained else []),
             *(expert.metrics if expert else []),
         ]
-        shown_content = content.content(
+        data = content.content(
             content.Run(work, short, list(lab.taken), recipe, text, stage_metrics, curves),
             lab.ledger,
         )
-        shown = numbers(shown_content)
-        drawn = load_figures(lab.do(Report(), shown).page)
+        contents = drawn_contents(data)
+        drawn = load_figures(lab.do(Report(), numbers(contents)).page)
         metrics = figures.checked(
             [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
         )
         page = render(
-            dataclasses.replace(
-                shown_content, figures=drawn, numbers=shown, metrics=metrics, steps=lab.taken
-            )
+            dataclasses.replace(data, metrics=metrics, steps=lab.taken), drawn, contents
         )
         place = new_run(work, short)
         if expert and recipe.validate_:
