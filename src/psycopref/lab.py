@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
 
 from psycopref import __version__
-from psycopref.errors import StoreError
+from psycopref.errors import RecipeError, StoreError
 from psycopref.models.budget import Budget
 from psycopref.models.calling.answer import Exchange, answer_all, play, room
 from psycopref.models.calling.requests import Requests
@@ -125,16 +125,7 @@ class Lab:
         """
         name = stage.known_as()
         out_type = get_type_hints(type(stage).run)["return"]
-        inputs = _inputs(stage, args, kwargs)
-        inputs += [keys.file_digest(path) for path in stage.reads()]
-        if names := stage.stated():
-            inputs.append(keys.digest(list(names)))
-        head = {
-            "stage": name,
-            "version": stage.version(),
-            "settings": keys.plain(stage),
-            "inputs": inputs,
-        }
+        head = head_of(stage, args, kwargs)
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
@@ -222,6 +213,12 @@ class Lab:
     def _requests(self, models: Sequence[ModelEntry]) -> Requests:
         return Requests(models, self.ledger, self._stage, self.count, self.progress, self.budget)
 
+    def refuse(self, why: str) -> None:
+        """RecipeError: what a flow finds wrong before anything is trained. (A rehearsal says it,
+        and goes on.)
+        """
+        raise RecipeError(why)
+
     def count(self, calls: int) -> None:
         """Add finished new calls to the tally of this run."""
         self.calls_made += calls
@@ -241,7 +238,26 @@ class Lab:
         return parquet.read(row_type, path) if path.exists() else None
 
 
-def _inputs(stage: Runs[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+def head_of(
+    stage: Runs[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], outside: bool = True
+) -> dict[str, Any]:
+    """What a step is known by: its stage, version, settings, and the digests of what it is given
+    and reads (without `outside`, not of files outside the workspace).
+    """
+    digests = _inputs(stage, args, kwargs)
+    if outside:
+        digests += [keys.file_digest(path) for path in stage.reads()]
+    if names := stage.stated():
+        digests.append(keys.digest(list(names)))
+    return {
+        "stage": stage.known_as(),
+        "version": stage.version(),
+        "settings": keys.plain(stage),
+        "inputs": digests,
+    }
+
+
+def _inputs(stage: Runs[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     """The digests of what a stage is given.
 
     By position, and a keyword that only says the name of the next position counts as such. Behind
@@ -263,12 +279,15 @@ def _inputs(stage: Runs[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any
 
 def _input_digest(value: Any) -> str:
     """What an input is known by: rows for tables, files for weights folders, canonical JSON for the
-    rest.
+    rest; a tuple that holds tables or folders, by what each part of it is known by.
     """
     if isinstance(value, Table):
         return value.digest
     if isinstance(value, Path):
         return steps.weights_digest(value)
-    if isinstance(value, list | tuple) and value and hasattr(value[0], "__dataclass_fields__"):
-        return parquet.table(type(value[0]), value).digest
+    if isinstance(value, list | tuple) and value:
+        if hasattr(value[0], "__dataclass_fields__"):
+            return parquet.table(type(value[0]), value).digest
+        if any(isinstance(part, Table | Path | list | tuple) for part in value):
+            return keys.digest([_input_digest(part) for part in value])
     return keys.digest(value)

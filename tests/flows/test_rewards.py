@@ -60,8 +60,10 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     more = MORE.replace("JUDGE", judge(tmp_path / "judge", world)).replace(
         "BENCH", str(bench(tmp_path / "bench.jsonl"))
     )
-    recipe = load_recipe(str(write(tmp_path, "http://localhost:1", "paper", more)))[1].training  # type: ignore[union-attr]
-    built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
+    recipe = load_recipe(  # type: ignore[union-attr]
+        str(write(tmp_path, "http://localhost:1", "paper", more))
+    )[1].training
+    built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
     made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
     table = rewards.tabled(recipe, lab, built, made.weights)
     found = {(row.name, row.slice): row for row in table.calibrated.metrics}
@@ -105,8 +107,10 @@ def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Pa
             f' "{server.url}" }}\n'
             for name, judge in (("llm", "j"), ("silent", "mute"))
         )
-        recipe = load_recipe(str(write(tmp_path, server.url, "paper", more)))[1].training  # type: ignore[union-attr]
-        built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
+        recipe = load_recipe(  # type: ignore[union-attr]
+            str(write(tmp_path, server.url, "paper", more))
+        )[1].training
+        built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
         made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
         table = rewards.tabled(recipe, lab, built, made.weights)
     found = {(row.name, row.slice): row for row in table.calibrated.metrics}

@@ -244,7 +244,11 @@ def test_all_principles_in_one_answer() -> None:
 )
 def test_an_answer_on_all_principles_is_read_whole_or_not_at_all(change: dict[str, object]) -> None:
     rows = scores_of(3, 5)
-    own = {name: one for name, one in {**rows[1]["scores"], **change}.items() if one is not None}  # type: ignore[dict-item]
+    own = {
+        name: one
+        for name, one in {**rows[1]["scores"], **change}.items()  # type: ignore[dict-item]
+        if one is not None
+    }
     assert (
         read_all_ratings(json.dumps({"ratings": [rows[0], {**rows[1], "scores": own}]}), 2, SCALE)
         is None

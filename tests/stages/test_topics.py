@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
-from psycopref.labels.by_judge import ByJudge
 from psycopref.labels import training
+from psycopref.labels.by_judge import ByJudge
 from psycopref.labels.topic_list import load_topics
 from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
@@ -33,7 +33,10 @@ def many(count: int, split: Split = "") -> list[Speech]:
 
 def counts(stage: Topics, speeches: list[Speech]) -> dict[str, float]:
     splits = [stage.placed(one.speech_id, one.split) for one in speeches]
-    return {name: splits.count(name) / len(splits) for name in ("train", "dev", "test", "gold")}  # type: ignore[arg-type]
+    return {
+        name: splits.count(name) / len(splits)  # type: ignore[arg-type]
+        for name in ("train", "dev", "test", "gold")
+    }
 
 
 def test_shares_are_near_what_was_asked_and_independent() -> None:
@@ -316,7 +319,9 @@ def test_a_group_of_most_speeches_and_empty_splits_are_told(tmp_path: Path) -> N
     one = [Speech(f"s{at}", "test", f"text {at}", group="g" if at < 6 else "") for at in range(25)]
     alone = [Speech(f"s{at}", "test", f"text {at}", group="g") for at in range(19)]
     progress = Progress()
-    progress.say = lambda line: told.append(line) if line.startswith("WARNING") else None  # type: ignore[method-assign]
+    progress.say = (  # type: ignore[method-assign]
+        lambda line: told.append(line) if line.startswith("WARNING") else None
+    )
     with Lab(tmp_path / "work", progress) as lab:
         lab.do(Topics(test_share=0.5, dev_share=0.5), one)
         assert told == [

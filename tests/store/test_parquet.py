@@ -10,7 +10,12 @@ from psycopref.tables import Metric, Speech, Turn, metric
 
 
 def speech(number: int, **more: object) -> Speech:
-    return Speech(f"speech-{number}", "made-up", f"I worry about thing {number}.", **more)  # type: ignore[arg-type]
+    return Speech(
+        f"speech-{number}",
+        "made-up",
+        f"I worry about thing {number}.",
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def test_round_trip_keeps_every_field(tmp_path: Path) -> None:

@@ -9,9 +9,14 @@ from psycopref.labels.topic_list import TopicList
 from psycopref.progress import Progress
 from psycopref.store.keys import unit
 from psycopref.store.parquet import Gather, Table
-from psycopref.tables import Metric, Speech, TopicLabel, metric
+from psycopref.tables import Figure, Metric, Speech, TopicLabel
 
 BATCH = 2000  # speeches that are held as vectors at once
+MEASURED = ("{level=fine|coarse}: {on}",)
+RIGHT = Figure("topics.right", "estimate", MEASURED, "labels of held-out speeches that are right")
+COVERAGE = Figure("topics.coverage", "estimate", MEASURED, "share of them that is labelled")
+PRECISION = Figure("topics.precision", "estimate", MEASURED, "share of these that is right")
+THRESHOLD = Figure("topics.threshold", "setting", MEASURED, "probability from which one is")
 
 
 class ByClassifier(NamedTuple):
@@ -67,17 +72,15 @@ def _figures(learnt: training.Learnt) -> list[Metric]:
     `.coverage` where sure, `.right` for all, by level.
     """
     trained, on = learnt
-    found = []
+    found: list[Metric] = []
     for level, bar, right in (
         ("fine", trained.fine, trained.fine_right),
         ("coarse", trained.coarse, trained.coarse_right),
     ):
-        place = f"{level}: {on}"
-        shares = {"precision": bar.precision, "coverage": bar.coverage, "right": right}
-        for name, share in shares.items():
+        shares = ((PRECISION, bar.precision), (COVERAGE, bar.coverage), (RIGHT, right))
+        for figure, share in shares:
             if share is not None:
-                value, low, high, n = share
-                found.append(metric(f"topics.{name}", place, value, low, high, n))
+                found += figure.rows(share, level=level, on=on)
         if bar.threshold is not None:
-            found.append(metric("topics.threshold", place, bar.threshold))
+            found += THRESHOLD.rows(bar.threshold, level=level, on=on)
     return found

@@ -64,13 +64,12 @@ def missing(work: Path, recipe_name: str) -> int:
     """Print, one JSON line each, the calls that the next unfinished stage of a recipe lacks; keeps
     them in the workspace too.
     """
-    from psycopref.recipes import load_recipe
-    from psycopref.runs.run import _flow
+    from psycopref.recipes import flow_of, load_recipe
 
     _, recipe = load_recipe(recipe_name)
     with _Asking(work) as lab:
         try:
-            _flow(recipe, lab)
+            flow_of(recipe).run(recipe, lab)
         except _Stop:
             pass
         with os.fdopen(

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from psycopref.lab import Lab
+from psycopref.needs import ANSWER, Need, written
 from psycopref.progress import Tick
 from psycopref.settings import Stage
 from psycopref.stats.length import words as count_words
 from psycopref.store.calls import Ask, Message, Outcome, Reply
+from psycopref.store.keys import digest
 from psycopref.tables import Failure, Response, Speech, Split, content_id
 
 if TYPE_CHECKING:
@@ -194,6 +196,28 @@ class Draft(Stage):
                     (ask, _reply(ask, loaded.tokenizer, one.ids, one.ended, len(prompt), seconds))
                 )
         return rows
+
+    def rehearse(
+        self, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]
+    ) -> tuple[Drafted, Need]:
+        """Every sample with words that stand for it: other ones for another policy, sample or
+        length.
+        """
+        wanted = {row.speech_id for row in targets}
+        asked = [
+            one
+            for one in speeches
+            if self.split in ("", one.split) and (not targets or one.speech_id in wanted)
+        ]
+        rows = []
+        for draw in range(self.samples if asked else 0):
+            by = digest([*weights.parts[-3:], bool(targets), draw])[:5]
+            text = written(f"{by} {asked[0].speech_id}")
+            rows += [
+                Response(content_id("response", by, one.speech_id), one.speech_id, by, text, draw)
+                for one in asked
+            ]
+        return Drafted(rows, []), Need(examples=len(rows), tokens=len(rows) * float(ANSWER))
 
 
 def _reply(

@@ -18,10 +18,17 @@ from psycopref.models.entries import EntrySetting
 from psycopref.settings import Stage
 from psycopref.store.keys import unit
 from psycopref.store.parquet import Table, table
-from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, metric
+from psycopref.tables import Failure, Figure, Metric, Speech, Split, TopicLabel
 
 FEW = 20  # speeches from which on groups and splits are looked at
 LARGE = 0.2  # share of the speeches from which on a group is told
+
+SPEECHES = Figure(
+    "topics.speeches",
+    "count",
+    ("{whose=given|fine|coarse|unsure|failed|none}",),
+    "whose topic the speeches have: the source's, the labeller's, nobody's",
+)
 
 
 class Topicked(NamedTuple):
@@ -164,6 +171,7 @@ class Topics(Stage):
         }
         parts["none"] = len(given) - sum(parts.values())
         return [
-            metric("topics.speeches", name, count, count=len(given))
+            row
             for name, count in parts.items()
+            for row in SPEECHES.rows(count, len(given), whose=name)
         ]

@@ -14,13 +14,16 @@ from psycopref.store.keys import digest, digest_text, encode
 
 # a row goes to the end of the file and only its id into an index: ids are random, and rows of many
 # kilobytes should not be sorted by them
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS calls (
-  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,
-  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL,
-  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '', dollars REAL
-) STRICT;
-"""
+_SCHEMA = (
+    "\nCREATE TABLE IF NOT EXISTS calls (\n"
+    "  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT"
+    " NULL, text TEXT NOT NULL,\n"
+    "  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version"
+    " TEXT NOT NULL,\n"
+    "  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '',"
+    " dollars REAL\n"
+    ") STRICT;\n"
+)
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
 _COLUMNS = (
     "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage,"

@@ -97,10 +97,9 @@ def test_a_dataset_rated_through_the_batch_api_is_the_one_rated_live(
     recipe.write_text(text, encoding="utf-8")
     run.run(str(recipe), tmp_path / "live", Progress(quiet=True))
     before, judge = text.split("judge = ")
-    judged = (
-        f"{before}judge ="
-        f" {judge.replace('openai', 'openai-batch').replace('concurrency = 4', 'concurrency = 1000')}"
-    )
+    judge = judge.replace("openai", "openai-batch")
+    judge = judge.replace("concurrency = 4", "concurrency = 1000")
+    judged = f"{before}judge = {judge}"
     assert "openai-batch" in judged and "concurrency = 1000" in judged
     recipe.write_text(judged, encoding="utf-8")
     run.run(str(recipe), tmp_path / "batch", Progress(quiet=True))

@@ -146,7 +146,8 @@ class Batch:
                     return one
             if not page.get("has_more"):
                 return None
-            after = f"&after={quote(str(page.get('last_id') or (rows[-1].get('id') if rows else '')), safe='')}"
+            last = page.get("last_id") or (rows[-1].get("id") if rows else "")
+            after = f"&after={quote(str(last), safe='')}"
             if after in pages:
                 raise ModelError(
                     f"{self._entry.host}: its list of batches does not go on where it says there is"

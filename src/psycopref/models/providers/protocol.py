@@ -1,4 +1,6 @@
-"""What a provider is: the two ways of answering asks, and the failure that says nothing of an answer."""
+"""What a provider is: the two ways of answering asks, and the failure that says nothing of an
+answer.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
