@@ -45,7 +45,8 @@ ROOMS: dict[str, Room] = {
         "models from inside (torch)", "errors processes settings tables progress store stats"
     ),
     "train": Room(
-        "one loop, pure objectives (torch)", "errors processes needs tables progress nets"
+        "one loop, pure objectives (torch)",
+        "errors processes needs settings tables progress nets",
     ),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
     "labels": Room(

@@ -112,9 +112,7 @@ def _trained(name: str, recipe: Training, lab: Lab, done: Done, judged_by: Bench
     apart = apart_for(recipe, lab, done.speeches)
     arms = {
         "offline": offline,
-        "online": online(
-            recipe, lab, list(done.speeches), offline[:1], judges, apart.__getitem__
-        ),
+        "online": online(recipe, lab, list(done.speeches), offline[:1], judges, apart.__getitem__),
     }
     return _Size(name, recipe, arms)
 
@@ -166,9 +164,7 @@ def _of_size(lab: Lab, done: Done, judged_by: Bench, size: _Size) -> Evaluated:
     failures: list[Failure] = [*rival.failures]
     for arm, states in arms.items():
         for number, one in enumerate(states):
-            made = compared(
-                recipe, lab, test, one.answers, rival.responses, judges, "checkpoint"
-            )
+            made = compared(recipe, lab, test, one.answers, rival.responses, judges, "checkpoint")
             metrics += _checkpoint(made.metrics, one, f"{name}:{arm}:{number}")
             verdicts += made.verdicts
             failures += [*made.failures, *one.failures]

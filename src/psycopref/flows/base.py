@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from psycopref.config.instruments import Instrument
 from psycopref.config.toml_files import did_you_mean
 from psycopref.lab import Lab
 from psycopref.models.entries import ModelEntry
@@ -144,6 +145,11 @@ class Recipe(Settings):
     def judge(self) -> ModelEntry | None:
         """The language model that judges the policies; None where none does."""
         return None
+
+    def instruments(self) -> list[Instrument]:
+        """What is asked of answers: what the judge rates on, what experts are asked."""
+        named = (self.dataset.rate, self.validate_)
+        return [stage.instrument for stage in named if stage is not None]
 
     def bases(self) -> list[str]:
         """The models that the policies are trained from."""

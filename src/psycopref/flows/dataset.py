@@ -112,9 +112,7 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
         found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures
     )
     metrics = [*found.metrics, *named.metrics, *counts, *more]
-    return Done(
-        speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics
-    )
+    return Done(speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics)
 
 
 def _with_split(row: Preference, split: Split) -> Preference:

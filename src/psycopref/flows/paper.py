@@ -64,7 +64,7 @@ def trainable(recipe: Training, lab: Lab, done: Done, apart: bool = False) -> No
     stages = {"reward": recipe.reward.split}
     if recipe.gold:
         stages["gold"] = recipe.gold.split
-    if recipe.policy.objective not in ("base", "sft"):
+    if recipe.policy.learns.rows == 2:
         stages["policy"] = recipe.policy.split
     for name, split in stages.items():
         if split not in there:

@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from psycopref.config.instruments import Instrument
 from psycopref.flows import base
 from psycopref.models.entries import ModelEntry
-from psycopref.settings import Settings, Stage
+from psycopref.settings import Settings
 from psycopref.stages.baseline import Baseline
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.collect import Collect
@@ -117,6 +118,11 @@ class TrainingRecipe(base.Recipe):
     def judge(self) -> ModelEntry | None:
         """The judge of [training.evaluate]."""
         return self.training.evaluate.judge
+
+    def instruments(self) -> list[Instrument]:
+        """Those of the dataset and the experts, and what the policies' answers are compared on."""
+        last = self.training.evaluate.instrument
+        return [*super().instruments(), *([last] if last else [])]
 
     def bases(self) -> list[str]:
         """The bases of the start and of the policy."""

@@ -11,12 +11,12 @@ import polars as pl
 from psycopref.errors import StoreError
 from psycopref.queries.columns import REWARD
 from psycopref.recipes import Recipe
-from psycopref.report import family
 from psycopref.report.data import ReportData
-from psycopref.report.figures import matches
 from psycopref.report.frames import Chained, lazy
 from psycopref.report.games import Game
-from psycopref.report.provenance import lineage
+from psycopref.report.metrics import matches
+from psycopref.report.origins import lineage
+from psycopref.report.sections import kinship
 from psycopref.sources import licences
 from psycopref.sources.licences import UNKNOWN
 from psycopref.stages.calibrate import Bin
@@ -164,6 +164,7 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
             group.name: [topic.name for topic in group.topics]
             for group in run.recipe.dataset.topics.topics.coarse
         },
+        items=items(run.recipe),
         responders={entry.name: (entry.organisation, entry.size) for entry in pool},
     )
 
@@ -250,6 +251,14 @@ def _margins(pairs: pl.LazyFrame, rewards: pl.LazyFrame) -> pl.DataFrame:
     ).collect(engine="streaming")
 
 
+def items(recipe: Recipe) -> list[str]:
+    """The items of the run's instrument in order: what its judge rates on, else what its experts
+    are asked, else what its answers are compared on.
+    """
+    instrument = next(iter(recipe.instruments()), None)
+    return [item.name for item in instrument.items] if instrument else []
+
+
 def unlicensed(recipe: Recipe) -> set[str]:
     """The sources whose licence is neither known nor said in the recipe: their texts stay out of a
     report.
@@ -263,7 +272,7 @@ def notes(recipe: Recipe) -> list[str]:
     respond, rate = recipe.dataset.respond, recipe.dataset.rate
     last = recipe.judge()
     entries = [*(rate.everyone if rate else ()), *([last] if last else [])]
-    return family.notes(
+    return kinship.notes(
         {entry.name: entry.organisation for entry in entries},
         recipe.bases(),
         {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())},

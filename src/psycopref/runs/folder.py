@@ -17,7 +17,7 @@ from psycopref.report import content, frames
 from psycopref.report.drawn import Report, load_figures
 from psycopref.report.figures import numbers
 from psycopref.report.markdown import twin
-from psycopref.report.page import render
+from psycopref.report.page import drawn_contents, render
 from psycopref.stages.validate import Validated
 from psycopref.store.run_folder import LAST, new_run
 from psycopref.store.steps import write_synced
@@ -57,14 +57,12 @@ def _page(
     """The report, and every figure of the run: those of the stages and those of the run itself."""
     curves = {name: frames.series(points) for name, points in done.curves.items()}
     run = content.Run(lab.work, name, list(lab.taken), recipe, text, of_stages, curves)
-    shown = content.content(run, lab.ledger)
-    drawn = numbers(shown)
-    figures = load_figures(lab.do(Report(), drawn).page)
+    data = content.content(run, lab.ledger)
+    contents = drawn_contents(data)
+    figures = load_figures(lab.do(Report(), numbers(contents)).page)
     metrics = [*of_stages, *run_metrics(lab, done.failures, time.monotonic() - began)]
-    whole = dataclasses.replace(
-        shown, figures=figures, numbers=drawn, metrics=metrics, steps=lab.taken
-    )
-    return render(whole), metrics
+    whole = dataclasses.replace(data, metrics=metrics, steps=lab.taken)
+    return render(whole, figures, contents), metrics
 
 
 def run_metrics(lab: Lab, failures: Sequence[Failure], seconds: float) -> list[Metric]:

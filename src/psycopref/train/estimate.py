@@ -14,6 +14,7 @@ from psycopref.needs import ANSWER, CHARS, Need
 from psycopref.nets.start import Size
 from psycopref.nets.weights import quiet
 from psycopref.tables import Speech
+from psycopref.train.objectives import Objective
 from psycopref.train.packs import count_steps
 from psycopref.train.settings import Training
 
@@ -97,13 +98,13 @@ def states(plan: Training, model: Shape) -> float:
     """Bytes of weights, gradients and moments in float32 (16 a parameter; frozen beside adapters 4,
     or 0.9 in four bits), and of the copies that bf16 autocast makes (2 a trained parameter).
     """
-    per = (
-        0.9
-        if plan.quantise
-        else 4.0
-        if plan.lora
-        else 16.0 + (2.0 if plan.precision == "bf16" else 0.0)
-    )
+    per = 16.0
+    if plan.quantise:
+        per = 0.9
+    elif plan.lora:
+        per = 4.0
+    elif plan.precision == "bf16":
+        per = 18.0
     return per * model.parameters + 16.0 * 18 * plan.lora * model.wide
 
 
@@ -148,8 +149,11 @@ def sampling_hours(model: Shape, tokens: float) -> float:
     return 2 * model.parameters * tokens / (SAMPLING * GPU_FLOPS) / 3600
 
 
-def learning(plan: Training, examples: int, speeches: Sequence[Speech], answers: int = 2) -> Need:
-    """Training on so many examples, each a speech (of mean length) with so many answers."""
+def learning(
+    plan: Training, objective: Objective, examples: int, speeches: Sequence[Speech]
+) -> Need:
+    """Training on so many examples, each a speech (of mean length) with the objective's answers."""
     said = sum(len(one.text) for one in speeches) / max(1, len(speeches)) / CHARS
     steps = plan.steps or count_steps(examples, plan.batch_size, plan.epochs)
-    return Need(examples, steps, steps * plan.batch_size * (said + answers * ANSWER))
+    tokens = steps * plan.batch_size * (said + objective.rows * ANSWER)
+    return Need(examples, steps, tokens, objective.reference)

@@ -1,17 +1,37 @@
-"""Chosen and rejected responses by size and by organisation of the models that gave them (paper,
-section 3.3, Figures 5 and 6).
+"""The models that answered: how the judge scored them, and how often they were chosen and rejected,
+by model, size and organisation (paper, section 3.3, Figures 5 and 6).
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
-from psycopref.report.family import maker
+from psycopref.report import frames, values
+from psycopref.report.data import ReportData
+from psycopref.report.plots import bars
+from psycopref.report.section import Content, Drawing, Section
+from psycopref.report.sections.kinship import maker
+from psycopref.report.values import Counts, share
 
-Counts = Sequence[tuple[str, int, int]]
 Entries = Mapping[str, tuple[str, str]]  # model: organisation, size
 UNSAID = "size not published"
 UNKNOWN = "organisation not known"
+
+
+def content(run: ReportData) -> Content:
+    """Mean scores, choices by model, size and organisation, and pairs by topic."""
+    items, scores = frames.score_table(run.responses, run.ratings, run.items)
+    chosen = frames.chosen_counts(run.responses, run.preferences)
+    return {
+        "items": items,
+        "scores": scores,
+        "scale": frames.scale(run.ratings),
+        "chosen": chosen,
+        "sizes": by_size(chosen, run.responders),
+        "organisations": by_organisation(chosen, run.responders),
+        "sentences": sentences(chosen, run.responders),
+        "by_topic": frames.chosen_topics(run.speeches, run.preferences, run.listed),
+    }
 
 
 def billions(size: str) -> float:
@@ -56,11 +76,6 @@ def by_organisation(counts: Counts, entries: Entries) -> list[tuple[str, int, in
     return sorted(found, key=lambda row: (-share(row), row[0])) if len(found) > 1 else []
 
 
-def share(row: tuple[str, int, int]) -> float:
-    """The chosen among a row's chosen and rejected."""
-    return row[1] / max(1, row[1] + row[2])
-
-
 def _summed(counts: Counts, group: Mapping[str, str]) -> list[tuple[str, int, int]]:
     found: dict[str, list[int]] = {}
     for model, chosen, rejected in counts:
@@ -80,13 +95,9 @@ def sentences(counts: Counts, entries: Entries) -> list[str]:
         found = _rank_correlation(
             [billions(row[0]) for row in sized], [share(row) for row in sized]
         )
-        way = (
-            "more often the larger the model"
-            if found > 0
-            else (
-                "less often the larger the model" if found < 0 else "no more often by larger models"
-            )
-        )
+        way = "no more often by larger models"
+        if found:
+            way = f"{'more' if found > 0 else 'less'} often the larger the model"
         rank = f"{found:.2f}".replace("-", "\N{MINUS SIGN}")
         said.append(
             f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {rank} of size and"
@@ -116,9 +127,23 @@ def _rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     return sum(one * other for one, other in zip(*parts, strict=True)) / spread if spread else 0.0
 
 
-def rows(counts: Counts) -> list[dict[str, Any]]:
-    """The counts as rows of a table."""
-    return [
-        {"name": row[0], "chosen": row[1], "rejected": row[2], "share": share(row)}
-        for row in counts
-    ]
+SECTION = Section(
+    "responders",
+    "Models",
+    lambda content: bool(content["scores"] or content["chosen"] or content["by_topic"]),
+    content,
+    {
+        "chosen": Drawing(bars.chosen, ("pair",), table=partial(values.counts, "Model")),
+        "sizes": Drawing(
+            partial(bars.chosen, name="sizes", title="Chosen and rejected by size of the model"),
+            ("pair",),
+            table=partial(values.counts, "Size"),
+        ),
+        "organisations": Drawing(
+            partial(bars.chosen, name="organisations", title="Chosen and rejected by organisation"),
+            ("pair",),
+            table=partial(values.counts, "Organisation"),
+        ),
+    },
+    made_by={"scores": ("rate",)},
+)

@@ -1,15 +1,13 @@
 """What the figures do not show, in plain words."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from psycopref.report.data import ReportData
+from psycopref.report.section import Content, Section
+from psycopref.report.sections import experts
 
-from psycopref.report import expert_figures
-from psycopref.report.sections import Found
-from psycopref.tables import Metric
-
-if TYPE_CHECKING:
-    from psycopref.report.data import ReportData
-
+GOLD_REWARD = "policy.gold_reward"
+WIN_RATE = "winrate"
+ACCURACY = "reward.accuracy"
+READS = frozenset({GOLD_REWARD, WIN_RATE, ACCURACY, *experts.READS})
 DRAFTS = (
     "Drafts are for review by a licensed professional. No response of any model here may reach a"
     " client unreviewed."
@@ -59,49 +57,32 @@ EASY = (
 )
 
 
-GUARDS = {
-    "over_optimised": "its reward rose while the gold reward fell",
-    "length": "answers have grown or shrunk by half against the start",
-    "unfinished": "over a fifth of the answers did not come to an end, and have no reward",
-    "ties": "over half of the speeches gave no pair",
-    "diversity": "samples are less than half as varied as in the first round",
-    "kl": "its answers have moved further from the start than the limit",
-}
-
-
-def guarded(metrics: Sequence[Metric]) -> list[str]:
-    """What the guards of flows/rounds.py found wrong with a round, in words."""
-    tripped = [
-        (row, GUARDS.get(row.name.removeprefix("guard."), row.name))
-        for row in metrics
-        if row.name.startswith("guard.") and row.slice.startswith("round:")
-    ]
-    return [
-        f"Round {row.slice.removeprefix('round:')}: {why}." for row, why in tripped if row.value
-    ]
-
-
-def limits(content: "ReportData", found: Found) -> list[str]:
+def content(run: ReportData) -> Content:
     """The limits that apply to this page."""
-    said = [DRAFTS, TEXT]
-    if not expert_figures.checked(content.metrics):
-        said.append(NO_EXPERTS)
-    gold, judged = (
-        any(name == wanted for name, _ in found) for wanted in ("policy.gold_reward", "winrate")
-    )
+    return {"limits": limits(run)}
+
+
+def limits(run: ReportData) -> list[str]:
+    """The limits that apply to this page."""
+    names = {row.name for row in run.metrics}
+    lines = [DRAFTS, TEXT]
+    if not experts.checked(run.metrics):
+        lines.append(NO_EXPERTS)
+    gold, judged = GOLD_REWARD in names, WIN_RATE in names
     if gold:
-        said.append(GOLD)
-    if judged and not gold and not content.judge:
-        said.append(BY_OWN_REWARD)
+        lines.append(GOLD)
+    if judged and not gold and not run.judge:
+        lines.append(BY_OWN_REWARD)
     if judged:
-        said.append(
-            "Win rates were judged by"
-            f" {f'{content.judge}, asked in both orders' if content.judge else BY_REWARD}. {FEW}"
-        )
-    if len(content.speeches):
-        said.append(SPLITS)
-    if any(row.low is not None for row in content.metrics):
-        said.append(INTERVALS)
-    if ("reward.accuracy", "test") in found:
-        said.append(EASY)
-    return said
+        by = f"{run.judge}, asked in both orders" if run.judge else BY_REWARD
+        lines.append(f"Win rates were judged by {by}. {FEW}")
+    if len(run.speeches):
+        lines.append(SPLITS)
+    if any(row.low is not None for row in run.metrics):
+        lines.append(INTERVALS)
+    if any(row.name == ACCURACY and row.slice == "test" for row in run.metrics):
+        lines.append(EASY)
+    return lines
+
+
+SECTION = Section("limits", "Limits", lambda content: True, content, reads=READS)

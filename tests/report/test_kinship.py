@@ -3,7 +3,7 @@
 import pytest
 
 from psycopref.models.entries import load_pool
-from psycopref.report.family import maker, notes
+from psycopref.report.sections.kinship import maker, notes
 
 
 @pytest.mark.parametrize("pool", ["paper", "open", "judges"])

@@ -1,5 +1,5 @@
 """Whether a judge rates its own kin: judges tend to favour text of their own family, so the page's
-head says where that could be.
+head says where that could be. It has no part of its own on the page.
 """
 
 import re
@@ -32,26 +32,26 @@ def notes(
     """What the head of the page says of kinship. `judges` and `responders` are names with
     organisations, `trained` the names of base models.
     """
-    said = []
+    lines = []
     for judge, organisation in judges.items():
         kin = maker(judge, organisation)
         for base in dict.fromkeys(trained):
             theirs = maker(base)
             if not kin or not theirs:
-                said.append(
+                lines.append(
                     f"It is not known whether the judge {judge} and the model that was trained"
                     f" ({base}) are of one family; a judge may favour its own."
                 )
             elif kin == theirs:
-                said.append(
+                lines.append(
                     f"The judge {judge} and the model that was trained ({base}) are of one family"
                     f" ({kin}): its ratings may favour its own."
                 )
         own = sorted(name for name, who in responders.items() if kin and maker(name, who) == kin)
         if own and len(own) < len(responders):
             listed = ", ".join(own[:3]) + (f" and {len(own) - 3} more" if len(own) > 3 else "")
-            said.append(
+            lines.append(
                 f"{len(own)} of the {len(responders)} models that answered are of the judge's own"
                 f" family ({judge}, {kin}): {listed}."
             )
-    return said
+    return lines

@@ -3,54 +3,74 @@ was dropped, overlap between sources.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from psycopref.labels.topic_list import load_topics
-from psycopref.queries.columns import coarse, words
-from psycopref.report import frames
-from psycopref.report.frames import Rows
-
-if TYPE_CHECKING:
-    from psycopref.report.data import ReportData
+from psycopref.queries.columns import words
+from psycopref.report import frames, values
+from psycopref.report.data import ReportData
+from psycopref.report.frames import Listed, Rows
+from psycopref.report.metrics import named, pivot
+from psycopref.report.plots import bars, data
+from psycopref.report.section import Content, Drawing, Section
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+READS = frozenset(
+    {
+        "collect.masked",
+        "topics.coverage",
+        "topics.precision",
+        "topics.right",
+        "topics.speeches",
+        "topics.threshold",
+    }
+)
 
 
-def topics(speeches: Rows, listed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Table 4: every coarse topic of the list with its fine topics and their speeches, none left
-    out; what is in no list comes last.
+def content(run: ReportData) -> Content:
+    """Topics, sources, their overlap and lengths."""
+    topics = frames.topic_counts(run.speeches, run.listed)
+    by_source = sources(run)
+    overlapping = overlap(run, by_source)
+    bins = histogram(run.speeches)
+    of_responses = lengths(run.responses, "model") if bins else []
+    of_speeches = lengths(run.speeches, "source")
+    tables = {"speeches by source": of_speeches, "responses by model": of_responses}
+    return {
+        "topics": topics,
+        "topic_table": topic_table(topics, run.listed, len(run.speeches)),
+        "sources": by_source,
+        "splits": splits(run.speeches),
+        "overlap": overlapping if len(overlapping.get("names", ())) > 1 else {},
+        "counts": {"title": "Counts", **pivot(named(run.metrics, READS), {})},
+        "lengths": {"bins": bins, "responses": of_responses} if bins else {},
+        "length_tables": {name: rows for name, rows in tables.items() if rows},
+    }
 
-    `listed` maps coarse to fine topics (the shipped list where it is empty). 'rows' is empty where
-    no speech has a topic.
+
+def topic_table(
+    topics: Mapping[str, Mapping[str, int]], listed: Listed, speeches: int
+) -> dict[str, Any]:
+    """Table 4: every coarse topic of the run's list with its fine topics and their speeches, none
+    left out; what is in no list comes last.
+
+    'rows' is empty where no speech has a topic.
     """
-    counts = {
-        fine: count
-        for group in frames.topic_counts(speeches).values()
-        for fine, count in group.items()
-    }
-    if not counts:
-        return {"rows": [], "labelled": 0, "bare": len(speeches)}
-    groups = {name: list(fine) for name, fine in (listed or shipped()).items()}
-    known = {fine for group in groups.values() for fine in group}
-    for fine in sorted(counts.keys() - known):
-        groups.setdefault(coarse(fine), []).append(fine)
-    fine_counts = {
-        name: [(one, counts.get(one, 0)) for one in fine] for name, fine in groups.items()
-    }
-    rows = [
-        {"name": name, "count": sum(count for _, count in fine), "fine": fine}
-        for name, fine in fine_counts.items()
-    ]
+    counts = {fine: count for group in topics.values() for fine, count in group.items()}
     labelled = sum(counts.values())
-    return {"rows": rows, "labelled": labelled, "bare": len(speeches) - labelled}
-
-
-def shipped() -> dict[str, list[str]]:
-    """The shipped list: coarse to fine topics, in its order."""
-    return {group.name: [topic.name for topic in group.topics] for group in load_topics().coarse}
+    if not counts:
+        return {"rows": [], "labelled": 0, "bare": speeches}
+    coarse = frames.coarse_of(listed)
+    groups = {name: list(fine) for name, fine in listed.items()}
+    for fine in sorted(counts.keys() - coarse.keys()):
+        groups.setdefault(fine, []).append(fine)
+    rows = []
+    for name, group in groups.items():
+        own = [(topic, counts.get(topic, 0)) for topic in group]
+        rows.append({"name": name, "count": sum(count for _, count in own), "fine": own})
+    return {"rows": rows, "labelled": labelled, "bare": speeches - labelled}
 
 
 def lengths(rows: Rows, group: str) -> list[dict[str, Any]]:
@@ -67,15 +87,11 @@ def lengths(rows: Rows, group: str) -> list[dict[str, Any]]:
     parts = frames.collected(measured.group_by("name").agg(*_summary())).sort(
         ["n", "name"], descending=[True, False]
     )
-    found = list(parts.iter_rows(named=True))
-    return (
-        found
-        if len(found) < 2
-        else [
-            *found,
-            {"name": "all", **frames.collected(measured.select(*_summary())).row(0, named=True)},
-        ]
-    )
+    groups = list(parts.iter_rows(named=True))
+    if len(groups) < 2:
+        return groups
+    whole = frames.collected(measured.select(*_summary())).row(0, named=True)
+    return [*groups, {"name": "all", **whole}]
 
 
 def _summary() -> list[pl.Expr]:
@@ -129,17 +145,17 @@ def splits(speeches: Rows) -> list[dict[str, Any]]:
     )
 
 
-def sources(content: "ReportData") -> list[dict[str, Any]]:
+def sources(run: ReportData) -> list[dict[str, Any]]:
     """Per source the entries read, those kept and those left out by reason; the parts add up where
     the reading was given.
     """
-    if not len(content.speeches) and not len(content.dropped):
+    if not len(run.speeches) and not len(run.dropped):
         return []
-    read = content.read if len(content.read) else content.speeches
-    lost = _lost(content.dropped, read, content.sources)
+    read = run.read if len(run.read) else run.speeches
+    lost = _lost(run.dropped, read, run.sources)
     by_reason = (
         frames.collected(lost.group_by("source", "reason").agg(pl.len()))
-        if len(content.dropped)
+        if len(run.dropped)
         else pl.DataFrame()
     )
     left: dict[str, dict[str, int]] = {}
@@ -147,8 +163,8 @@ def sources(content: "ReportData") -> list[dict[str, Any]]:
         by_reason.sort("len", descending=True).iter_rows() if by_reason.height else ()
     ):
         left.setdefault(source or "not known", {})[reason] = count
-    kept = _by_source(content.speeches)
-    names = [*dict.fromkeys([*content.sources, *sorted(kept), *sorted(left)])]
+    kept = _by_source(run.speeches)
+    names = [*dict.fromkeys([*run.sources, *sorted(kept), *sorted(left)])]
     return [_source(name, kept.get(name, 0), left.get(name, {})) for name in names]
 
 
@@ -191,17 +207,18 @@ def _lost(dropped: Rows, read: Rows, labels: Sequence[str]) -> pl.LazyFrame:
     return pl.concat([early.select(order), late.select(order)])
 
 
-def overlap(content: "ReportData") -> dict[str, Any]:
+def overlap(run: ReportData, by_source: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many entries of one source (row) repeat one of another (column); on the diagonal those
     that repeat one of their own source.
 
-    'exact' counts texts that are alike but for case, punctuation and white space, 'near' those and
-    near duplicates. Entries that repeat one and the same kept speech are one group, and every
-    source of the group overlaps every other. Empty where nothing was read.
+    `by_source` is what `sources` gives. 'exact' counts texts that are alike but for case,
+    punctuation and white space, 'near' those and near duplicates. Entries that repeat one and the
+    same kept speech are one group, and every source of the group overlaps every other. Empty where
+    nothing was read.
     """
-    if not len(content.read):
+    if not len(run.read):
         return {}
-    lost = _lost(content.dropped, content.read, content.sources).filter(pl.col("near") != "")
+    lost = _lost(run.dropped, run.read, run.sources).filter(pl.col("near") != "")
     repeated = frames.collected(lost.filter(pl.col("origin") != "").select("source", root="near"))
     near = frames.collected(
         lost.filter(pl.col("origin") == "").select(root="speech_id", kept="near")
@@ -210,8 +227,8 @@ def overlap(content: "ReportData") -> dict[str, Any]:
         name
         for name in dict.fromkeys(
             [
-                *content.sources,
-                *_by_source(content.read),
+                *run.sources,
+                *_by_source(run.read),
                 *repeated["source"].drop_nulls().unique().sort(),
             ]
         )
@@ -219,14 +236,14 @@ def overlap(content: "ReportData") -> dict[str, Any]:
     ]
     roots = pl.concat([repeated["root"], near["root"], near["kept"]]).unique()
     firsts = (
-        frames.lazy(content.read)
+        frames.lazy(run.read)
         .select("source", root="speech_id")
         .filter(pl.col("root").is_in(roots.implode()))
     )
     members = pl.concat([frames.collected(firsts), repeated.drop_nulls("source")])
-    found = {"exact": _matrix(members, names), "near": _matrix(_rooted(members, near), names)}
-    totals = {row["name"]: row["read"] for row in sources(content)}
-    return {"names": names, "read": [totals.get(name, 0) for name in names], **found}
+    matrices = {"exact": _matrix(members, names), "near": _matrix(_rooted(members, near), names)}
+    totals = {row["name"]: row["read"] for row in by_source}
+    return {"names": names, "read": [totals.get(name, 0) for name in names], **matrices}
 
 
 def _rooted(members: pl.DataFrame, near: pl.DataFrame) -> pl.DataFrame:
@@ -263,3 +280,25 @@ def _matrix(members: pl.DataFrame, names: Sequence[str]) -> list[list[int]]:
         [own.get(row, 0) if row == column else cells.get((row, column), 0) for column in names]
         for row in names
     ]
+
+
+def _lengths(numbers: Mapping[str, Any]) -> str:
+    models = [row for row in numbers["responses"] if row["name"] != "all"]
+    return data.lengths(numbers["bins"], models, "model")
+
+
+SECTION = Section(
+    "dataset",
+    "Data",
+    lambda content: bool(content["topic_table"]["rows"] or content["sources"]),
+    content,
+    {
+        "topics": Drawing(bars.topics, ("topics",)),
+        "sources": Drawing(data.sources, ("collect", "clean", "dedup")),
+        "lengths": Drawing(
+            _lengths, ("topics", "respond"), table=lambda numbers: values.histogram(numbers["bins"])
+        ),
+        "overlap": Drawing(data.overlap, ("collect", "dedup")),
+    },
+    READS,
+)

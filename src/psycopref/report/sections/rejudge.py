@@ -1,9 +1,12 @@
-"""What the page says of two judges on the same responses."""
+"""Two judges on the same responses: how far they agree, and what becomes of clear pairs."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from psycopref.report.data import ReportData
+from psycopref.report.plots import bars
 from psycopref.report.plots.bars import Estimate
+from psycopref.report.section import Content, Drawing, Section
 from psycopref.tables import Metric
 
 AGREEMENT = {
@@ -18,6 +21,14 @@ PAIRS = {
     "pairs_turned": "turned round",
     "best_changed": "speeches with another best response",
 }
+READS = frozenset(
+    f"compare.{name}" for name in (*AGREEMENT, *PAIRS, "rank", "tau", "responses", "failures")
+)
+
+
+def content(run: ReportData) -> Content:
+    """Tables and the drawing's estimates."""
+    return {"agreement": tables(run.metrics), "judges": estimates(run.metrics)}
 
 
 def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
@@ -54,11 +65,21 @@ def tables(metrics: Sequence[Metric]) -> dict[str, Any]:
 
 def estimates(metrics: Sequence[Metric]) -> dict[str, list[Estimate]]:
     """Kappa and bias by item, for a drawing; empty where no judges were compared."""
-    found: dict[str, list[Estimate]] = {}
+    panels: dict[str, list[Estimate]] = {}
     for row in metrics:
         field = row.name.removeprefix("compare.")
         if row.name.startswith("compare.") and field in ("kappa", "bias"):
-            found.setdefault(AGREEMENT[field], []).append(
+            panels.setdefault(AGREEMENT[field], []).append(
                 Estimate(row.slice.removeprefix("item:"), row.value, row.low, row.high, row.count)
             )
-    return found
+    return panels
+
+
+SECTION = Section(
+    "rejudge",
+    "Another judge",
+    lambda content: bool(content["agreement"]),
+    content,
+    {"judges": Drawing(bars.judges, ("compare",))},
+    READS,
+)

@@ -12,29 +12,6 @@ import polars as pl
 from psycopref.store import keys, steps
 from psycopref.store.ledger import Ledger
 
-# Figure or table to the stages that made it; what a model was asked further up is found by
-# `behind`.
-MADE_BY: dict[str, tuple[str, ...]] = {
-    "topics": ("topics",),
-    "sources": ("collect", "clean", "dedup"),
-    "lengths": ("topics", "respond"),
-    "overlap": ("collect", "dedup"),
-    "scores": ("rate",),
-    "chosen": ("pair",),
-    "sizes": ("pair",),
-    "organisations": ("pair",),
-    "reward": ("calibrate",),
-    "reliability": ("calibrate",),
-    "curves": ("reward", "policy"),
-    "rounds": ("score", "drift"),
-    "checkpoints": ("evaluate",),
-    "judges": ("compare",),
-    "experts": ("validate",),
-    "principles": ("validate",),
-    "absolute": ("validate",),
-    "accounts": ("collect", "clean", "dedup", "topics", "respond", "rate", "pair"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -136,30 +113,30 @@ def _tables(settings: Any, wanted: set[str]) -> Iterator[Mapping[str, Any]]:
             yield from _tables(value, wanted)
 
 
-def behind(figure: str, origins: Sequence[Origin]) -> list[Origin]:
-    """The steps that made a figure (the first of each dataset stage; the `evaluate` steps of a
-    match), then those further up that asked a model.
+def behind(
+    lineage: Sequence[Origin], stages: Sequence[str], *, every: bool = False, named: str = ""
+) -> list[Origin]:
+    """The steps of some stages (the first of each stage, every one, or those whose settings have a
+    name), then those further up that asked a model.
     """
-    stages = MADE_BY.get(figure)
-    if stages is None:
-        own = [one for one in origins if one.stage == "evaluate" and one.name == figure]
-    elif figure in ("rounds", "curves", "checkpoints"):
-        own = [one for one in origins if one.stage in stages]
-    else:
-        firsts = {one.stage: one for one in reversed(origins)}
-        own = [firsts[stage] for stage in stages if stage in firsts]
-    above = [one for one in _above(own, origins) if one.calls or one.models]
-    return [*own, *(one for one in above if one not in own)]
+    steps = [one for one in lineage if one.stage in stages]
+    if named:
+        steps = [one for one in steps if one.name == named]
+    elif not every:
+        firsts = {one.stage: one for one in reversed(steps)}
+        steps = [firsts[stage] for stage in stages if stage in firsts]
+    above = [one for one in _above(steps, lineage) if one.calls or one.models]
+    return [*steps, *(one for one in above if one not in steps)]
 
 
-def _above(own: Sequence[Origin], origins: Sequence[Origin]) -> list[Origin]:
+def _above(below: Sequence[Origin], lineage: Sequence[Origin]) -> list[Origin]:
     """Every step that some steps were made from, however far up, in the order of the run."""
-    known = {one.step: one for one in origins}
+    known = {one.step: one for one in lineage}
     seen: set[str] = set()
-    waiting = [step for one in own for step in one.inputs]
+    waiting = [step for one in below for step in one.inputs]
     while waiting:
         step = waiting.pop()
         if step not in seen:
             seen.add(step)
             waiting += known[step].inputs
-    return [one for one in origins if one.step in seen]
+    return [one for one in lineage if one.step in seen]

@@ -2,63 +2,73 @@
 chosen.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from psycopref.queries.columns import REWARD, coarse
+from psycopref.queries.columns import REWARD
 from psycopref.report import frames
-
-if TYPE_CHECKING:
-    from psycopref.report.data import ReportData
+from psycopref.report.data import ReportData
+from psycopref.report.section import Content, Section
 
 MANY = 3
 ANSWERS = 4
 
 
-def pick(content: "ReportData") -> list[dict[str, Any]]:
+def content(run: ReportData) -> Content:
+    """Speeches with their responses, and answers of systems that met."""
+    picked = pick(run)
+    return {
+        "cases": picked,
+        "played": played(run),
+        "scale": frames.scale(run.ratings) if picked else (),
+    }
+
+
+def pick(run: ReportData) -> list[dict[str, Any]]:
     """Three speeches with a pair, test speeches first, of different coarse topics where there are,
     in the order of a hash of their ids.
     """
-    if not len(content.preferences) or not len(content.speeches) or not len(content.responses):
+    if not len(run.preferences) or not len(run.speeches) or not len(run.responses):
         return []
-    chosen = _different(_candidates(content))
-    people = frames.among(content.speeches, "speech_id", [row["speech_id"] for row in chosen])
+    coarse = frames.coarse_of(run.listed)
+    chosen = _different(_candidates(run), coarse)
+    people = frames.among(run.speeches, "speech_id", [row["speech_id"] for row in chosen])
     texts = {row["speech_id"]: row for row in people.iter_rows(named=True)}
-    own = frames.among(content.responses, "speech_id", list(texts))
+    own = frames.among(run.responses, "speech_id", list(texts))
     scores = (
-        frames.among(content.ratings, "subject_id", own["response_id"].to_list())
-        if own.height and len(content.ratings)
+        frames.among(run.ratings, "subject_id", own["response_id"].to_list())
+        if own.height and len(run.ratings)
         else pl.DataFrame()
     )
     scores = scores.filter(pl.col("item") != REWARD) if scores.height else scores
     return [
         _case(
-            {**texts[row["speech_id"]], **row},
+            run,
+            {**texts[row["speech_id"]], **row, "coarse": coarse.get(row["topic"], row["topic"])},
             own.filter(pl.col("speech_id") == row["speech_id"]),
             scores,
-            content.private,
         )
         for row in chosen
     ]
 
 
-def _candidates(content: "ReportData") -> list[dict[str, Any]]:
+def _candidates(run: ReportData) -> list[dict[str, Any]]:
     """Ids, topic and split of every speech that has a pair with both responses there, with its
     widest pair: no text yet.
     """
     pairs = frames.collected(
-        frames.lazy(content.preferences).select(
+        frames.lazy(run.preferences).select(
             "speech_id", "preference_id", "chosen_id", "rejected_id", "gap"
         )
     )
     widest = pairs.sort("gap", "preference_id", descending=[True, False]).unique(
         "speech_id", keep="first", maintain_order=True
     )
-    there = frames.lazy(content.responses).select(chosen_id="response_id")
-    known = frames.lazy(content.speeches).select("speech_id", "topic", "split")
+    there = frames.lazy(run.responses).select(chosen_id="response_id")
+    known = frames.lazy(run.speeches).select("speech_id", "topic", "split")
     shown = frames.collected(
         known.join(widest.lazy(), on="speech_id").join(there, on="chosen_id", how="semi")
     )
@@ -68,26 +78,26 @@ def _candidates(content: "ReportData") -> list[dict[str, Any]]:
     )
 
 
-def _different(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _different(rows: list[dict[str, Any]], coarse: Mapping[str, str]) -> list[dict[str, Any]]:
     """The first rows of different coarse topics; where these are too few, the next ones whatever
     their topic.
     """
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
-        first.setdefault(coarse(row["topic"]), row)
+        first.setdefault(coarse.get(row["topic"], row["topic"]), row)
     chosen = list(first.values())[:MANY]
     ids = {row["speech_id"] for row in chosen}
     return chosen + [row for row in rows if row["speech_id"] not in ids][: MANY - len(chosen)]
 
 
 def _case(
-    row: dict[str, Any], answers: pl.DataFrame, scores: pl.DataFrame, private: Collection[str]
+    run: ReportData, row: dict[str, Any], answers: pl.DataFrame, scores: pl.DataFrame
 ) -> dict[str, Any]:
     """A speech with its answers; of a private source the marks and scores alone, no text, no
     rationale (it may quote).
     """
-    held = row["source"] in private
-    rated = [_answer(one, row, scores) for one in answers.iter_rows(named=True)]
+    held = row["source"] in run.private
+    rated = [_answer(one, row, scores, run.items) for one in answers.iter_rows(named=True)]
     for one in rated if held else ():
         one.update(text="", ratings=[{**rating, "rationale": ""} for rating in one["ratings"]])
     ordered = sorted(
@@ -102,7 +112,7 @@ def _case(
     return {
         "held": held,
         "topic": row["topic"],
-        "coarse": coarse(row["topic"]),
+        "coarse": row["coarse"],
         "split": row["split"],
         "text": "" if held else row["text"],
         "history": [] if held else row["history"] or [],
@@ -112,31 +122,27 @@ def _case(
     }
 
 
-def _answer(one: dict[str, Any], row: dict[str, Any], scores: pl.DataFrame) -> dict[str, Any]:
-    mark = (
-        "chosen"
-        if one["response_id"] == row["chosen_id"]
-        else "rejected"
-        if one["response_id"] == row["rejected_id"]
-        else ""
-    )
+def _answer(
+    one: dict[str, Any], row: dict[str, Any], scores: pl.DataFrame, items: Sequence[str]
+) -> dict[str, Any]:
+    marks = {row["chosen_id"]: "chosen", row["rejected_id"]: "rejected"}
     own = scores.filter(pl.col("subject_id") == one["response_id"]) if scores.height else scores
     by_item: dict[str, dict[str, Any]] = {}
     for rating in own.iter_rows(named=True):
         by_item.setdefault(rating["item"], rating)
-    ratings = [by_item[item] for item in frames.item_order(list(by_item))]
+    ratings = [by_item[item] for item in frames.item_order(list(by_item), items)]
     overall = sum(rating["score"] for rating in ratings) / len(ratings) if ratings else None
     return {
         "model": one["model"],
         "text": one["text"],
         "words": len(one["text"].split()),
-        "mark": mark,
+        "mark": marks.get(one["response_id"], ""),
         "ratings": ratings,
         "overall": overall,
     }
 
 
-def played(content: "ReportData") -> list[dict[str, Any]]:
+def played(run: ReportData) -> list[dict[str, Any]]:
     """Of each comparison one speech that was won, one tied and one lost, the first by a hash of
     their ids, with both answers.
 
@@ -145,17 +151,17 @@ def played(content: "ReportData") -> list[dict[str, Any]]:
     """
     made = []
     for game in {
-        one.name: one for one in reversed(content.verdicts)
+        one.name: one for one in reversed(run.verdicts)
     }.values():  # the first arm of each comparison
         for outcome, speech, ours, theirs in game.picked():
-            people = frames.among(content.speeches, "speech_id", [speech])
+            people = frames.among(run.speeches, "speech_id", [speech])
             sides = [
                 frames.among(rows, "response_id", [one])
                 for rows, one in ((game.ours, ours), (game.theirs, theirs))
             ]
             if people.height and all(side.height for side in sides):
                 row = people.row(0, named=True)
-                held = row["source"] in content.private
+                held = row["source"] in run.private
                 texts = [
                     {
                         "model": name,
@@ -168,7 +174,7 @@ def played(content: "ReportData") -> list[dict[str, Any]]:
                 made.append(
                     {
                         "history": turns,
-                        "name": game.name,
+                        "title": run.titles.get(game.name, game.name),
                         "outcome": outcome,
                         "held": held,
                         "topic": row["topic"],
@@ -177,3 +183,11 @@ def played(content: "ReportData") -> list[dict[str, Any]]:
                     }
                 )
     return made
+
+
+SECTION = Section(
+    "cases",
+    "Cases",
+    lambda content: bool(content["cases"] or content["played"]),
+    content,
+)

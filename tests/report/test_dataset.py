@@ -1,16 +1,18 @@
 """What a dataset is made of: Table 4, lengths, sources that add up, overlap counted by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from helpers.small_world import small_world
+from helpers.small_world import LISTED, small_world
 
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import load_topics
-from psycopref.report import frames, statistics
+from psycopref.report import frames
 from psycopref.report.data import ReportData
 from psycopref.report.page import render
+from psycopref.report.sections import dataset
 from psycopref.stages.collect import Collect, SourceSetting
 from psycopref.stages.dedup import Dedup
 from psycopref.store import parquet
@@ -51,7 +53,8 @@ def built(lab: Lab, folder: Path) -> ReportData:
 
 
 def test_overlap_is_what_one_counts_by_hand(lab: Lab, tmp_path: Path) -> None:
-    found = statistics.overlap(built(lab, tmp_path))
+    data = built(lab, tmp_path)
+    found = dataset.overlap(data, dataset.sources(data))
     assert found["names"] == ["a", "b"] and found["read"] == [2, 4]
     assert found["exact"] == [
         [0, 1],
@@ -61,7 +64,7 @@ def test_overlap_is_what_one_counts_by_hand(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_sources_add_up(lab: Lab, tmp_path: Path) -> None:
-    rows = {row["name"]: row for row in statistics.sources(built(lab, tmp_path))}
+    rows = {row["name"]: row for row in dataset.sources(built(lab, tmp_path))}
     assert rows["a"] == {"name": "a", "read": 2, "kept": 2, "left": {}}
     assert rows["b"] == {
         "name": "b",
@@ -82,9 +85,8 @@ def test_a_kept_speech_that_was_left_out_later_leads_on() -> None:
         Dropped("d0", "s0", "", "near duplicate", "s1"),
         Dropped("d1", "s1", "", "near duplicate", "s2"),
     ]
-    found = statistics.overlap(
-        ReportData(title="", read=speeches, speeches=speeches[2:], dropped=dropped)
-    )
+    data = ReportData(title="", read=speeches, speeches=speeches[2:], dropped=dropped)
+    found = dataset.overlap(data, dataset.sources(data))
     assert found["near"] == [[0, 1, 1], [1, 0, 1], [1, 1, 0]] and found["exact"] == [[0] * 3] * 3
 
 
@@ -95,7 +97,7 @@ def test_a_label_with_a_colon_is_found_in_the_origin() -> None:
     ]
     rows = {
         row["name"]: row
-        for row in statistics.sources(
+        for row in dataset.sources(
             ReportData(
                 title="", speeches=W.speeches, dropped=dropped, sources=["site: a", "made-up"]
             )
@@ -106,8 +108,12 @@ def test_a_label_with_a_colon_is_found_in_the_origin() -> None:
     ] == len(W.speeches)
 
 
+def topics(speeches: list[Speech], listed: dict[str, list[str]]) -> dict[str, Any]:
+    return dataset.topic_table(frames.topic_counts(speeches, listed), listed, len(speeches))
+
+
 def test_table_four_lists_every_topic_even_those_without_a_speech() -> None:
-    found = statistics.topics(W.speeches[:3], {})
+    found = topics(W.speeches[:3], LISTED)
     assert [row["name"] for row in found["rows"]] == [group.name for group in load_topics().coarse]
     assert sum(len(row["fine"]) for row in found["rows"]) == 42 and found["labelled"] == 3
     assert sum(row["count"] for row in found["rows"]) == 3 and found["rows"][-1]["fine"][-1] == (
@@ -121,31 +127,31 @@ def test_another_list_and_topics_of_no_list() -> None:
         Speech(content_id("speech", str(n)), "x", "text", topic=topic)
         for n, topic in enumerate(["Rent", "Rent", "Odd", ""])
     ]
-    found = statistics.topics(speeches, {"Money": ["Rent", "Debt"]})
+    found = topics(speeches, {"Money": ["Rent", "Debt"]})
     assert found["rows"] == [
         {"name": "Money", "count": 2, "fine": [("Rent", 2), ("Debt", 0)]},
         {"name": "Odd", "count": 1, "fine": [("Odd", 1)]},
     ]
-    assert found["bare"] == 1 and statistics.topics(speeches[3:], {})["rows"] == []
+    assert found["bare"] == 1 and topics(speeches[3:], {})["rows"] == []
 
 
 def test_lengths_are_those_of_the_texts() -> None:
-    (row,) = statistics.lengths(W.speeches, "source")
+    (row,) = dataset.lengths(W.speeches, "source")
     sizes = sorted(len(one.text) for one in W.speeches)
     assert (row["n"], row["least"], row["most"]) == (len(sizes), sizes[0], sizes[-1]) and row[
         "characters_mean"
     ] == pytest.approx(sum(sizes) / len(sizes))
     assert (
-        statistics.lengths(W.responses, "model")[-1]["name"] == "all"
-        and statistics.lengths([], "model") == []
+        dataset.lengths(W.responses, "model")[-1]["name"] == "all"
+        and dataset.lengths([], "model") == []
     )
-    assert sum(count for _, _, count in statistics.histogram(W.speeches)) == len(W.speeches)
+    assert sum(count for _, _, count in dataset.histogram(W.speeches)) == len(W.speeches)
 
 
 def test_one_very_long_text_does_not_flatten_the_histogram() -> None:
     long = Speech("speech-long", "x", "word " * 20_000)
     many = [Speech(f"speech-{n}", "x", "y" * (n % 300)) for n in range(2000)]
-    bins = statistics.histogram([*many, long])
+    bins = dataset.histogram([*many, long])
     assert bins[-1][1] < 1000 and sum(count for _, _, count in bins) == 2001
 
 
