@@ -73,7 +73,7 @@ ROOMS: dict[str, Room] = {
     "recipes": Room("TOML to a flow's recipe, with errors that help", "errors config flows"),
     "report": Room(
         "the page a run leaves, section by section",
-        "errors settings tables store stats config sources lab labels queries stages recipes",
+        "errors settings tables store stats config sources lab queries stages recipes",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",

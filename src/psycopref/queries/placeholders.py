@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+import polars as pl
+
 from psycopref.needs import PAIRS
-from psycopref.tables import Preference, Speech
+from psycopref.store.parquet import Table
+from psycopref.tables import Preference, Rating, Response, Speech
 
 
 class Standing(NamedTuple):
@@ -14,6 +17,21 @@ class Standing(NamedTuple):
 
     preferences: list[Preference]
     measure: list[Preference]
+
+
+def unrated(responses: Table[Response], ratings: Table[Rating]) -> dict[str, list[str]] | None:
+    """The ids of all responses by speech where some speech has none that is rated; None where each
+    speech has one.
+    """
+    rated = ratings.pick("subject_id")["subject_id"].unique()
+    by_speech = (
+        responses.pick("response_id", "speech_id")
+        .group_by("speech_id")
+        .agg(pl.col("response_id"), rated=pl.col("response_id").is_in(rated.implode()).any())
+    )
+    if by_speech["rated"].all():
+        return None
+    return dict(by_speech.select("speech_id", "response_id").iter_rows())
 
 
 def standing_for(
@@ -30,11 +48,12 @@ def standing_for(
     seen: Counter[str] = Counter()
     for speech in speeches:
         is_test = speech.split == "test"
+        every = every_test if is_test else every_train
         rows = [
             Preference(f"preference-{one}-{two}", speech.speech_id, one, two, gap, speech.split)
             for one, two in combinations(sorted(responses.get(speech.speech_id, ())), 2)
         ]
-        each = PAIRS if (every_test if is_test else every_train) else 1.0
+        each = PAIRS if every else 1.0
         before = seen[speech.split]
         seen[speech.split] += 1
         out.preferences.extend(rows[: round((before + 1) * each) - round(before * each)])

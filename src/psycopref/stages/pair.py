@@ -18,7 +18,7 @@ from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
 from psycopref.needs import Need
-from psycopref.queries.placeholders import standing_for
+from psycopref.queries.placeholders import standing_for, unrated
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
@@ -258,24 +258,16 @@ class Pair(Stage):
         return out
 
     def rehearse(
-        self,
-        speeches: Sequence[Speech],
-        responses: Sequence[Response],
-        ratings: Sequence[Rating],
+        self, speeches: Sequence[Speech], responses: Sequence[Response], ratings: Sequence[Rating]
     ) -> tuple[Paired, Need] | None:
         """Where some speech has responses and no rating yet: pairs as many as the paper had, one a
         speech where only best and worst are paired; else what there is.
         """
-        rated = table(Rating, ratings).pick("subject_id")["subject_id"].unique()
-        answers = table(Response, responses).pick("response_id", "speech_id")
-        grouped = answers.group_by("speech_id").agg(
-            pl.col("response_id"), rated=pl.col("response_id").is_in(rated.implode()).any()
-        )
-        if grouped["rated"].all():
+        own = unrated(table(Response, responses), table(Rating, ratings))
+        if own is None:
             return None
-        own = dict(grouped.select("speech_id", "response_id").iter_rows())
         found = standing_for(speeches, own, self.gap, self.train == "every", self.test == "every")
-        return Paired(found.preferences, found.measure, [], []), Need()
+        return Paired(*found, [], []), Need()
 
 
 def _rounded(found: Interval) -> Interval:
