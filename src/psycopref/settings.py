@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 from psycopref.needs import Need
 
+# Marks a setting that was added after steps had been made: at its default they keep their keys.
+LATER: JsonDict = {"later": True}
+
 
 class Settings(BaseModel):
-    """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key."""
+    """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key; one
+    declared with `json_schema_extra=LATER` enters it only where it differs from its default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +47,13 @@ class Stage(Settings):
     def stated(self) -> Sequence[str]:
         """What the names of those files say that `run` goes by; it enters the step's key where
         there is any.
+        """
+        return ()
+
+    @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        """Keywords of `run` that enter a step's key by their value alone, behind others that were
+        left out; only for a stage whose steps were made so before keys held the names.
         """
         return ()
 

@@ -2,7 +2,7 @@
 checkpoint (paper, section 4.3, Figure 4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import model_validator
@@ -16,9 +16,19 @@ from psycopref.flows.rounds import NO_RESPONSES, Round, answered, joined, online
 from psycopref.flows.training import Training, TrainingRecipe
 from psycopref.lab import Lab
 from psycopref.settings import Stage
+from psycopref.stages import evaluate, rounds
 from psycopref.stages.evaluate import Evaluated
 from psycopref.store.keys import digest
-from psycopref.tables import Failure, Metric, Point, Speech, Verdict, metric
+from psycopref.tables import LACKING, Failure, Figure, Metric, Point, Speech, Verdict
+
+AT = ("{size}:{preferences=offline|online}:{checkpoint}",)
+WIN_RATE = Figure("ablation.winrate", "estimate", AT, "a checkpoint's rate against the opponent")
+PAIRS = Figure("ablation.pairs", "count", AT, "pairs that an online round learnt from")
+# A state's own figures, as they are called at a checkpoint.
+OF_A_STATE = {
+    one: Figure(one.name.replace("policy.", "ablation."), "estimate", AT, one.says)
+    for one in (rounds.REWARD, rounds.GOLD_REWARD, rounds.KL, rounds.WORDS, rounds.FINISHED)
+}
 
 
 class Recipe(TrainingRecipe):
@@ -165,7 +175,8 @@ def _of_size(lab: Lab, done: Done, judged_by: Bench, size: _Size) -> Evaluated:
     for arm, states in arms.items():
         for number, one in enumerate(states):
             made = compared(recipe, lab, test, one.answers, rival.responses, judges, "checkpoint")
-            metrics += _checkpoint(made.metrics, one, f"{name}:{arm}:{number}")
+            place = {"size": name, "preferences": arm, "checkpoint": str(number)}
+            metrics += _checkpoint(made.metrics, one, place)
             verdicts += made.verdicts
             failures += [*made.failures, *one.failures]
     # A guard may have ended the rounds: as much training on both sides.
@@ -177,22 +188,19 @@ def _of_size(lab: Lab, done: Done, judged_by: Bench, size: _Size) -> Evaluated:
     )
 
 
-def _checkpoint(made: Sequence[Metric], one: Round, place: str) -> list[Metric]:
+def _checkpoint(made: Sequence[Metric], one: Round, place: Mapping[str, str]) -> list[Metric]:
     """A checkpoint's win rate, and what else is known of its answers."""
-    named = [
-        ("ablation.winrate", row)
-        for row in made
-        if row.name == "checkpoint" and row.slice == "overall:raw"
-    ]
-    named += [
-        (row.name.replace("policy.", "ablation."), row)
-        for row in one.found.metrics
-        if row.name.startswith("policy.") and row.name != "policy.gold_reward_gain"
-    ]
-    rows = [metric(name, place, row.value, row.low, row.high, row.count) for name, row in named]
+    rows: list[Metric] = []
+    for _, row in evaluate.WIN_RATE.read(made, match="checkpoint", part="overall", arm="raw"):
+        rows += WIN_RATE.rows((row.value, row.low, row.high, row.count), **place)
+    for row in one.found.metrics:
+        for figure, own in OF_A_STATE.items():
+            if row.name == figure.name:
+                rows += own.rows((row.value, row.low, row.high, row.count), **place)
+            elif row.name == figure.name + LACKING:
+                rows += own.lacking(row.count, **place)
     if practice := one.state.practice:
-        pairs = len(practice.pairs)
-        rows.append(metric("ablation.pairs", place, pairs, count=pairs))
+        rows += PAIRS.rows(len(practice.pairs), **place)
     return rows
 
 

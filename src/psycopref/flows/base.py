@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from psycopref.config.instruments import Instrument
 from psycopref.config.toml_files import did_you_mean
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import with_topics
 from psycopref.models.entries import ModelEntry
 from psycopref.settings import Settings, Stage
 from psycopref.stages.calibrate import Bin
@@ -127,6 +128,13 @@ class Recipe(Settings):
     budget: Budget = None
 
     @model_validator(mode="after")
+    def _grouped(self) -> "Recipe":
+        """Every stage that groups by topic does so by the list of [dataset.topics]."""
+        grouped = with_topics(self, self.dataset.topics.topics)
+        self.__dict__.update(grouped.__dict__)  # frozen for others, not yet for its own validator
+        return self
+
+    @model_validator(mode="after")
     def _asked_alike(self) -> "Recipe":
         """Experts and the judge answer on the same items, or nothing of theirs can be compared:
         said before a sheet is filled.
@@ -146,10 +154,9 @@ class Recipe(Settings):
         """The language model that judges the policies; None where none does."""
         return None
 
-    def instruments(self) -> list[Instrument]:
-        """What is asked of answers: what the judge rates on, what experts are asked."""
-        named = (self.dataset.rate, self.validate_)
-        return [stage.instrument for stage in named if stage is not None]
+    def instrument(self) -> Instrument | None:
+        """What the policies' answers are compared on, item by item; None where they are not."""
+        return None
 
     def bases(self) -> list[str]:
         """The models that the policies are trained from."""

@@ -9,19 +9,32 @@ from psycopref.flows import base
 from psycopref.flows.base import Dataset, Done
 from psycopref.lab import Lab
 from psycopref.stages.collect import Collected
-from psycopref.stages.pair import Pair
+from psycopref.stages.pair import PAIRS, Pair
 from psycopref.stages.rate import Rate
 from psycopref.stages.topics import Topicked
 from psycopref.tables import (
     Dropped,
     Failure,
+    Figure,
     Metric,
     Preference,
     Rating,
     Response,
     Speech,
     Split,
-    metric,
+)
+
+ALL = ("all",)
+SPEECHES_READ = Figure("speeches.read", "count", ALL, "rows of all sources")
+SPEECHES_KEPT = Figure("speeches.kept", "count", ALL, "speeches after every screen")
+SPEECHES_DROPPED = Figure("speeches.dropped", "count", ALL, "speeches left out, each with a reason")
+RESPONSES = Figure("responses", "count", ALL, "responses to them")
+RATINGS = Figure("ratings", "count", ALL, "ratings of these")
+FAILURES = Figure(
+    "failures",
+    "count",
+    ("{part=all|run}",),
+    "Failure rows of the dataset (`all`), of the whole run (`run`)",
 )
 
 
@@ -104,8 +117,9 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
     ]
     found_in = Counter(row.split for row in kept)
     counts = [
-        metric("pairs", name, found_in[name], count=found_in[name])
+        row
         for name in ("train", "dev", "test", "gold")
+        for row in PAIRS.rows(found_in[name], set=name)
     ]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(
@@ -130,12 +144,11 @@ def _counts(
     ratings: Sequence[Rating],
     failures: Sequence[Failure],
 ) -> list[Metric]:
-    figures = {
-        "speeches.read": len(found) + len(early),
-        "speeches.kept": len(kept),
-        "speeches.dropped": len(dropped),
-        "responses": len(responses),
-        "ratings": len(ratings),
-        "failures": len(failures),
-    }
-    return [metric(name, "all", value, count=value) for name, value in figures.items()]
+    return [
+        *SPEECHES_READ.rows(len(found) + len(early)),
+        *SPEECHES_KEPT.rows(len(kept)),
+        *SPEECHES_DROPPED.rows(len(dropped)),
+        *RESPONSES.rows(len(responses)),
+        *RATINGS.rows(len(ratings)),
+        *FAILURES.rows(len(failures), part="all"),
+    ]

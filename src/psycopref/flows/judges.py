@@ -12,9 +12,9 @@ from psycopref.lab import Lab
 from psycopref.models.entries import EntrySetting, ModelEntry
 from psycopref.settings import Settings
 from psycopref.stages.rate import Rate
-from psycopref.stages.rejudge import Rejudge
+from psycopref.stages.rejudge import FAILURES, Rejudge
 from psycopref.store.keys import digest
-from psycopref.tables import Speech, metric
+from psycopref.tables import Speech
 
 
 class Judges(Settings):
@@ -59,10 +59,8 @@ def run(recipe: Recipe, lab: Lab) -> Done:
     new = lab.do(_alone(rate, recipe.judges.new), part, responses)
     stage = Rejudge(instrument=rate.instrument, gap=recipe.judges.gap)
     found = lab.do(stage, responses, old.ratings, new.ratings)
-    lost = metric(
-        "compare.failures", "all", len(new.failures), count=len(new.failures)
-    )  # the dataset's accounts are its own judge's
-    return done._replace(metrics=[*done.metrics, *found.metrics, lost])
+    lost = FAILURES.rows(len(new.failures))  # the dataset's accounts are its own judge's
+    return done._replace(metrics=[*done.metrics, *found.metrics, *lost])
 
 
 def _alone(rate: Rate, judge: ModelEntry) -> Rate:

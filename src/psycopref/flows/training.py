@@ -119,10 +119,9 @@ class TrainingRecipe(base.Recipe):
         """The judge of [training.evaluate]."""
         return self.training.evaluate.judge
 
-    def instruments(self) -> list[Instrument]:
-        """Those of the dataset and the experts, and what the policies' answers are compared on."""
-        last = self.training.evaluate.instrument
-        return [*super().instruments(), *([last] if last else [])]
+    def instrument(self) -> Instrument | None:
+        """The instrument of [training.evaluate]."""
+        return self.training.evaluate.instrument
 
     def bases(self) -> list[str]:
         """The bases of the start and of the policy."""

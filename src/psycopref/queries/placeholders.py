@@ -5,11 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-import polars as pl
-
 from psycopref.needs import PAIRS
-from psycopref.store.parquet import Table
-from psycopref.tables import Preference, Rating, Response, Speech
+from psycopref.tables import Preference, Speech
 
 
 class Standing(NamedTuple):
@@ -17,21 +14,6 @@ class Standing(NamedTuple):
 
     preferences: list[Preference]
     measure: list[Preference]
-
-
-def unrated(responses: Table[Response], ratings: Table[Rating]) -> dict[str, list[str]] | None:
-    """The ids of all responses by speech where some speech has none that is rated; None where each
-    speech has one.
-    """
-    rated = ratings.pick("subject_id")["subject_id"].unique()
-    by_speech = (
-        responses.pick("response_id", "speech_id")
-        .group_by("speech_id")
-        .agg(pl.col("response_id"), rated=pl.col("response_id").is_in(rated.implode()).any())
-    )
-    if by_speech["rated"].all():
-        return None
-    return dict(by_speech.select("speech_id", "response_id").iter_rows())
 
 
 def standing_for(

@@ -255,7 +255,13 @@ def items(recipe: Recipe) -> list[str]:
     """The items of the run's instrument in order: what its judge rates on, else what its experts
     are asked, else what its answers are compared on.
     """
-    instrument = next(iter(recipe.instruments()), None)
+    rate, validate = recipe.dataset.rate, recipe.validate_
+    named = (
+        rate.instrument if rate else None,
+        validate.instrument if validate else None,
+        recipe.instrument(),
+    )
+    instrument = next((one for one in named if one is not None), None)
     return [item.name for item in instrument.items] if instrument else []
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from psycopref import __version__
 from psycopref.experts.files import write_all
+from psycopref.flows import figures
 from psycopref.flows.base import Done
+from psycopref.flows.dataset import FAILURES
+from psycopref.flows.figures import CALLS_FAILED, CALLS_MADE, SECONDS
 from psycopref.lab import Lab
 from psycopref.recipes import Recipe, resolved
 from psycopref.report import content, frames
@@ -21,7 +24,7 @@ from psycopref.report.page import drawn_contents, render
 from psycopref.stages.validate import Validated
 from psycopref.store.run_folder import LAST, new_run
 from psycopref.store.steps import write_synced
-from psycopref.tables import Failure, Metric, metric
+from psycopref.tables import Failure, Metric
 
 
 def leave(
@@ -59,25 +62,26 @@ def _page(
     run = content.Run(lab.work, name, list(lab.taken), recipe, text, of_stages, curves)
     data = content.content(run, lab.ledger)
     contents = drawn_contents(data)
-    figures = load_figures(lab.do(Report(), numbers(contents)).page)
-    metrics = [*of_stages, *run_metrics(lab, done.failures, time.monotonic() - began)]
+    drawn = load_figures(lab.do(Report(), numbers(contents)).page)
+    own = run_metrics(lab, done.failures, time.monotonic() - began)
+    metrics = figures.checked([*of_stages, *own])
     whole = dataclasses.replace(data, metrics=metrics, steps=lab.taken)
-    return render(whole, figures, contents), metrics
+    return render(whole, drawn, contents), metrics
 
 
 def run_metrics(lab: Lab, failures: Sequence[Failure], seconds: float) -> list[Metric]:
     """What the run itself took: calls made and failed, failures, seconds, also by stage."""
     failed = len({row.call_id for row in failures if row.call_id})
     rows = [
-        metric("calls.made", "run", lab.calls_made, count=lab.calls_made),
-        metric("calls.failed", "run", failed, count=failed),
-        metric("failures", "run", len(failures), count=len(failures)),
-        metric("seconds", "run", round(seconds, 2), count=1),
+        *CALLS_MADE.rows(lab.calls_made, of="run"),
+        *CALLS_FAILED.rows(failed),
+        *FAILURES.rows(len(failures), part="run"),
+        *SECONDS.rows(round(seconds, 2), 1, of="run"),
     ]
     for stage in dict.fromkeys(str(entry["stage"]) for entry in lab.taken):
         entries = [entry for entry in lab.taken if entry["stage"] == stage]
         made = sum(int(entry["calls"]) for entry in entries if not entry["found"])
         took = round(sum(float(entry["seconds"]) for entry in entries), 2)
-        rows.append(metric("seconds", stage, took, count=len(entries)))
-        rows.append(metric("calls.made", stage, made, count=made))
+        rows += SECONDS.rows(took, len(entries), of=stage)
+        rows += CALLS_MADE.rows(made, of=stage)
     return rows

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, get_type_hints
 
 from psycopref.flows import dataset
 from psycopref.flows.base import Done
-from psycopref.lab import Lab, head_of
+from psycopref.lab import K, Lab, T, head_of
 from psycopref.models.budget import letters, price
+from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry
 from psycopref.needs import ANSWER, CHARS, Need, written
 from psycopref.progress import Progress
@@ -99,9 +100,7 @@ class Rehearsal(Lab):
         there, and without outside files (a base model may be large).
         """
         paths = [str(value) for value in args if isinstance(value, Path)]
-        return digest(
-            [steps.key_of(head_of(stage, (*args, *kwargs.values()), outside=False)), paths]
-        )
+        return digest([steps.key_of(head_of(stage, args, kwargs, outside=False)), paths])
 
     def _said(
         self,
@@ -141,7 +140,7 @@ class Rehearsal(Lab):
         lacking = [value for value in args if isinstance(value, Path) and not value.exists()]
         if lacking or not any((self.work / "steps").glob(f"{name}-*")):
             return None
-        key = steps.key_of(head_of(stage, (*args, *kwargs.values())))
+        key = steps.key_of(head_of(stage, args, kwargs))
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         return folder if folder.is_dir() else None
 
@@ -169,6 +168,15 @@ class Rehearsal(Lab):
                 reply = have.get(ask.call_id)
                 self._count(ask, reply)
                 yield ask, reply or self._placeholder(ask)
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Every exchange by the answers of `ask`."""
+        return in_rounds(exchanges, lambda asks: self.ask(asks, models))
 
     def _replayed(
         self, asks: Iterable[Ask], models: Sequence[ModelEntry]

@@ -16,14 +16,41 @@ from psycopref.stats.intervals import mean_interval
 from psycopref.stats.length import words
 from psycopref.tables import (
     Failure,
+    Figure,
     Metric,
     Preference,
     Rating,
     Response,
     Speech,
     content_id,
-    estimate,
-    metric,
+)
+
+STATE = ("round:{round}",)
+REWARD = Figure("policy.reward", "estimate", STATE, "mean reward of answers that came to an end")
+GOLD_REWARD = Figure("policy.gold_reward", "estimate", STATE, "the same by the gold reward model")
+GOLD_REWARD_GAIN = Figure(
+    "policy.gold_reward_gain", "estimate", STATE, "gold reward less round 0's, paired by speech"
+)
+KL = Figure("policy.kl", "estimate", STATE, "mean log-ratio to round 0, nats per answer")
+WORDS = Figure("policy.words", "estimate", STATE, "mean words of answers that came to an end")
+FINISHED = Figure("policy.finished", "estimate", STATE, "share of answers that came to an end")
+SPEECHES = Figure("round.speeches", "count", STATE, "speeches that a round learnt from")
+PAIRS = Figure("round.pairs", "count", STATE, "pairs that it learnt from")
+WITHOUT_PAIR = Figure(
+    "round.without_pair",
+    "count",
+    STATE,
+    "speeches without one: samples alike, or too few ended",
+)
+OF_FINISHED = Figure("round.finished", "estimate", STATE, "share of samples that came to an end")
+OF_WORDS = Figure("round.words", "estimate", STATE, "mean words of a sample")
+DISTINCT_2 = Figure("round.distinct_2", "estimate", STATE, "share of bigrams that are distinct")
+SELF_BLEU = Figure("round.self_bleu", "estimate", STATE, "how alike samples for one speech are")
+GUARD = Figure(
+    "guard.{guard=over_optimised|length|unfinished|kl|ties|diversity}",
+    "count",
+    STATE,
+    "1 where that guard tripped, no row where not; the bounds are beside `guards`",
 )
 
 SHORTEST, LONGEST = 2 / 3, 1.5  # words of an answer, of the start's: outside is a doubt
@@ -94,11 +121,11 @@ class Rounds(Stage):
     def run(self, lab: Lab, states: Sequence[State]) -> Rounded:
         """All states so far, the start first, to the figures of the last one."""
         tripped = guards(states, self.limit)
-        place = f"round:{len(states) - 1}"
+        number = str(len(states) - 1)
         rows = [
             *on_test(states),
-            *on_practice(states[-1].practice, place),
-            *(metric(f"guard.{name}", place, 1, count=1) for name in tripped),
+            *on_practice(states[-1].practice, number),
+            *(row for name in tripped for row in GUARD.rows(1, round=number, guard=name)),
         ]
         doubts = [Doubt(content_id("doubt", name), name, says) for name, says in tripped.items()]
         return Rounded(rows, doubts)
@@ -117,29 +144,29 @@ def on_test(states: Sequence[State]) -> list[Metric]:
     )
     before = dict(first)
     series = {
-        "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
-        "policy.gold_reward": gold,
-        "policy.gold_reward_gain": [
+        REWARD: [(speech_of[r.subject_id], r.score) for r in one.scores],
+        GOLD_REWARD: gold,
+        GOLD_REWARD_GAIN: [
             (key, score - before[key]) for key, score in gold if number and key in before
         ],
-        "policy.kl": [(speech_of[r.subject_id], r.score) for r in one.moved],
-        "policy.words": [(r.speech_id, float(words(r.text))) for r in one.answers],
-        "policy.finished": (
+        KL: [(speech_of[r.subject_id], r.score) for r in one.moved],
+        WORDS: [(r.speech_id, float(words(r.text))) for r in one.answers],
+        FINISHED: (
             [(row.speech_id, 1.0) for row in one.answers]
             + [(row.subject_id, 0.0) for row in one.failures]
         ),
     }
     out = []
-    for name, pairs in series.items():
+    for figure, pairs in series.items():
         if pairs:
             found = mean_interval(
-                [v for _, v in pairs], [c for c, _ in pairs], share=name == "policy.finished"
+                [v for _, v in pairs], [c for c, _ in pairs], share=figure is FINISHED
             )
-            out += estimate(name, f"round:{number}", found)
+            out += figure.rows(found, round=str(number))
     return out
 
 
-def on_practice(practice: Practice | None, place: str) -> list[Metric]:
+def on_practice(practice: Practice | None, number: str) -> list[Metric]:
     """What a round learnt from: speeches, pairs, speeches without a pair (all samples alike, or
     fewer than two came to an end), diversity.
     """
@@ -149,28 +176,26 @@ def on_practice(practice: Practice | None, place: str) -> list[Metric]:
     for row in practice.drafts:
         groups.setdefault(row.speech_id, []).append(row.text)
     count = len(practice.speeches)
-    counts = {
-        "speeches": count,
-        "pairs": len(practice.pairs),
-        "without_pair": count - len({row.speech_id for row in practice.pairs}),
-    }
+    bare = count - len({row.speech_id for row in practice.pairs})
     ends = [(row.speech_id, 1.0) for row in practice.drafts] + [
         (row.subject_id, 0.0) for row in practice.failures
     ]
-    figures = {
-        "finished": mean_interval(
+    measured = {
+        OF_FINISHED: mean_interval(
             [end for _, end in ends], [speech for speech, _ in ends], share=True
         ),
-        "words": mean_interval(
+        OF_WORDS: mean_interval(
             [words(row.text) for row in practice.drafts], [row.speech_id for row in practice.drafts]
         ),
-        "distinct_2": distinct_interval(list(groups.values()), 2),
-        "self_bleu": self_bleu_interval(list(groups.values())),
+        DISTINCT_2: distinct_interval(list(groups.values()), 2),
+        SELF_BLEU: self_bleu_interval(list(groups.values())),
     }
-    rows = [metric(f"round.{name}", place, value, count=count) for name, value in counts.items()]
-    return rows + [
-        row for name, found in figures.items() for row in estimate(f"round.{name}", place, found)
-    ]
+    rows = SPEECHES.rows(count, count, round=number)
+    rows += PAIRS.rows(len(practice.pairs), count, round=number)
+    rows += WITHOUT_PAIR.rows(bare, count, round=number)
+    for figure, found in measured.items():
+        rows += figure.rows(found, round=number)
+    return rows
 
 
 def guards(states: Sequence[State], limit: float | None = None) -> dict[str, str]:
