@@ -4,6 +4,7 @@ RewardBench's layout.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.loopback import Loopback
@@ -86,22 +87,18 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     )
 
 
+def likes_good(body: dict[str, Any]) -> str:
+    """A judge who finds the good answer, follows the order in week 33, and may be mute."""
+    said = str(body)
+    if "mute" in said:
+        return "no verdict"
+    first = "Week 33 " in said or said.find(GOOD) < said.find(BAD)
+    return json.dumps({"rationale": "so", "winner": "1" if first else "2"})
+
+
 def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Path) -> None:
     with Loopback() as server:
-        server.extra = lambda body: (
-            "no verdict"
-            if "mute" in str(body)
-            else (
-                json.dumps({"rationale": "so", "winner": "1"})
-                if "Week 33 " in str(body)
-                else json.dumps(
-                    {
-                        "rationale": "so",
-                        "winner": "1" if str(body).find(GOOD) < str(body).find(BAD) else "2",
-                    }
-                )
-            )
-        )
+        server.extra = likes_good
         more = "".join(
             f'\n[training.rankers.{name}]\njudge = {{ name = "{judge}", kind = "openai", url ='
             f' "{server.url}" }}\n'

@@ -30,11 +30,12 @@ def standing_for(
     seen: Counter[str] = Counter()
     for speech in speeches:
         is_test = speech.split == "test"
+        every = every_test if is_test else every_train
         rows = [
             Preference(f"preference-{one}-{two}", speech.speech_id, one, two, gap, speech.split)
             for one, two in combinations(sorted(responses.get(speech.speech_id, ())), 2)
         ]
-        each = PAIRS if (every_test if is_test else every_train) else 1.0
+        each = PAIRS if every else 1.0
         before = seen[speech.split]
         seen[speech.split] += 1
         out.preferences.extend(rows[: round((before + 1) * each) - round(before * each)])

@@ -252,15 +252,13 @@ class Policy(Training):
         from psycopref.train.estimate import learning
 
         made = Trained(Path("weights"), [], Path("snapshots"))
-        if self.objective == "base":
+        if not self.learns.rows:
             return made, Need()
-        if self.objective == "sft":
+        examples = sum(row.split == self.split for row in preferences)
+        if self.learns.rows == 1:
             own = {row.speech_id for row in speeches if row.split == self.split}
-            answers = sum(row.speech_id in own for row in responses)
-            return made, learning(self, answers, speeches, answers=1)
-        pairs = sum(row.split == self.split for row in preferences)
-        against = self.objective not in ("simpo", "orpo")
-        return made, learning(self, pairs, speeches)._replace(reference=against)
+            examples = sum(row.speech_id in own for row in responses)
+        return made, learning(self, self.learns, examples, speeches)
 
 
 def _folder(place: Path) -> Path:

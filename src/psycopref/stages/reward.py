@@ -131,4 +131,4 @@ class Reward(Training):
         from psycopref.train.estimate import learning
 
         pairs = sum(row.split == self.split for row in preferences)
-        return Rewarded(Path("weights"), []), learning(self, pairs, speeches)
+        return Rewarded(Path("weights"), []), learning(self, self.learns, pairs, speeches)

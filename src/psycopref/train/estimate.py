@@ -14,6 +14,7 @@ from psycopref.needs import ANSWER, CHARS, Need
 from psycopref.nets.start import Size
 from psycopref.nets.weights import quiet
 from psycopref.tables import Speech
+from psycopref.train.objectives import Objective
 from psycopref.train.packs import count_steps
 from psycopref.train.settings import Training
 
@@ -148,8 +149,11 @@ def sampling_hours(model: Shape, tokens: float) -> float:
     return 2 * model.parameters * tokens / (SAMPLING * GPU_FLOPS) / 3600
 
 
-def learning(plan: Training, examples: int, speeches: Sequence[Speech], answers: int = 2) -> Need:
-    """Training on so many examples, each a speech (of mean length) with so many answers."""
+def learning(
+    plan: Training, objective: Objective, examples: int, speeches: Sequence[Speech]
+) -> Need:
+    """Training on so many examples, each a speech (of mean length) with the objective's answers."""
     said = sum(len(one.text) for one in speeches) / max(1, len(speeches)) / CHARS
     steps = plan.steps or count_steps(examples, plan.batch_size, plan.epochs)
-    return Need(examples, steps, steps * plan.batch_size * (said + answers * ANSWER))
+    tokens = steps * plan.batch_size * (said + objective.rows * ANSWER)
+    return Need(examples, steps, tokens, objective.reference)
