@@ -162,7 +162,11 @@ def lab(url: str, calls: int, flight: int) -> None:
 
     def asks() -> Iterator[Ask]:
         for n in range(calls):
-            yield Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300)  # type: ignore[arg-type]
+            yield Ask(
+                "m",
+                tuple(Message(**one) for one in messages(n)),  # type: ignore[arg-type]
+                max_tokens=300,
+            )
 
     with tempfile.TemporaryDirectory(prefix="calls-") as folder, Lab(Path(folder)) as one:
         entry = ModelEntry(name="m", kind="openai", url=url, concurrency=flight)

@@ -72,7 +72,11 @@ def win_rates(n: int, experiments: int, draws: int, seed: int) -> list[str]:
         rows = rows_hold(outcomes, truth, draws, rng) if trial < 500 else False
         ends = [found.low, found.high, gap.low, gap.high]
         assert all(end is not None for end in ends)
-        held += [found.low <= truth <= found.high, rows, gap.low <= truth - other <= gap.high]  # type: ignore[operator]
+        held += [
+            found.low <= truth <= found.high,  # type: ignore[operator]
+            rows,
+            gap.low <= truth - other <= gap.high,  # type: ignore[operator]
+        ]
         width += found.high - found.low  # type: ignore[operator]
     shares = held / [experiments, min(experiments, 500), experiments]
     return [
@@ -180,7 +184,12 @@ def main() -> None:
     table(
         f"Length control, {args.experiments:,} experiments",
         heads,
-        [lambda n=n, s=s: lengths(n, s, args.experiments, args.draws, args.seed) for n, s in cells],  # type: ignore[misc]
+        [
+            lambda n=n, s=s: lengths(  # type: ignore[misc]
+                n, s, args.experiments, args.draws, args.seed
+            )
+            for n, s in cells
+        ],
     )
     print(f"\n{time.process_time() - spent:.0f} s of CPU time")
 

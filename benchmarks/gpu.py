@@ -112,8 +112,14 @@ def main() -> None:
         for p in pairs
     ]
     plan = Training(
-        batch_size=args.batch, lr=1e-6, decay="constant", warmup=0.0, batch_tokens=args.tokens, precision="bf16", recompute=args.shape == "8b"
-    )  # fmt: skip
+        batch_size=args.batch,
+        lr=1e-6,
+        decay="constant",
+        warmup=0.0,
+        batch_tokens=args.tokens,
+        precision="bf16",
+        recompute=args.shape == "8b",
+    )
     objective = losses.bradley_terry if args.task == "reward" else partial(losses.dpo, beta=0.1)
     task = loop.Task(
         args.task, forward.rewards if args.task == "reward" else forward.logps, objective
@@ -138,10 +144,15 @@ def main() -> None:
         if "embed_tokens" not in name or (args.task == "dpo" and args.shape == "1b")
     )
     row = {
-        "shape": args.shape, "task": args.task, "padded": args.padded, "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "pairs_per_s": share * len(pairs) / seconds, "real_tokens_per_s": real / seconds, "mfu": 6 * body * computed / seconds / args.peak / 1e12,
+        "shape": args.shape,
+        "task": args.task,
+        "padded": args.padded,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "pairs_per_s": share * len(pairs) / seconds,
+        "real_tokens_per_s": real / seconds,
+        "mfu": 6 * body * computed / seconds / args.peak / 1e12,
         "peak_gb": torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None,
-    }  # fmt: skip
+    }
     print(json.dumps(row))
 
 

@@ -62,7 +62,11 @@ def run(port: int, args: argparse.Namespace) -> list[int]:
     def asks() -> Iterator[Ask]:
         n = 0
         while actor.is_alive():
-            yield Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300)  # type: ignore[arg-type]
+            yield Ask(
+                "m",
+                tuple(Message(**one) for one in messages(n)),  # type: ignore[arg-type]
+                max_tokens=300,
+            )
             n += 1
 
     entry = ModelEntry(

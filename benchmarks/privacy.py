@@ -41,7 +41,8 @@ PEERS = {
 import scrubadub
 scrubber = scrubadub.Scrubber()
 def find(text):
-    return [(f.beg, f.end, {"email": "EMAIL", "phone": "PHONE", "url": "URL", "twitter": "HANDLE", "postalcode": "ADDRESS"}.get(f.type, "ID")
+    return [(f.beg, f.end, {"email": "EMAIL", "phone": "PHONE", "url": "URL", \
+"twitter": "HANDLE", "postalcode": "ADDRESS"}.get(f.type, "ID")
              ) for f in scrubber.iter_filth(text)]
 """
     ),
@@ -59,9 +60,11 @@ registry.load_predefined_recognizers()
 for name in ("SpacyRecognizer",):
     registry.remove_recognizer(name)
 engine = AnalyzerEngine(registry=registry, nlp_engine=Blank())
-kinds = {"EMAIL_ADDRESS": "EMAIL", "PHONE_NUMBER": "PHONE", "URL": "URL", "DATE_TIME": "DATE", "PERSON": "NAME", "LOCATION": "ADDRESS"}
+kinds = {"EMAIL_ADDRESS": "EMAIL", "PHONE_NUMBER": "PHONE", "URL": "URL", "DATE_TIME": "DATE", \
+"PERSON": "NAME", "LOCATION": "ADDRESS"}
 def find(text):
-    return [(r.start, r.end, kinds.get(r.entity_type, "ID")) for r in engine.analyze(text, language="en", score_threshold=0.35)]
+    return [(r.start, r.end, kinds.get(r.entity_type, "ID")) \
+for r in engine.analyze(text, language="en", score_threshold=0.35)]
 """
     ),
 }

@@ -35,14 +35,21 @@ from psycopref.store.ledger import Ledger
 FAULTS = Faults(latency=0.2, busy=0.02, broken=0.01, hung=0.0002)
 REFUSED, FILTERED, CUT, PROSE = 0.015, 0.005, 0.01, 0.01  # shares of requests, by content
 SENTENCES = (
-    "It sounds as though this has been weighing on you for some time.", "I hear how tired you are of holding it all together.",
-    "What you describe would be hard for anyone.", "I wonder what a small step might look like for you this week.",
-    "You have already noticed something important about yourself.", "Perhaps we could look together at the moments when it is easier.",
-    "You might try writing down what happens just before the feeling comes.", "Many people in your place feel torn in the same way.",
-    "What matters most to you in all of this?", "There is no need to decide everything today.",
-    "How did you manage when something like this happened before?", "It may help to talk with someone you trust about it.",
-    "I would like to understand more about what those evenings are like.", "You are the one who knows best what fits your life.",
-)  # fmt: skip
+    "It sounds as though this has been weighing on you for some time.",
+    "I hear how tired you are of holding it all together.",
+    "What you describe would be hard for anyone.",
+    "I wonder what a small step might look like for you this week.",
+    "You have already noticed something important about yourself.",
+    "Perhaps we could look together at the moments when it is easier.",
+    "You might try writing down what happens just before the feeling comes.",
+    "Many people in your place feel torn in the same way.",
+    "What matters most to you in all of this?",
+    "There is no need to decide everything today.",
+    "How did you manage when something like this happened before?",
+    "It may help to talk with someone you trust about it.",
+    "I would like to understand more about what those evenings are like.",
+    "You are the one who knows best what fits your life.",
+)
 SYLLABLES = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ander", "ill", "ory", "umble")]
 WORDS = (
     sorted({word.strip(".?,").lower() for sentence in SENTENCES for word in sentence.split()})

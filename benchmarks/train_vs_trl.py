@@ -101,9 +101,19 @@ def make_model(task: str, vocab: int) -> Any:
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=vocab, hidden_size=512, intermediate_size=1376, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=4,
-        max_position_embeddings=2048, pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS, tie_word_embeddings=vocab > 10_000, num_labels=1,
-    )  # fmt: skip
+        vocab_size=vocab,
+        hidden_size=512,
+        intermediate_size=1376,
+        num_hidden_layers=6,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        pad_token_id=PAD,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+        tie_word_embeddings=vocab > 10_000,
+        num_labels=1,
+    )
     return (LlamaForCausalLM if task == "dpo" else LlamaForSequenceClassification)(config).float()
 
 
@@ -119,6 +129,7 @@ def run_ours(
     from psycopref.progress import Progress
     from psycopref.train import loop, losses
     from psycopref.train.packs import Item
+    from psycopref.train.reference import with_reference
     from psycopref.train.settings import Training
 
     class Ticking(Progress):
@@ -144,7 +155,7 @@ def run_ours(
     with tempfile.TemporaryDirectory() as place:
         if task == "dpo":
             began = time.process_time()
-            items = loop.reference(
+            items = with_reference(
                 model,
                 forward.logps,
                 items,
@@ -178,10 +189,21 @@ def run_trl(
     vocab = options.get("vocab", 8192)
     model = make_model(task, vocab)
     common = {
-        "output_dir": tempfile.mkdtemp(), "per_device_train_batch_size": BATCH, "num_train_epochs": 1, "learning_rate": 1e-5, "use_cpu": True,
-        "bf16": bool(options.get("bf16")), "gradient_checkpointing": False, "save_strategy": "no", "report_to": "none", "disable_tqdm": True,
-        "logging_steps": 1000, "max_length": 1024, "lr_scheduler_type": "constant", "seed": 0,
-    }  # fmt: skip
+        "output_dir": tempfile.mkdtemp(),
+        "per_device_train_batch_size": BATCH,
+        "num_train_epochs": 1,
+        "learning_rate": 1e-5,
+        "use_cpu": True,
+        "bf16": bool(options.get("bf16")),
+        "gradient_checkpointing": False,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_steps": 1000,
+        "max_length": 1024,
+        "lr_scheduler_type": "constant",
+        "seed": 0,
+    }
     began = time.process_time()
     if task == "reward":
         rows = {
@@ -207,9 +229,13 @@ def run_trl(
             for name in ("prompt", "chosen", "rejected")
         }
         trainer = trl.DPOTrainer(
-            model=model, ref_model=reference, args=trl.DPOConfig(**common, **more), processing_class=words(),
-            train_dataset=Dataset.from_dict(rows), callbacks=[Ticking()],
-        )  # fmt: skip
+            model=model,
+            ref_model=reference,
+            args=trl.DPOConfig(**common, **more),
+            processing_class=words(),
+            train_dataset=Dataset.from_dict(rows),
+            callbacks=[Ticking()],
+        )
     before = time.process_time() - began
     result = trainer.train()
     return {
@@ -302,10 +328,16 @@ def one(name: str, steps: int, threads: int) -> dict[str, Any]:
         cpu += facts["reference"] * (steps - 1) / steps
         wall += facts["reference"] * (steps - 1) / steps / threads
     return {
-        "case": name, "pairs_per_s": facts["done"] / wall, "tokens_per_s": facts["tokens"] / wall, "cpu_s_per_1k_tokens": 1000 * cpu / facts["tokens"],
-        "reference_cpu_s_per_pair": facts["reference"] / (steps * BATCH) if "reference" in facts else None,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "loss": facts["loss"],
-    }  # fmt: skip
+        "case": name,
+        "pairs_per_s": facts["done"] / wall,
+        "tokens_per_s": facts["tokens"] / wall,
+        "cpu_s_per_1k_tokens": 1000 * cpu / facts["tokens"],
+        "reference_cpu_s_per_pair": facts["reference"] / (steps * BATCH)
+        if "reference" in facts
+        else None,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "loss": facts["loss"],
+    }
 
 
 def main() -> None:
@@ -352,11 +384,8 @@ def main() -> None:
             print(f"| {name} | failed: {done.stderr.strip().splitlines()[-1][:120]} |")
             continue
         row = rows[name] = json.loads(lines[0][7:])
-        peer = (
-            rows.get(name.replace("ours", "padded" if "score" in name else "trl", 1))
-            if name.startswith("ours")
-            else None
-        )
+        other = "padded" if "score" in name else "trl"
+        peer = rows.get(name.replace("ours", other, 1)) if name.startswith("ours") else None
         times = (
             f"{peer['cpu_s_per_1k_tokens'] / row['cpu_s_per_1k_tokens']:.2f}, memory"
             f" {row['peak_gb'] / peer['peak_gb']:.2f}"

@@ -53,7 +53,10 @@ def put(tmp_path: Path, text: str) -> str:
 def test_every_shipped_prompt_is_filled_whole() -> None:
     assert set(shipped("prompts", ".md")) == set(CONTENT)
     for name, values in CONTENT.items():
-        assert load_prompt(name).fill(history="before", **values)[-1].role == "user"  # type: ignore[arg-type]
+        assert (
+            load_prompt(name).fill(history="before", **values)[-1].role  # type: ignore[arg-type]
+            == "user"
+        )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ STYLES = {
     "ginkgo": ("Get over it", 1.3),
 }
 ITEMS = [item.name for item in load_instrument("psychocounsel").items]
+LISTED = {group.name: [topic.name for topic in group.topics] for group in load_topics().coarse}
 
 
 class SmallWorld(NamedTuple):
@@ -33,7 +34,9 @@ def small_world(size: int = 40, noise: float = 0.8) -> SmallWorld:
     speeches, responses, ratings, rewards = [], [], [], []
     overall: dict[str, float] = {}
     for number in range(size):
-        split: Split = ("train", "test", "dev", "train", "test")[number % 5]  # type: ignore[assignment]
+        split: Split = (  # type: ignore[assignment]
+            ("train", "test", "dev", "train", "test")[number % 5]
+        )
         text = f"Speech number {number}: it has been hard at home since spring, and I do not sleep."
         speech = Speech(
             content_id("speech", text),

@@ -79,7 +79,9 @@ max_tokens = 48
 rows = 8
 [training.opponent]
 per_speech = 1
-pool = { name = "rival", models = [{ name = "rival", kind = "openai", url = "URL", concurrency = 4 }] }
+pool = { name = "rival", models = [
+    { name = "rival", kind = "openai", url = "URL", concurrency = 4 },
+] }
 [training.evaluate]
 [validate]
 pairs = 6
@@ -94,11 +96,19 @@ def dataset(folder: Path) -> Path:
     (folder / "data").mkdir(parents=True)
     for split, numbers in (("train", range(32)), ("test", range(32, 42))):
         rows = [
-            {"ID": n, "prefID": 0, "question": f"Week {n} was hard and I cannot sleep. " + "It goes on. " * (n % 5),
-             "chosen": f"{GOOD} {n}", "rejected": f"{BAD} {n}", "chosen_model": "kind", "rejected_model": "curt",
-             **{f"chosen_{item}_rating": 4 + (n % 2) for item in ITEMS}, **{f"rejected_{item}_rating": 2 for item in ITEMS}}
+            {
+                "ID": n,
+                "prefID": 0,
+                "question": f"Week {n} was hard and I cannot sleep. " + "It goes on. " * (n % 5),
+                "chosen": f"{GOOD} {n}",
+                "rejected": f"{BAD} {n}",
+                "chosen_model": "kind",
+                "rejected_model": "curt",
+                **{f"chosen_{item}_rating": 4 + (n % 2) for item in ITEMS},
+                **{f"rejected_{item}_rating": 2 for item in ITEMS},
+            }
             for n in numbers
-        ]  # fmt: skip
+        ]
         pl.DataFrame(rows).write_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
     return folder
 

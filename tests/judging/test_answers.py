@@ -12,7 +12,6 @@ from psycopref.judging.answers import last_object, read_all_ratings, read_rating
 from psycopref.judging.pairwise import read_winner
 from psycopref.judging.ratings import rating_ask, rating_schema
 from psycopref.models.entries import ModelEntry
-from psycopref.store.calls import Reply
 from psycopref.tables import Speech
 
 SCALE = load_instrument("psychocounsel")
@@ -245,7 +244,11 @@ def test_all_principles_in_one_answer() -> None:
 )
 def test_an_answer_on_all_principles_is_read_whole_or_not_at_all(change: dict[str, object]) -> None:
     rows = scores_of(3, 5)
-    own = {name: one for name, one in {**rows[1]["scores"], **change}.items() if one is not None}  # type: ignore[dict-item]
+    own = {
+        name: one
+        for name, one in {**rows[1]["scores"], **change}.items()  # type: ignore[dict-item]
+        if one is not None
+    }
     assert (
         read_all_ratings(json.dumps({"ratings": [rows[0], {**rows[1], "scores": own}]}), 2, SCALE)
         is None
@@ -448,9 +451,5 @@ TWO_WINNERS = [
 
 @pytest.mark.parametrize("text", TWO_WINNERS)
 def test_a_winner_named_twice_is_none(text: str) -> None:
-    assert read_winner(Reply("call", "ok", text)) == ("malformed", None)
-    corrected, plain = (
-        read_winner(Reply("call", "ok", answer))
-        for answer in (text + ' so: {"winner": "2"}', '{"winner": "2"}')
-    )
-    assert corrected == plain and plain[0] == "ok", "the last object counts"
+    assert read_winner(text) is None
+    assert read_winner(text + ' so: {"winner": "2"}') == "second", "the last object counts"

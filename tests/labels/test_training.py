@@ -194,7 +194,9 @@ def test_coarse_names_are_found_too() -> None:
 
 
 @pytest.mark.real
-def test_on_real_questions_the_bars_hold_about_what_they_say(real_data) -> None:  # type: ignore[no-untyped-def]
+def test_on_real_questions_the_bars_hold_about_what_they_say(  # type: ignore[no-untyped-def]
+    real_data,
+) -> None:
     """On the half of CounselChat that the bars were not measured on; benchmarks/topics.py has the
     figures.
     """

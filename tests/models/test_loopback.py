@@ -63,7 +63,10 @@ def test_shares_are_shares_of_requests() -> None:
             post(server.url, {"model": "m", "messages": [{"role": "user", "content": str(n)}]})
             for n in range(100)
         ]
-    refused = sum(one["choices"][0]["message"]["refusal"] is not None for one in answers)  # type: ignore[index]
+    refused = sum(
+        one["choices"][0]["message"]["refusal"] is not None  # type: ignore[index]
+        for one in answers
+    )
     assert 15 < refused < 45
 
 

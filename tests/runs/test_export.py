@@ -176,7 +176,10 @@ name = "own"
 citation = "after nobody"
 low = 0
 high = 10
-items = [{ name = "warmth", title = "Warmth", definition = "It is warm." }, { name = "depth", title = "Depth", definition = "It goes deep." }]
+items = [
+    { name = "warmth", title = "Warmth", definition = "It is warm." },
+    { name = "depth", title = "Depth", definition = "It goes deep." },
+]
 """
 RATED = """
 flow = "dataset"

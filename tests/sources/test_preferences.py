@@ -28,30 +28,55 @@ def said(role: str, text: str) -> dict[str, str]:
 
 LAYOUTS: dict[str, tuple[dict[str, Any], tuple[Turn, ...]]] = {
     "plain": ({"prompt": ASK, "chosen": GOOD, "rejected": BAD}, ()),
-    "conversational": ({"prompt": [*EARLIER, said("user", ASK)], "chosen": [said("assistant", GOOD)], "rejected": [said("assistant", BAD)]}, HISTORY),
+    "conversational": (
+        {
+            "prompt": [*EARLIER, said("user", ASK)],
+            "chosen": [said("assistant", GOOD)],
+            "rejected": [said("assistant", BAD)],
+        },
+        HISTORY,
+    ),
     "conversational, whole": (
         {
-            "chosen": [said("system", "Be kind."), *EARLIER, said("user", ASK), said("assistant", GOOD)],
-            "rejected": [said("system", "Be kind."), *EARLIER, said("user", ASK), said("assistant", BAD)],
+            "chosen": [
+                said("system", "Be kind."),
+                *EARLIER,
+                said("user", ASK),
+                said("assistant", GOOD),
+            ],
+            "rejected": [
+                said("system", "Be kind."),
+                *EARLIER,
+                said("user", ASK),
+                said("assistant", BAD),
+            ],
         },
         HISTORY,
     ),
     "ultrafeedback": (
         {
-            "prompt": ASK, "chosen": [said("user", ASK), said("assistant", GOOD)], "rejected": [said("user", ASK), said("assistant", BAD)],
-            "score_chosen": 8.0, "score_rejected": 3.5,
+            "prompt": ASK,
+            "chosen": [said("user", ASK), said("assistant", GOOD)],
+            "rejected": [said("user", ASK), said("assistant", BAD)],
+            "score_chosen": 8.0,
+            "score_rejected": 3.5,
         },
         (),
     ),
     "hh": (
         {
-            "chosen": f"\n\nHuman: Hello.\n\nAssistant: How are you?\n\nHuman: {ASK}\n\nAssistant: {GOOD}",
-            "rejected": f"\n\nHuman: Hello.\n\nAssistant: How are you?\n\nHuman: {ASK}\n\nAssistant: {BAD}",
+            "chosen": "\n\nHuman: Hello.\n\nAssistant: How are you?"
+            f"\n\nHuman: {ASK}\n\nAssistant: {GOOD}",
+            "rejected": "\n\nHuman: Hello.\n\nAssistant: How are you?"
+            f"\n\nHuman: {ASK}\n\nAssistant: {BAD}",
         },
         HISTORY,
     ),
-    "helpsteer2 preferences": ({"prompt": ASK, "response_1": BAD, "response_2": GOOD, "preference_strength": 2}, ()),
-}  # fmt: skip
+    "helpsteer2 preferences": (
+        {"prompt": ASK, "response_1": BAD, "response_2": GOOD, "preference_strength": 2},
+        (),
+    ),
+}
 
 
 def written(folder: Path, *rows: dict[str, Any], name: str = "rows.jsonl") -> Path:

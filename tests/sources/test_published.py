@@ -120,10 +120,18 @@ def test_turns_before_a_question_are_read_and_tell_questions_apart(tmp_path: Pat
         [{"role": "client", "text": "I came back."}, {"role": "counselor", "text": "How was it?"}],
     ]
     rows = [
-        {"question": "It was the same.", "chosen": f"a{n}", "rejected": f"b{n}", "chosen_model": "x", "rejected_model": "y",
-         "chosen_empathy_rating": 4, "rejected_empathy_rating": 2, "history": history}
+        {
+            "question": "It was the same.",
+            "chosen": f"a{n}",
+            "rejected": f"b{n}",
+            "chosen_model": "x",
+            "rejected_model": "y",
+            "chosen_empathy_rating": 4,
+            "rejected_empathy_rating": 2,
+            "history": history,
+        }
         for n, history in enumerate(turns)
-    ]  # fmt: skip
+    ]
     pl.DataFrame(rows).write_parquet(tmp_path / "data" / "train-0.parquet")
     plain, after = published.read(tmp_path, {})
     assert plain.history == () and [(turn.role, turn.text) for turn in after.history] == [

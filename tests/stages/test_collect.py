@@ -117,7 +117,10 @@ def test_a_model_s_spans_are_joined_with_the_rules() -> None:
 def test_entities_are_checked_and_their_bytes_are_in_the_key(tmp_path: Path) -> None:
     source = {"name": "sample"}
     with pytest.raises(ValidationError, match="'PERSON' is none of them"):
-        Collect(sources=(source,), entities={"model": "x", "labels": {"PER": "PERSON"}})  # type: ignore[arg-type]
+        Collect(
+            sources=(source,),  # type: ignore[arg-type]
+            entities={"model": "x", "labels": {"PER": "PERSON"}},  # type: ignore[arg-type]
+        )
     with pytest.raises(ValidationError, match="`mask` is false"):
         Collect(sources=(source,), entities={"model": "x"}, mask=False)  # type: ignore[arg-type]
     folder = tmp_path / "ner"

@@ -81,7 +81,10 @@ def splits(out: object) -> list[tuple[str, str]]:
 
 
 def dropped(out: object) -> list[tuple[str, str, str]]:
-    return [(one.speech_id, one.reason, one.near) for one in out.dropped]  # type: ignore[attr-defined]
+    return [
+        (one.speech_id, one.reason, one.near)
+        for one in out.dropped  # type: ignore[attr-defined]
+    ]
 
 
 def test_what_is_alike_gets_one_group_and_the_split_of_what_is_placed(lab: Lab) -> None:

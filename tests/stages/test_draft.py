@@ -25,7 +25,9 @@ def weights(lab: Lab, world: World):  # type: ignore[no-untyped-def]
     ).weights
 
 
-def test_every_sample_is_a_row_and_a_call(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
+def test_every_sample_is_a_row_and_a_call(  # type: ignore[no-untyped-def]
+    lab: Lab, world: World, weights
+) -> None:
     made = lab.do(Draft(samples=3, max_tokens=40, split="dev", rows=6), world.speeches, weights, [])
     assert len(made.responses) + len(made.failures) == 4 * 3 == lab.taken[-1]["calls"]
     calls = [row.call_id for row in (*made.responses, *made.failures)]
@@ -36,7 +38,9 @@ def test_every_sample_is_a_row_and_a_call(lab: Lab, world: World, weights) -> No
     assert all(failure.reason in ("truncated: draft", "empty: draft") for failure in made.failures)
 
 
-def test_truncated_drafts_are_failures(lab: Lab, world: World, weights) -> None:  # type: ignore[no-untyped-def]
+def test_truncated_drafts_are_failures(  # type: ignore[no-untyped-def]
+    lab: Lab, world: World, weights
+) -> None:
     made = Draft(samples=2, max_tokens=1).run(lab, world.speeches, weights, [])
     reasons = {f.reason for f in made.failures}
     assert (

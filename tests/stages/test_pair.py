@@ -18,7 +18,10 @@ ITEMS = [item.name for item in load_instrument("psychocounsel").items]
 def rows(
     scores: dict[str, dict[str, float]], split: str
 ) -> tuple[list[Speech], list[Response], list[Rating]]:
-    speeches = [Speech(f"speech-{name}", "made-up", name, split=split) for name in scores]  # type: ignore[arg-type]
+    speeches = [
+        Speech(f"speech-{name}", "made-up", name, split=split)  # type: ignore[arg-type]
+        for name in scores
+    ]
     responses = [
         Response(f"response-{name}{who}", f"speech-{name}", who, f"{name} {who}")
         for name, by in scores.items()
@@ -239,7 +242,10 @@ def test_agreement_of_judges_is_measured(lab: Lab) -> None:
         for n in range(20)
     ]
     speeches, responses, one = ([row for part in world for row in part[at]] for at in (0, 1, 2))
-    one = [Rating(f"one-{n}", r.subject_id, r.item, "one", r.score) for n, r in enumerate(one)]  # type: ignore[attr-defined]
+    one = [
+        Rating(f"one-{n}", r.subject_id, r.item, "one", r.score)  # type: ignore[attr-defined]
+        for n, r in enumerate(one)
+    ]
     same = [Rating(f"two-{n}", r.subject_id, r.item, "two", r.score) for n, r in enumerate(one)]
     other = [
         Rating(
@@ -281,8 +287,13 @@ def test_a_table_on_disk_gives_what_rows_give_and_keeps_its_texts_there(
     names = (Speech, Response, Rating)
     monkeypatch.setattr(parquet, "LARGE", 0)
     for row_type, some in zip(names, given, strict=True):
-        parquet.write(parquet.table(row_type, some), tmp_path / row_type.__name__)  # type: ignore[type-var, arg-type]
+        parquet.write(
+            parquet.table(row_type, some),  # type: ignore[type-var, arg-type]
+            tmp_path / row_type.__name__,
+        )
     tables = [parquet.read(row_type, tmp_path / row_type.__name__) for row_type in names]
     stage = Pair(instrument="psychocounsel")
-    assert list(stage.run(lab, *tables).preferences) == list(stage.run(lab, *given).preferences)  # type: ignore[arg-type]
+    assert list(
+        stage.run(lab, *tables).preferences  # type: ignore[arg-type]
+    ) == list(stage.run(lab, *given).preferences)
     assert all(one._held is None for one in tables)

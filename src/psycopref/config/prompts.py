@@ -73,7 +73,11 @@ class Prompt(Settings):
                 " asked for alike; write one at least"
             )
         parts = [("system", self.system), ("user", self.user)]
-        return tuple(Message(role, text.format(**values)) for role, text in parts if text)  # type: ignore[arg-type]
+        return tuple(
+            Message(role, text.format(**values))  # type: ignore[arg-type]
+            for role, text in parts
+            if text
+        )
 
 
 def _braces_are_slots(line: str) -> bool:

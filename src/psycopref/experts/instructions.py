@@ -7,32 +7,38 @@ from typing import Literal
 
 from psycopref.config.instruments import Instrument
 
-_BEFORE = """# For the experts
-
-You will read what clients say about distress, among it possibly self-harm, violence, abuse and loss, and replies to it. All of it may be
-upsetting. Taking part is voluntary: you may skip a row (leave its answers empty and, if you like, say why under *note*), take a break whenever you want
-and stop at any time without a reason. Agree beforehand with whoever runs this study whom you can turn to. If a text makes you think that a real
-person is in danger, tell them at once.
-
-Your answers are kept under the pseudonym you write under *annotator*, with the time a row took where it is measured. They are used to say how far
-experts agree with labels and with each other. No reply you see goes to a client through this study.
-
-- Work alone, in the order of the sheet, and do not talk about single rows before both of you are done.
-- Judge the reply, not its length. Replies are unsigned and their order is drawn by lot; do not guess who wrote them.
-- Keep every column that was there as it is, above all *sheet_id*. Save as CSV UTF-8.
-- *seconds* may stay empty. A row may return near the end of the sheet with its replies the other way round: answer as if it were new.
-"""
-_PAIRS = """
-## Two replies
-
-Under *overall* write `first`, `second` or `tie`: the reply you would rather have a licensed colleague send, as a draft to start from. `tie` means that
-neither is better, not that you have not decided.
-"""
-_SCORES = """
-## One reply
-
-Give every item a whole number from {low} (not at all) to {high} (in full), for this reply by itself, not in comparison with those before it.
-"""
+_BEFORE = (
+    "# For the experts\n\n"
+    "You will read what clients say about distress, among it possibly self-harm, violence,"
+    " abuse and loss, and replies to it. All of it may be\n"
+    "upsetting. Taking part is voluntary: you may skip a row (leave its answers empty and, if"
+    " you like, say why under *note*), take a break whenever you want\n"
+    "and stop at any time without a reason. Agree beforehand with whoever runs this study whom"
+    " you can turn to. If a text makes you think that a real\n"
+    "person is in danger, tell them at once.\n\n"
+    "Your answers are kept under the pseudonym you write under *annotator*, with the time a"
+    " row took where it is measured. They are used to say how far\n"
+    "experts agree with labels and with each other. No reply you see goes to a client through"
+    " this study.\n\n"
+    "- Work alone, in the order of the sheet, and do not talk about single rows before both of"
+    " you are done.\n"
+    "- Judge the reply, not its length. Replies are unsigned and their order is drawn by lot;"
+    " do not guess who wrote them.\n"
+    "- Keep every column that was there as it is, above all *sheet_id*. Save as CSV UTF-8.\n"
+    "- *seconds* may stay empty. A row may return near the end of the sheet with its replies"
+    " the other way round: answer as if it were new.\n"
+)
+_PAIRS = (
+    "\n## Two replies\n\n"
+    "Under *overall* write `first`, `second` or `tie`: the reply you would rather have a"
+    " licensed colleague send, as a draft to start from. `tie` means that\n"
+    "neither is better, not that you have not decided.\n"
+)
+_SCORES = (
+    "\n## One reply\n\n"
+    "Give every item a whole number from {low} (not at all) to {high} (in full), for this"
+    " reply by itself, not in comparison with those before it.\n"
+)
 
 
 def instructions(

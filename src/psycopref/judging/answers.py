@@ -33,7 +33,8 @@ _WHOLE_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)\s*[,}\]]")
 
 _REFUSAL = re.compile(
     r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
-    r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*|judg(?:e|ing)|scor(?:e|ing)|discuss)\b",
+    r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*"
+    r"|judg(?:e|ing)|scor(?:e|ing)|discuss)\b",
     re.IGNORECASE | re.DOTALL,
 )
 

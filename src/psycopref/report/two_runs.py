@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import polars as pl
-from markupsafe import Markup
 
-from psycopref.config.toml_files import DATA
 from psycopref.report.games import Game
-from psycopref.report.page import environment
+from psycopref.report.page import css, environment
 from psycopref.stats.calibration import correct
 from psycopref.stats.intervals import Interval, paired_difference
 from psycopref.store.keys import digest_text
@@ -48,7 +46,11 @@ def settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[
     flat = [dict(_flat(one)) for one in (first, second)]
     names = [*flat[0], *(name for name in flat[1] if name not in flat[0])]
     pairs = [(name, flat[0].get(name, ""), flat[1].get(name, "")) for name in names]
-    return [(name, *map(_short, (one, other))) for name, one, other in pairs if one != other]  # type: ignore[misc]
+    return [
+        (name, *map(_short, (one, other)))  # type: ignore[misc]
+        for name, one, other in pairs
+        if one != other
+    ]
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -168,7 +170,7 @@ def render(first: Side, second: Side) -> str:
             paired=paired(first, second),
             rows=differ,
             same=len(rows) - len(differ),
-            css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
+            css=css(),
         )
     )
 

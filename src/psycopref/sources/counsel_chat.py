@@ -23,7 +23,10 @@ from psycopref.sources.files import existing, need_column, storable
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import kind_of
 
-ADDRESS = "https://raw.githubusercontent.com/nbertagnolli/counsel-chat/e202e19c5002482f4f6631af754c276dd9adf7f2/data/20200325_counsel_chat.csv"
+ADDRESS = (
+    "https://raw.githubusercontent.com/nbertagnolli/counsel-chat"
+    "/e202e19c5002482f4f6631af754c276dd9adf7f2/data/20200325_counsel_chat.csv"
+)
 SHA256 = "c36fbce1c12271a17f3f355f6aaeb0b04987b217b53b600c5677985f15c9f1a8"
 LICENCE = "MIT"
 COLUMNS = ("questionID", "questionTitle", "questionText", "topic", "answerText", "upvotes")
@@ -140,7 +143,7 @@ def _count(path: Path, row: int, upvotes: str) -> int:
 def _download() -> str:
     """The pinned public file, held in memory only: unmasked text is not written to disk."""
     try:
-        with urllib.request.urlopen(ADDRESS, timeout=60) as reply:  # noqa: S310 - a fixed https address
+        with urllib.request.urlopen(ADDRESS, timeout=60) as reply:  # a fixed https address
             raw: bytes = reply.read()
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         why = getattr(error, "reason", error)

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from psycopref.lab import Lab
 from psycopref.models.entries import ModelEntry
+from psycopref.needs import ANSWER, Need, written
 from psycopref.nets.tokens import messages, word_target
 from psycopref.settings import Stage
 from psycopref.stats.length import words as count_words
 from psycopref.store.calls import Ask, Message, Reply
+from psycopref.store.keys import digest
 from psycopref.tables import Failure, Response, Speech, Split, content_id
 
 
@@ -95,6 +97,28 @@ class Draft(Stage):
                 for draw in range(self.samples)
             ]
         return asks
+
+    def rehearse(
+        self, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]
+    ) -> tuple[Drafted, Need]:
+        """Every sample with words that stand for it: other ones for another policy, sample or
+        length.
+        """
+        wanted = {row.speech_id for row in targets}
+        asked = [
+            one
+            for one in speeches
+            if self.split in ("", one.split) and (not targets or one.speech_id in wanted)
+        ]
+        rows = []
+        for draw in range(self.samples if asked else 0):
+            by = digest([*weights.parts[-3:], bool(targets), draw])[:5]
+            text = written(f"{by} {asked[0].speech_id}")
+            rows += [
+                Response(content_id("response", by, one.speech_id), one.speech_id, by, text, draw)
+                for one in asked
+            ]
+        return Drafted(rows, []), Need(examples=len(rows), tokens=len(rows) * float(ANSWER))
 
 
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:

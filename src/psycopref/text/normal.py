@@ -9,7 +9,8 @@ import ftfy
 
 _CONFIG = ftfy.TextFixerConfig(unescape_html=False, explain=False)
 _TAGS = (
-    "a|abbr|b|big|blockquote|br|center|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|s|small|span"
+    "a|abbr|b|big|blockquote|br|center|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|li|ol|p"
+    "|pre|q|s|small|span"
     "|strike|strong|sub|sup|table|tbody|td|th|tr|tt|u|ul"
 )
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/blockquote|/tr|hr)\b[^<>]{0,200}>", re.IGNORECASE)
@@ -19,7 +20,8 @@ _COMMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _INVISIBLE = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
 _DEVICE = (
     r"(?:i ?phone|i ?pad|i ?pod|android|samsung|galaxy|huawei|pixel|nokia|blackberry|windows"

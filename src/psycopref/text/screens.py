@@ -6,14 +6,16 @@ import re
 
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _FIRST = re.compile(
-    r"\b(?:i|i['’]?(?:m|ve|d|ll)|ima|me|my|mine|myself|we|we['’]?(?:re|ve|ll)|us|our|ours|ourselves)\b",
+    r"\b(?:i|i['’]?(?:m|ve|d|ll)|ima|me|my|mine|myself|we|we['’]?(?:re|ve|ll)|us|our|ours"
+    r"|ourselves)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
     r"\?|\b(?:how|why|what|which|where|when|who|is|are|am|do|does|did|can|could|should|would|will)"
     r" (?:do|does|can|could|should|would|is|it|are|am|i|we|to|my|he|she|they|you)\b"
-    r"|\b(?:pl(?:ea)?s[ez]?|plz|advi[cs]e|help(?:s|ed|ing)?|suggest\w*|recommend\w*|guidance|tips?|thoughts|opinions?|wonder(?:ing)?|support)\b"
-    r"|\b(?:want(?:ed)?|need(?:ed)?|like|love|trying|try|hop(?:e|ing)|wish|unsure|sure|idea|knows?|understand|figure"
+    r"|\b(?:pl(?:ea)?s[ez]?|plz|advi[cs]e|help(?:s|ed|ing)?|suggest\w*|recommend\w*|guidance|tips?"
+    r"|thoughts|opinions?|wonder(?:ing)?|support)\b|\b(?:want(?:ed)?|need(?:ed)?|like|love|trying"
+    r"|try|hop(?:e|ing)|wish|unsure|sure|idea|knows?|understand|figure"
     r" out|tell me|explain)\b[^.!?\n]{0,40}"
     r"\b(?:how|what|why|if|whether|where|who|to|could|would)\b"
     r"|\b(?:lost|stuck|at a loss|no idea|confused|desperate)\b|\b(?:looking|ask(?:ing)?) for\b",

@@ -64,11 +64,9 @@ def test_while_a_batch_is_waited_for(tmp_path: Path, hang: float) -> None:
         before, judge = (
             RECIPE.format(url=server.url, c=4).replace("low = 640", "low = 720").split("judge = ")
         )
-        recipe.write_text(
-            f"{before}judge ="
-            f" {judge.replace('openai', 'openai-batch').replace('concurrency = 4', 'concurrency = 1000')}",
-            encoding="utf-8",
-        )
+        judge = judge.replace("openai", "openai-batch")
+        judge = judge.replace("concurrency = 4", "concurrency = 1000")
+        recipe.write_text(f"{before}judge = {judge}", encoding="utf-8")
         provider.after = look
         took, code, out = interrupted(
             start(recipe, tmp_path / "work"),

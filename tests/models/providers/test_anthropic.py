@@ -27,14 +27,16 @@ ASK = Ask(
     60,
 )
 ANSWER = {
-    "type": "message", "model": "m-1", "stop_reason": "end_turn",
+    "type": "message",
+    "model": "m-1",
+    "stop_reason": "end_turn",
     "content": [
         {"type": "thinking", "thinking": "hm"},
         {"type": "text", "text": "I hear "},
         {"type": "text", "text": "you."},
     ],
     "usage": {"input_tokens": 5, "cache_read_input_tokens": 20, "output_tokens": 3},
-}  # fmt: skip
+}
 
 
 def asked(answer: Any, status: int = 200, **more: Any) -> tuple[Reply, dict[str, Any]]:
@@ -99,5 +101,8 @@ def test_the_key_is_in_its_header_alone(monkeypatch: pytest.MonkeyPatch) -> None
     provider = connect(
         ModelEntry(name="m", kind="anthropic", url="http://localhost:1/v1", key_env="CLINIC_KEY")
     )
-    assert provider.headers() == {"x-api-key": "sk-ant-secret", "anthropic-version": "2023-06-01"}  # type: ignore[union-attr]
+    assert provider.headers() == {  # type: ignore[union-attr]
+        "x-api-key": "sk-ant-secret",
+        "anthropic-version": "2023-06-01",
+    }
     assert "secret" not in repr(provider) and "secret" not in repr(vars(provider))

@@ -6,16 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
+from helpers.few_words import TEMPLATE, WORDS, save
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from helpers.few_words import TEMPLATE, WORDS, save  # noqa: E402
-
-from psycopref.errors import ModelError  # noqa: E402
-from psycopref.models.entries import ModelEntry  # noqa: E402
-from psycopref.models.providers.local import Local, _Gumbel  # noqa: E402
-from psycopref.store.calls import Ask, Message, Reply  # noqa: E402
+from psycopref.errors import ModelError
+from psycopref.models.entries import ModelEntry
+from psycopref.models.providers.local import Local, _Gumbel
+from psycopref.store.calls import Ask, Message, Reply
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +22,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def entry(folder: Path, **more: object) -> ModelEntry:
-    return ModelEntry(name="tiny", kind="local", model=str(folder), **more)  # type: ignore[arg-type]
+    return ModelEntry(
+        name="tiny",
+        kind="local",
+        model=str(folder),
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def asks(count: int, **more: object) -> list[Ask]:

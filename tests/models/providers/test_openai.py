@@ -22,7 +22,11 @@ SCHEMA = '{"properties":{"ratings":{"type":"array"}},"type":"object"}'
 
 
 def ask(model: str = "m", **more: object) -> Ask:
-    return Ask(model, (Message("system", "be kind"), Message("user", SPEECH)), **more)  # type: ignore[arg-type]
+    return Ask(
+        model,
+        (Message("system", "be kind"), Message("user", SPEECH)),
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def sent(entry: ModelEntry, one: Ask) -> Reply:

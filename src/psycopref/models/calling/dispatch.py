@@ -22,9 +22,8 @@ from psycopref.store.calls import Ask, Reply
 
 BATCH = 64  # asks handed to a batch provider together
 GATHER = 2.0  # seconds without a further ask after which calls are handed in to a batch API
-TOGETHER = (
-    20_000  # calls handed in to a batch API together, where the entry's `concurrency` says nothing
-)
+# calls handed in to a batch API together, where the entry's `concurrency` says nothing
+TOGETHER = 20_000
 # seconds: nothing waits longer in one piece, since polars has Ctrl-C restart what is waited for
 # instead of breaking it off
 LOOK = 0.2
@@ -37,7 +36,8 @@ class Dispatcher:
     """Takes work with `send`, gives results with `arrived`; both are called from one thread."""
 
     def __init__(self, models: Mapping[str, ModelEntry], place: Path) -> None:
-        self._models, self._place = models, place
+        self._models = models
+        self._place = place
         self._outbox: Outbox = queue.SimpleQueue()
         self._taken: list[Result | BaseException] = []  # since `arrived` was last called
         self._lanes: dict[str, Lane | _Batches] = {}
@@ -65,8 +65,8 @@ class Dispatcher:
         return _Batches(entry, provider, self._outbox)
 
     def _endpoint(self, entry: ModelEntry) -> Endpoint:
-        """A endpoint of its own for each model, or one for all shared models of an endpoint, with the
-        strictest of their limits.
+        """An endpoint of its own for each model, or one for all shared models of one address, with
+        the strictest of their limits.
         """
         key = _address(entry)
         if key not in self._endpoints:
@@ -164,7 +164,9 @@ class _Batches:
     """
 
     def __init__(self, entry: ModelEntry, provider: BatchProvider, outbox: Outbox) -> None:
-        self._provider, self._outbox, self._stopped = provider, outbox, threading.Event()
+        self._provider = provider
+        self._outbox = outbox
+        self._stopped = threading.Event()
         self._size = together(entry) if entry.kind in GATHERED else BATCH
         # What is handed to a batch API together is answered together, so it waits until nothing
         # more comes; weights are waited for by the caller, who says when that is.

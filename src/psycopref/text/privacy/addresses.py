@@ -8,24 +8,42 @@ from collections.abc import Iterator, Sequence, Set
 from psycopref.text.privacy.lists import lists, words
 from psycopref.text.privacy.spans import Span
 
-_ABBREVIATED = "St|Ave|Av|Rd|Blvd|Ln|Dr|Ct|Pl|Terr|Cir|Hwy|Pkwy|Sq|Cres|Gdns|Pde|Tce|Grv|Trl|Cl|Est|Str|Crt|Rte"
+_ABBREVIATED = (
+    "St|Ave|Av|Rd|Blvd|Ln|Dr|Ct|Pl|Terr|Cir|Hwy|Pkwy|Sq|Cres|Gdns|Pde|Tce|Grv|Trl|Cl|Est|Str|Crt"
+    "|Rte"
+)
 _FULL = (
-    "Street|Avenue|Road|Boulevard|Lane|Drive|Court|Place|Terrace|Circle|Highway|Parkway|Way|Square|Crescent|Close|Grove|Gardens|Mews|Row|Trail|Loop|Rise|Walk"
-    "|Hill|View|Heights|Estate|Park|Nagar|Marg|Quay|Quays|Parade|Esplanade|Alley|Pike|Turnpike|Path|Run|Ridge|Green|Croft|Vale|Villas|Drove|Wynd|Strasse|Straat"
-    "|Layout|Colony|Enclave|Vihar|Landing|Pass|Crossing|Commons|Plaza|Bend|Hollow|Cove|Trace|Promenade|Strand|Wharf|Yard|Brae|Fold|Garth|Chase|Approach"
-    "|Cottages|Mansions|Bungalows|Meadow|Meadows|Orchard|Paddock|Spinney|Broadway|Extension|Bay|Creek|Gate|Mount|Bank|Common|Residency|Towers|Apartments"
-    "|Buildings|Point|Lea|Leas|Dene|Copse|Cross|Main|Sector|Phase|Route|Chowk|Bazaar|Salai|Sarani|Bypass|Expressway|Link|Glen|Grange|Springs"
+    "Street|Avenue|Road|Boulevard|Lane|Drive|Court|Place|Terrace|Circle|Highway|Parkway|Way|Square"
+    "|Crescent|Close|Grove|Gardens|Mews|Row|Trail|Loop|Rise|Walk|Hill|View|Heights|Estate|Park"
+    "|Nagar|Marg|Quay|Quays|Parade|Esplanade|Alley|Pike|Turnpike|Path|Run|Ridge|Green|Croft|Vale"
+    "|Villas|Drove|Wynd|Strasse|Straat|Layout|Colony|Enclave|Vihar|Landing|Pass|Crossing|Commons"
+    "|Plaza|Bend|Hollow|Cove|Trace|Promenade|Strand|Wharf|Yard|Brae|Fold|Garth|Chase|Approach"
+    "|Cottages|Mansions|Bungalows|Meadow|Meadows|Orchard|Paddock|Spinney|Broadway|Extension|Bay"
+    "|Creek|Gate|Mount|Bank|Common|Residency|Towers|Apartments|Buildings|Point|Lea|Leas|Dene|Copse"
+    "|Cross|Main|Sector|Phase|Route|Chowk|Bazaar|Salai|Sarani|Bypass|Expressway|Link|Glen|Grange"
+    "|Springs"
 )
 _STREET = f"{_ABBREVIATED}|{_FULL}"
-_SAFE = "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|ct|terrace|circle|highway|hwy|parkway|pkwy|crescent|cres|close|mews|grove|st|nagar|tce|pde"
-_LOOSE = f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
+_SAFE = (
+    "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|ct|terrace|circle|highway|hwy"
+    "|parkway|pkwy|crescent|cres|close|mews|grove|st|nagar|tce|pde"
+)
+_LOOSE = (
+    f"{_SAFE}|dr|place|pl|gardens|parade|heights|row|trail|loop|rise|walk|hill|view|estate|park"
+    "|quay|ridge|green|way|square|villas|colony|layout|croft|vale"
+)
 _STOP = (
-    r"(?!(?:I|I'm|And|But|My|He|She|We|It|It's|The|They|This|That|So|When|Then|You|Your|His|Her|Our|If|In|At|On|Mr|Mrs|Ms|Dr|Mum|Mom|Mam|Dad|Since|Because"
-    r"|Please|Not|No|Now|After|Before|Every|What|Who|Why|How|Is|Was|Do|Can|Could|Would|Will|There|There's|Here|Yes|As|For|From|With|To|Just|Even|Never|Nobody"
+    r"(?!(?:I|I'm|And|But|My|He|She|We|It|It's|The|They|This|That|So|When|Then|You|Your|His|Her|Our"
+    r"|If|In|At|On|Mr|Mrs|Ms|Dr|Mum|Mom|Mam|Dad|Since|Because|Please|Not|No|Now|After|Before|Every"
+    r"|What|Who|Why|How|Is|Was|Do|Can|Could|Would|Will|There|There's|Here|Yes|As|For|From|With|To"
+    r"|Just|Even|Never|Nobody"
     r"|Last|Same|Some|Sometimes|All|A|An|One|Two|Ever|Still|Yesterday|Today|Anyway|Also|Or)\b)"
 )
 _PART = r"(?:[A-Z][A-Za-z'’.-]{0,30}|\d{1,3}(?:st|nd|rd|th)|of|the|de|la)"
-_UNIT = "Apt|Apartment|Unit|Suite|Ste|Flat|Room|Rm|Lot|Trailer|Block|Blk|Bldg|Building|Tower|Floor|Plot|House|Hse|Door|Villa|Space|Spc|Shop|Site|No"
+_UNIT = (
+    "Apt|Apartment|Unit|Suite|Ste|Flat|Room|Rm|Lot|Trailer|Block|Blk|Bldg|Building|Tower|Floor|Plot"
+    "|House|Hse|Door|Villa|Space|Spc|Shop|Site|No"
+)
 _FLAT = (
     rf"(?:(?:{_UNIT}|#)\b\.? ?(?:[Nn]o\.?"
     r" ?)?#?(?:\d\w{0,5}|[A-Z]\d{0,4}\b)|#\d\w{0,5}(?:-\d{1,5})?|\d{1,2}(?:st|nd|rd|th)"
@@ -52,12 +70,16 @@ STREET = re.compile(
     rf" [A-Z][\w'’-]{{1,25}}{_REST}"
 )
 _NO_NAME = (
-    r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?|hours?|hrs|bedrooms?|times|years?|months?|weeks?|days?"
+    r"(?!(?:the|this|that|our|his|her|their|and|for|from|with|off|down|miles?|minutes?|mins|blocks?"
+    r"|hours?|hrs|bedrooms?|times|years?|months?|weeks?|days?"
     r"|cars?"
-    r"|houses?|people|kids|more|other|different|long|lane|way|feet|yards|metres|meters|doors|streets|near|past|left|along|another|nights?|friends?|steps?|into"
-    r"|out|when|which|who|was|were|are|been|has|had|she|they|you|not|but|one|two|all|walks?|guys?|girls?|boys?|men|women|pills?|hundred|thousand|mile|minute"
-    r"|beers?|shots?|drinks?|seconds?|secs|bucks|dollars|quid|pounds|euros|percent|stone|saw|got|went|after|before|across|above|below|over|under|about|around"
-    r"|next|every|some|any|each|where|then|than|just|too|very|really|because|cause|cuz|cos|since|until|till|while|like|want|need|make|made|bus|car|train)\b)"
+    r"|houses?|people|kids|more|other|different|long|lane|way|feet|yards|metres|meters|doors"
+    r"|streets|near|past|left|along|another|nights?|friends?|steps?|into|out|when|which|who|was"
+    r"|were|are|been|has|had|she|they|you|not|but|one|two|all|walks?|guys?|girls?|boys?|men|women"
+    r"|pills?|hundred|thousand|mile|minute|beers?|shots?|drinks?|seconds?|secs|bucks|dollars|quid"
+    r"|pounds|euros|percent|stone|saw|got|went|after|before|across|above|below|over|under|about"
+    r"|around|next|every|some|any|each|where|then|than|just|too|very|really|because|cause|cuz|cos"
+    r"|since|until|till|while|like|want|need|make|made|bus|car|train)\b)"
 )
 _SMALL_UNIT = (
     r"(?:apt|apartment|unit|flat|room|lot|#)\b\.? ?(?:no\.? ?)?#?(?:\d\w{0,4}|[a-z]\d{0,3}\b)"
@@ -88,18 +110,21 @@ SMALL_HOUSE = re.compile(
 )
 # Before a house number, these say that somebody lives there.
 _HOME = re.compile(
-    r"\b(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|address|addy|house|flat|home|place|moved|send|sent|write|post|come|came|over|round|based|renting?|rented"
+    r"\b(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|address|addy|house|flat|home|place|moved|send|sent"
+    r"|write|post|come|came|over|round|based|renting?|rented"
     r"|number|bought"
     r"|sold|move)\b[^.!?\n\d]{0,25}$",
     re.IGNORECASE,
 )
 LIVES_ON = re.compile(
-    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew"
+    r"\b(?:[Ll]ives?|[Ll]iving|[Ll]ived|[Hh]ouse|[Ff]lat|[Aa]partment|[Hh]ome|[Aa]ddress|[Ss]taying"
+    r"|[Ss]tay|[Mm]oved|[Pp]lace|[Gg]rew"
     r" up|[Rr]enting"
     r"|[Bb]edsit|[Ss]treet|[Rr]oad)\b"
     r"(?: is| was)? (?:at |on |in |to |into |over on |down |up on |off )?"
     rf"(?P<what>(?:{_STOP}(?:[A-Z][a-z'’]+|St\.?)"
-    r" ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court|Drive|Grove"
+    r" ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Crescent|Close|Terrace|Court"
+    r"|Drive|Grove"
     rf"|Mews|Gardens|Row"
     r"|Ridge|Walk|Parade|Quay|Trail|Rise|Nagar|Marg|Loop|Villas|Circle)\b(?:[,.]"
     r" (?:[Nn]umber|[Nn]o\.?) \d{1,4}[a-z]?\b)?)"
@@ -110,11 +135,15 @@ SMALL_LIVES_ON = re.compile(
     rf"(?P<what>(?:{_NO_NAME}(?!a\b|my\b)[a-z]{{3,15}}"
     r" ){1,2}(?:street|st|avenue|ave|road|rd|lane|crescent|close|terrace|grove|drive|blvd)\b)(?!')"
 )
-_BUILDING = "House|Cottage|Farm|Forge|Barn|Lodge|Manor|Villa|Mill|Rectory|Vicarage|Farmhouse|Bungalow|Chambers|Mansions|Court|Towers?|Hall|Apartments"
+_BUILDING = (
+    "House|Cottage|Farm|Forge|Barn|Lodge|Manor|Villa|Mill|Rectory|Vicarage|Farmhouse|Bungalow"
+    "|Chambers|Mansions|Court|Towers?|Hall|Apartments"
+)
 NAMED_HOUSE = re.compile(
     rf"\b(?:[A-Z][a-z'’]{{1,20}} ){{1,2}}(?:{_BUILDING}), (?:\d{{1,4}}[A-Za-z]?"
     r" )?(?:[A-Z][a-z'’]{1,20} ){1,3}"
-    rf"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Close|Drive|Crescent|Terrace|Grove|Mews|Hill|Row|Walk|Square|Way|Green"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Close|Drive|Crescent|Terrace|Grove|Mews|Hill|Row"
+    r"|Walk|Square|Way|Green"
     rf"|Gardens)\b(?:,(?:{_CITY}))?(?:,? {_CODE}\b)?"
 )
 BOX = re.compile(
@@ -136,7 +165,8 @@ NAMED_CODE = re.compile(
     re.IGNORECASE,
 )
 _HEAD = (
-    r"(?:(?:(?:Flat|Apartment|Apt|Unit|Suite|Room|Rm|Lot|Block|Blk|Bldg|Building|Plot|House|Hse|Door|Tower|Villa|Shop|Floor|Quarters|Purok|Barangay|Brgy|Sector"
+    r"(?:(?:(?:Flat|Apartment|Apt|Unit|Suite|Room|Rm|Lot|Block|Blk|Bldg|Building|Plot|House|Hse"
+    r"|Door|Tower|Villa|Shop|Floor|Quarters|Purok|Barangay|Brgy|Sector"
     r"|H|D|Dr|KM|Km)\b\.? ?(?:[Nn]o\.? ?|[Nn]umber"
     r" )?#?(?:\d{1,5}[A-Za-z]?|[A-Z]\d{0,4}\b)(?:[-/]\w{1,5}){0,4}|No\."
     r" ?\d{1,4}[A-Za-z]?(?:[-/]\w{1,5})?"
@@ -149,14 +179,16 @@ UNITS = re.compile(
 )
 _STRONG = re.compile(r"Flat|Apartment|Apt|Plot|House|Hse|H\b|Door|Purok|Barangay|Brgy|D\b")
 _PLACE = re.compile(
-    rf"\b(?!(?:Bay|Point|Main|Common|Gate|Bank|Pass|Run|Way|Mount|Link|Trace|Bend|Phase)\b)(?:{_STREET}|Hall|House|Lodge|Hostel|Society|Complex|Village|Camp"
+    r"\b(?!(?:Bay|Point|Main|Common|Gate|Bank|Pass|Run|Way|Mount|Link|Trace|Bend|Phase)\b)"
+    rf"(?:{_STREET}|Hall|House|Lodge|Hostel|Society|Complex|Village|Camp"
     rf"|Quarters|Subdivision|Homes)\b"
 )
 # A flat by itself, where somebody lives in it or where a letter follows its number.
 ALONE = re.compile(
     r"\b[Aa]pt\.? ?#?\d{1,4}[A-Za-z]?\b|\b(?:[Ff]lat|[Aa]partment|[Uu]nit)"
     r" (?:#?\d{1,4}[A-Z]|[A-Z]\d{1,3})\b"
-    r"|\b(?:liv(?:e|es|ed|ing)|stay(?:s|ing)?|moved|neighbou?rs?|man|woman|guy|lady|couple|people|family|from|downstairs|upstairs)"
+    r"|\b(?:liv(?:e|es|ed|ing)|stay(?:s|ing)?|moved|neighbou?rs?|man|woman|guy|lady|couple|people"
+    r"|family|from|downstairs|upstairs)"
     r" (?:in|into|at|from|to) "
     r"(?P<what>(?:[Ff]lat|[Aa]partment) (?:no\.? |number )?\d{1,4}[A-Za-z]?)\b(?! ?floors)"
 )
@@ -166,7 +198,8 @@ DOOR = re.compile(
     re.IGNORECASE,
 )
 _SOMEBODY = re.compile(
-    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door|he's|she's|they're|i'm|im|are|is)(?:"
+    r"\b(?:liv(?:e|es|ed|ing)|neighbou?rs?|man|woman|guy|lady|couple|people|family|them|house|door"
+    r"|he's|she's|they're|i'm|im|are|is)(?:"
     r" over| up| down)? $",
     re.IGNORECASE,
 )

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence, Set
 from psycopref.text.privacy.lists import lists, words
 from psycopref.text.privacy.spans import Span
 
-_TLD = "com|net|org|edu|gov|io|me|us|ca|ie|in|ng|za|nz|au|uk|co|info|biz|app|dev|blog|online|site|xyz|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za|co\\.nz"
+_TLD = (
+    "com|net|org|edu|gov|io|me|us|ca|ie|in|ng|za|nz|au|uk|co|info|biz|app|dev|blog|online|site|xyz"
+    "|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za|co\\.nz"
+)
 _MAILERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|icloud|aol|protonmail|proton|live|msn|mail"
 EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b"
@@ -21,31 +24,39 @@ EMAIL = re.compile(
 # Endings that are no word of English, so that a full stop without a space after it ("it.then") is
 # no host.
 _ENDINGS = (
-    "com|org|net|edu|gov|mil|info|biz|blog|xyz|online|website|dev|ie|ng|ph|nl|de|fr|eu|nz|au|uk|ca|za|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za"
+    "com|org|net|edu|gov|mil|info|biz|blog|xyz|online|website|dev|ie|ng|ph|nl|de|fr|eu|nz|au|uk|ca"
+    "|za|co\\.uk|org\\.uk|ac\\.uk|com\\.au|co\\.in|co\\.za"
     "|co\\.nz|com\\.ng"
     "|com\\.ph|com\\.br|io|tv|fm|gg|ee|ly|gl|gd|cc|ws|bio|wiki|club"
 )
 _SHORT_HOSTS = (
-    "t\\.me|t\\.co|wa\\.me|fb\\.me|m\\.me|youtu\\.be|amzn\\.to|spoti\\.fi|cash\\.app|gofund\\.me|ngl\\.link|paypal\\.me|about\\.me|ask\\.fm|is\\.gd"
+    "t\\.me|t\\.co|wa\\.me|fb\\.me|m\\.me|youtu\\.be|amzn\\.to|spoti\\.fi|cash\\.app|gofund\\.me"
+    "|ngl\\.link|paypal\\.me|about\\.me|ask\\.fm|is\\.gd"
     "|redd\\.it|g\\.co|s\\.id"
 )
 URL = re.compile(
-    r"\bhttps?://[^\s<>]+|\bwww\.[^\s<>]+|(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu|gov|co\.uk|org\.uk|com\.au|co\.in|blog|xyz|ie|nl|com\.ng"
+    r"\bhttps?://[^\s<>]+|\bwww\.[^\s<>]+|(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu"
+    r"|gov|co\.uk|org\.uk|com\.au|co\.in|blog|xyz|ie|nl|com\.ng"
     r"|com\.ph)"
     r"\b(?!\.\w)(?:/[^\s<>]*)?"
-    rf"|(?<![@\w.-])(?:[a-z0-9-]{{2,63}}\.){{1,4}}(?:{_TLD}|{_ENDINGS})/[^\s<>]+|(?<![@\w.-])(?:{_SHORT_HOSTS})/[^\s<>]+"
+    rf"|(?<![@\w.-])(?:[a-z0-9-]{{2,63}}\.){{1,4}}(?:{_TLD}|{_ENDINGS})/[^\s<>]+"
+    rf"|(?<![@\w.-])(?:{_SHORT_HOSTS})/[^\s<>]+"
     rf"|(?<![@\w.-])[a-z0-9-]{{3,63}}\.(?:[a-z0-9-]{{3,63}}\.){{1,3}}(?:{_TLD}|{_ENDINGS})\b",
     re.IGNORECASE,
 )
 HANDLE = re.compile(
-    r"(?<![\w.@/])@[A-Za-z_\d](?:[\w.-]{0,30}\w)?(?<!@\d)|(?<![\w/])/?u/[\w-]{3,20}\b|\b\w{2,32}#\d{4}\b|(?<![\w.])[\w.-]{2,40}@(?:ok\w{2,8}|upi|paytm|ybl"
+    r"(?<![\w.@/])@[A-Za-z_\d](?:[\w.-]{0,30}\w)?(?<!@\d)|(?<![\w/])/?u/[\w-]{3,20}\b"
+    r"|\b\w{2,32}#\d{4}\b|(?<![\w.])[\w.-]{2,40}@(?:ok\w{2,8}|upi|paytm|ybl"
     r"|ibl|axl|apl)\b"
 )
 _SERVICES = (
     "instagram|insta|ig|finsta|snapchat|snap|sc|twitter|tiktok|tik"
-    " tok|tt|discord|disc|telegram|tg|kik|skype|whatsapp|tumblr|twitch|steam|psn|gamertag|xbox|reddit|youtube|yt|soundcloud|strava|threads|bluesky|bsky|mastodon|linkedin|venmo|cashapp|cash"
-    " app|paypal|zelle|gcash|wattpad|ao3|roblox|minecraft|fortnite|valorant|vrchat|facebook|fb|messenger|onlyfans|patreon|substack|pinterest|linktree|bereal|fetlife|grindr|hinge|tinder|bumble|okcupid|feeld|quora|wechat|viber|viber"
-    " id|deviantart|fanfiction|tellonym|ngl|goodreads|letterboxd|spotify|github|myspace|omegle|yubo|wizz|littlespace|epic"
+    " tok|tt|discord|disc|telegram|tg|kik|skype|whatsapp|tumblr|twitch|steam|psn|gamertag|xbox"
+    "|reddit|youtube|yt|soundcloud|strava|threads|bluesky|bsky|mastodon|linkedin|venmo|cashapp"
+    "|cash app|paypal|zelle|gcash|wattpad|ao3|roblox|minecraft|fortnite|valorant|vrchat|facebook|fb"
+    "|messenger|onlyfans|patreon|substack|pinterest|linktree|bereal|fetlife|grindr|hinge|tinder"
+    "|bumble|okcupid|feeld|quora|wechat|viber|viber id|deviantart|fanfiction|tellonym|ngl|goodreads"
+    "|letterboxd|spotify|github|myspace|omegle|yubo|wizz|littlespace|epic"
     " games|epic|riot|battlenet|chess\\.com|duolingo"
 )
 _NAMES = "name|handle|id|account|acc|acct|tag|user|page|profile|username|user name|blog|@"
@@ -235,7 +246,8 @@ def _prose(what: str) -> bool:
         return True
     return bool(
         re.fullmatch(
-            r"[A-Za-z]+(?:-[A-Za-z]+)+|[A-Za-z]+\.[A-Z][a-z]+|\d+[a-z]{0,4}|[A-Za-z]\.[A-Za-z]\.?|\d+[-/.:]\d+\w*|[A-Z]+s",
+            r"[A-Za-z]+(?:-[A-Za-z]+)+|[A-Za-z]+\.[A-Z][a-z]+|\d+[a-z]{0,4}|[A-Za-z]\.[A-Za-z]\.?"
+            r"|\d+[-/.:]\d+\w*|[A-Z]+s",
             what,
         )
     )

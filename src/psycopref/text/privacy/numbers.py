@@ -9,8 +9,8 @@ from psycopref.text.privacy.phones import phones
 from psycopref.text.privacy.spans import Span, clear_of, joined
 
 _MONTH = (
-    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
-    r"|Nov(?:ember)?|Dec(?:ember)?)\.?"
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    r"|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _TH = r"(?: ?(?:st|nd|rd|th))?"
@@ -35,17 +35,18 @@ _PART_DATE = re.compile(
 )
 _BIRTH_WORDS = words("born birth birthday birthdate bday dob b-day d")
 _OWNERS = (
-    "member|membership|policy|case|claim|account|acct|student|patient|client|employee|staff|worker|passport|licen[cs]e|driver'?s"
-    " licen[cs]e|driving licen[cs]e|insurance|medical"
-    " record|medical|medicaid|medicare|health|health ?card|mrn|ssn|sin|nhs|ni|nino|national"
-    " insurance|social"
-    " security|social|badge|file|docket|reference|ref|booking|inmate|prisoner|offender|detainee|service|military|dod|va|tax|tax"
-    " file|tfn|aadhaar|aadhar|adhar|pan|nin|bvn|nric|fin|ppsn|pps|bsn|tin|green"
-    " card|visa|alien|a|id|i\\.d|uni|school|college|library|card|hospital|chart|group|subscriber|beneficiary|enrol?lment|roll|registration|reg|plate|licen[cs]e"
-    " plate|number"
-    " plate|vin|customer|ticket|tracking|confirmation|appointment|referral|court|warrant|incident|report|crime|crn|urn|upn|uci|pnr|hkid|curp|cpf|dni|nie|nif|umid|sss|philhealth|philsys|ihi|centrelink|usi|utr|ohip|phn|chi|ehic|sevis|uscis|receipt|order|complaint|fir|matric|matriculation|probation|parole|cdcr|doc|sort"
-    " code|iban|routing|unit|caf|grievance|permit|prescription|rx|application|candidate|reg(?:istration)?"
-    " plate|number plates?"
+    "member|membership|policy|case|claim|account|acct|student|patient|client|employee|staff|worker"
+    "|passport|licen[cs]e|driver'?s licen[cs]e|driving licen[cs]e|insurance|medical record|medical"
+    "|medicaid|medicare|health|health ?card|mrn|ssn|sin|nhs|ni|nino|national insurance"
+    "|social security|social|badge|file|docket|reference|ref|booking|inmate|prisoner|offender"
+    "|detainee|service|military|dod|va|tax|tax file|tfn|aadhaar|aadhar|adhar|pan|nin|bvn|nric|fin"
+    "|ppsn|pps|bsn|tin|green card|visa|alien|a|id|i\\.d|uni|school|college|library|card|hospital"
+    "|chart|group|subscriber|beneficiary|enrol?lment|roll|registration|reg|plate|licen[cs]e plate"
+    "|number plate|vin|customer|ticket|tracking|confirmation|appointment|referral|court|warrant"
+    "|incident|report|crime|crn|urn|upn|uci|pnr|hkid|curp|cpf|dni|nie|nif|umid|sss|philhealth"
+    "|philsys|ihi|centrelink|usi|utr|ohip|phn|chi|ehic|sevis|uscis|receipt|order|complaint|fir"
+    "|matric|matriculation|probation|parole|cdcr|doc|sort code|iban|routing|unit|caf|grievance"
+    "|permit|prescription|rx|application|candidate|reg(?:istration)? plate|number plates?"
 )
 _KINDS = r"(?:number|num|numbers|nr|no|id|i\.d|card|record|code|ref|reference)"
 _TO_VALUE = r"\.?(?: ?#)?(?: ?(?:is|was|'s|ends in|being|=))?[ .:#,(-]{0,4}$"
@@ -53,9 +54,11 @@ _OWNER = re.compile(rf"\b(?:{_OWNERS})\b(?P<kind>(?:[ .#]*{_KINDS}\b)*){_TO_VALU
 # "my parcel number is", "locker no:": any noun before a word for numbers, but those that are no
 # person's.
 _ANY_OWNER = re.compile(
-    r"\b(?!(?:the|that|this|any|my|your|his|her|our|a|phone|cell|mobile|contact|home|work|telephone|fax|whatsapp|house|flat|room|street|lucky|zip|pin|post"
+    r"\b(?!(?:the|that|this|any|my|your|his|her|our|a|phone|cell|mobile|contact|home|work|telephone"
+    r"|fax|whatsapp|house|flat|room|street|lucky|zip|pin|post"
     r"|postal|area"
-    r"|dial|lottery|winning|total|same|wrong|right|new|old|big|large|small|first|emergency|hotline|helpline|model|part|version|error|dress|line|page|bus|train"
+    r"|dial|lottery|winning|total|same|wrong|right|new|old|big|large|small|first|emergency|hotline"
+    r"|helpline|model|part|version|error|dress|line|page|bus|train"
     r"|flight|channel|dialling|phones?|about)\b)[a-z]{2,15}(?P<kind>"
     rf" (?:number|no|nr|id|ref|reference)\b){_TO_VALUE}",
     re.IGNORECASE,
@@ -90,7 +93,8 @@ LAST_FOUR = re.compile(
     re.IGNORECASE,
 )
 _NO_ID = re.compile(
-    rf"{_YEAR}(?:[-/]\d+)?|\d{{1,2}}[-/]\d{{1,2}}(?:[-/]\d{{2,4}})?|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)",
+    rf"{_YEAR}(?:[-/]\d+)?|\d{{1,2}}[-/]\d{{1,2}}(?:[-/]\d{{2,4}})?"
+    r"|\d+(?:st|nd|rd|th|mg|ml|kg|lbs?|am|pm|hrs?|days?|years?|yo|k)",
     re.IGNORECASE,
 )
 LONG_ID = re.compile(

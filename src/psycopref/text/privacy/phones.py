@@ -29,7 +29,8 @@ _TRUNK = re.compile(
     r" \d{6}|07\d{9}|08[35679]\d{7}"
 )
 _WORD = re.compile(
-    r"\b(?:call(?:ing|ed)?|text(?:ing|ed|s)?|phone|cell|mobile|mob|number|num|no|whatsapp|reach|ring|rang|tel|telephone|dial|contact|landline|viber|signal"
+    r"\b(?:call(?:ing|ed)?|text(?:ing|ed|s)?|phone|cell|mobile|mob|number|num|no|whatsapp|reach"
+    r"|ring|rang|tel|telephone|dial|contact|landline|viber|signal"
     r"|line|fax|pager|home|work|emergency)\b[^.!?\n\d]{0,40}$",
     re.IGNORECASE,
 )

@@ -9,7 +9,8 @@ from psycopref.text.privacy.spans import Span
 _WORD = r"(?:[DO]['’]|Mc|Mac)?[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+(?:['’-][A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+)?"
 _FULL = rf"{_WORD}(?: (?:[A-Z]\.? )?{_WORD}){{0,2}}(?: [A-Z]\b\.?)?"
 _CREDENTIAL = (
-    r"(?:LPCC?|LPC-?\w|LCPC|LCSW|LICSW|LMSW|LSW|MSW|LMFT|MFT|LMHC|LCMHC|LPE|LP|NCC|CADC|Ph\.?D|Psy\.?D|D\.?B\.?H"
+    r"(?:LPCC?|LPC-?\w|LCPC|LCSW|LICSW|LMSW|LSW|MSW|LMFT|MFT|LMHC|LCMHC|LPE|LP|NCC|CADC|Ph\.?D"
+    r"|Psy\.?D|D\.?B\.?H"
     r"|Ed\.?D|Ed\.?S|M\.?Ed|M\.?A|M\.?S|R\.?N|M\.?D)\b"
 )
 _WISHES = (
