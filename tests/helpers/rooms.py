@@ -43,7 +43,9 @@ ROOMS: dict[str, Room] = {
     "nets": Room(
         "models from inside (torch)", "errors processes settings tables progress store stats"
     ),
-    "train": Room("one loop, pure objectives (torch)", "errors processes settings tables progress nets"),
+    "train": Room(
+        "one loop, pure objectives (torch)", "errors processes settings tables progress nets"
+    ),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
     "labels": Room(
         "taxonomies and who labels by them", "errors settings store stats config sources"
@@ -72,8 +74,7 @@ ROOMS: dict[str, Room] = {
     ),
     "report": Room(
         "the page a run leaves, section by section",
-        "errors settings tables store stats config sources lab labels queries stages recipes "
-        "flows",
+        "errors settings tables store stats config sources lab queries stages recipes flows",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",

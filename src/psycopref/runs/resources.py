@@ -103,7 +103,7 @@ def training(recipe: PaperRecipe, built: Built) -> list[Work]:
 def _counts(built: Built) -> _Counts:
     splits = [speech.split for speech in built.speeches]
     speeches = {name: splits.count(name) for name in ("train", "dev", "test", "gold")}
-    unrated = any(row.reason.startswith("refused: rate") for row in built.failures)
+    unrated = any(row.parts()[:2] == ("refused", "rate") for row in built.failures)
     pairs = {name: sum(row.split == name for row in built.preferences) for name in speeches}
     if unrated or not len(built.preferences):
         pairs = {name: round(PAIRS * count) for name, count in speeches.items()}
