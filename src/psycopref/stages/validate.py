@@ -73,6 +73,11 @@ class Validate(Stage):
         """
         return 5
 
+    @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        """`matches` alone, as runs without annotations have always given it."""
+        return ("matches",)
+
     @model_validator(mode="after")
     def _named(self) -> "Validate":
         names = [item.name for item in self.instrument.items]
