@@ -50,23 +50,23 @@ class Game:
         point = pl.col("winner").replace_strict(
             {"first": 1.0, "second": 0.0, "tie": 0.5}, return_dtype=pl.Float64
         )
-        said = frames.lazy(self.verdicts).filter(pl.col("item") == "overall")
+        verdicts = frames.lazy(self.verdicts).filter(pl.col("item") == "overall")
         ours, theirs = (
             pl.when(first).then(one).otherwise(other)
             for one, other in (("first_id", "second_id"), ("second_id", "first_id"))
         )
-        rows = said.select(
+        rows = verdicts.select(
             "speech_id",
             ours=ours,
             theirs=theirs,
             score=pl.when(first).then(point).otherwise(1 - point),
         )
-        found = frames.collected(
+        means = frames.collected(
             rows.group_by("speech_id", "ours", "theirs").agg(
                 pl.col("score").mean(), judged=pl.len()
             )
         )
-        return found.filter(pl.col("judged") == self.orders).drop("judged").sort("speech_id")
+        return means.filter(pl.col("judged") == self.orders).drop("judged").sort("speech_id")
 
     def picked(self) -> list[tuple[str, str, str, str]]:
         """(outcome, speech, our answer, theirs): the first won, tied and lost speech by a hash of
@@ -75,9 +75,9 @@ class Game:
         order = sorted(
             self.scores().iter_rows(), key=lambda row: sha256(row[0].encode()).hexdigest()
         )
-        found: dict[str, tuple[str, str, str, str]] = {}
+        firsts: dict[str, tuple[str, str, str, str]] = {}
         for speech, ours, theirs, score in order:
             for outcome, value in OUTCOMES.items():
                 if score == value:
-                    found.setdefault(outcome, (outcome, speech, ours, theirs))
-        return [found[outcome] for outcome in OUTCOMES if outcome in found]
+                    firsts.setdefault(outcome, (outcome, speech, ours, theirs))
+        return [firsts[outcome] for outcome in OUTCOMES if outcome in firsts]
