@@ -1,42 +1,55 @@
 """Client speeches to preference data: the order of the stages, and what each left out."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal
 
 from psycopref.errors import RecipeError
+from psycopref.flows import base
+from psycopref.flows.base import Dataset, Done
 from psycopref.lab import Lab
-from psycopref.recipes import Dataset
 from psycopref.stages.collect import Collected
-from psycopref.stages.pair import Pair
+from psycopref.stages.pair import PAIRS, Pair
 from psycopref.stages.rate import Rate
 from psycopref.stages.topics import Topicked
 from psycopref.tables import (
     Dropped,
     Failure,
+    Figure,
     Metric,
     Preference,
     Rating,
     Response,
     Speech,
     Split,
-    metric,
+)
+
+ALL = ("all",)
+SPEECHES_READ = Figure("speeches.read", "count", ALL, "rows of all sources")
+SPEECHES_KEPT = Figure("speeches.kept", "count", ALL, "speeches after every screen")
+SPEECHES_DROPPED = Figure("speeches.dropped", "count", ALL, "speeches left out, each with a reason")
+RESPONSES = Figure("responses", "count", ALL, "responses to them")
+RATINGS = Figure("ratings", "count", ALL, "ratings of these")
+FAILURES = Figure(
+    "failures",
+    "count",
+    ("{part=all|run}",),
+    "Failure rows of the dataset (`all`), of the whole run (`run`)",
 )
 
 
-class Built(NamedTuple):
-    """A preference dataset with everything that was left out of it."""
+class Recipe(base.Recipe):
+    """flow = "dataset": build a preference dataset."""
 
-    speeches: Sequence[Speech]
-    responses: Sequence[Response]
-    ratings: Sequence[Rating]
-    preferences: Sequence[Preference]
-    measure: Sequence[Preference]
-    dropped: Sequence[Dropped]
-    failures: Sequence[Failure]
-    metrics: Sequence[Metric]
+    flow: Literal["dataset"]
 
 
-def run(recipe: Dataset, lab: Lab) -> Built:
+def run(recipe: Recipe, lab: Lab) -> Done:
+    """The dataset, and nothing beside it."""
+    return built(recipe.dataset, lab)
+
+
+def built(recipe: Dataset, lab: Lab) -> Done:
     """Do the dataset stages in order."""
     found = lab.do(recipe.collect)
     clean = lab.do(recipe.clean, found.speeches)
@@ -68,7 +81,7 @@ def run(recipe: Dataset, lab: Lab) -> Built:
         *paired.metrics,
         *counts,
     ]
-    return Built(
+    return Done(
         named.speeches,
         answered.responses,
         rated.ratings,
@@ -89,7 +102,7 @@ def _weighed(pair: Pair, rate: Rate) -> Pair:
     return pair.model_copy(update={"judges": {entry.name: 1.0 for entry in rate.everyone}})
 
 
-def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Built:
+def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Done:
     if not found.preferences:
         raise RecipeError(
             "[dataset]: the source brings no preferences of its own; add [dataset.respond],"
@@ -102,19 +115,18 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
         for row in found.preferences
         if row.speech_id in split
     ]
+    found_in = Counter(row.split for row in kept)
     counts = [
-        metric("pairs", name, count, count=count)
+        row
         for name in ("train", "dev", "test", "gold")
-        for count in [sum(row.split == name for row in kept)]
+        for row in PAIRS.rows(found_in[name], set=name)
     ]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(
         found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures
     )
     metrics = [*found.metrics, *named.metrics, *counts, *more]
-    return Built(
-        speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics
-    )
+    return Done(speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics)
 
 
 def _with_split(row: Preference, split: Split) -> Preference:
@@ -132,12 +144,11 @@ def _counts(
     ratings: Sequence[Rating],
     failures: Sequence[Failure],
 ) -> list[Metric]:
-    figures = {
-        "speeches.read": len(found) + len(early),
-        "speeches.kept": len(kept),
-        "speeches.dropped": len(dropped),
-        "responses": len(responses),
-        "ratings": len(ratings),
-        "failures": len(failures),
-    }
-    return [metric(name, "all", value, count=value) for name, value in figures.items()]
+    return [
+        *SPEECHES_READ.rows(len(found) + len(early)),
+        *SPEECHES_KEPT.rows(len(kept)),
+        *SPEECHES_DROPPED.rows(len(dropped)),
+        *RESPONSES.rows(len(responses)),
+        *RATINGS.rows(len(ratings)),
+        *FAILURES.rows(len(failures), part="all"),
+    ]

@@ -7,6 +7,7 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+from psycopref.flows.figures import kind_of
 from psycopref.recipes import load_recipe
 from psycopref.report import content, two_runs
 from psycopref.report.drawn import NUMBERS, load_figures, load_numbers
@@ -54,7 +55,7 @@ def _opened(place: Path) -> content.Run:
     """A finished run as it stands in its folder."""
     short, recipe = load_recipe(str(place / "recipe.toml"))
     last = run_folder.last(place)
-    metrics = run_folder.kept_metrics(place)
+    metrics = run_folder.kept_metrics(place, kind_of)
     text = (place / "recipe.toml").read_text(encoding="utf-8")
     run = content.Run(
         place.parent.parent,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.progress import Tick
 from psycopref.settings import Stage
 from psycopref.tables import Rating, Response, Speech, content_id
@@ -46,11 +47,11 @@ class Drift(Stage):
         """Ratings whose judge is the digest of `start`; TrainError where a response's speech is not
         in the table.
         """
+        from psycopref.nets import tokens
         from psycopref.nets import weights as folders
-        from psycopref.train import examples
 
         loaded = folders.load_policy(weights)
-        encoded = examples.encoded(loaded.tokenizer, speeches, responses)
+        encoded = tokens.encoded(loaded.tokenizer, speeches, responses)
         rows = list(encoded.values())
         folders.fitting(
             loaded.model, max((len(row.ids) for row in rows), default=0), "drift: an answer"
@@ -76,3 +77,13 @@ class Drift(Stage):
         return forward.measured(
             model.to(device.device()), forward.logps, rows, self.batch_tokens, tick
         )
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        weights: Path,
+        start: Path,
+    ) -> tuple[Drifted, Need]:
+        """Answers that are not written have not moved."""
+        return Drifted([]), Need()

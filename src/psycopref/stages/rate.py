@@ -4,6 +4,7 @@ instrument or one for all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
@@ -11,18 +12,38 @@ from pydantic import Field, model_validator
 
 from psycopref.config.instruments import InstrumentSetting, Item
 from psycopref.config.prompts import PromptSetting, load_prompt
-from psycopref.judging.answers import read_all_ratings, read_ratings, unreadable
+from psycopref.judging.answers import Scores, read_all_ratings, read_ratings, unreadable
+from psycopref.judging.calls import Answer, asked
 from psycopref.judging.ratings import rating_ask
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.models.calling.answer import Exchange
 from psycopref.models.entries import EntrySetting, ModelEntry
-from psycopref.queries.columns import coarse_column
-from psycopref.settings import Stage
+from psycopref.queries.columns import coarse_column, outcome_column
+from psycopref.queries.dropout import GROUPS, lost_rows
+from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
-from psycopref.store.calls import Ask, Reply
+from psycopref.store.calls import Ask
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, estimate, metric
+from psycopref.tables import Failure, Figure, Metric, Rating, Response, Speech, content_id
+
+ASKED = Figure("ratings.asked", "count", ("all",), "responses times items, judges and repeats")
+LOST = Figure(
+    "rate.lost",
+    "estimate",
+    (*GROUPS, "judge:{judge}"),
+    "share of the ratings asked for that was lost",
+)
+LOST_TO = Figure("rate.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
+AT = ("{place}: {judge}",)
+SCORE_AT = Figure(
+    "position.score", "estimate", AT, "mean score of the reply shown first, second, ..."
+)
+EFFECT_AT = Figure(
+    "position.effect", "estimate", AT, "its difference to the other replies of its call"
+)
 
 
 class Rated(NamedTuple):
@@ -67,6 +88,9 @@ class Rate(Stage):
     everything so many times, each time in another order; ratings of repeats are rows of their own.
     A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is
     final.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     instrument: InstrumentSetting
@@ -77,6 +101,7 @@ class Rate(Stage):
     responses_per_call: int = Field(default=4, ge=1)
     attempts: int = Field(default=2, ge=1)
     repeats: int = Field(default=1, ge=1)
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -112,24 +137,14 @@ class Rate(Stage):
             },
             places=places,
         )
-        calls = self._calls(answers, places)
-        with lab.progress.track("rate", calls) as tick:
-            jobs: Iterator[Job] | list[Job] = self.jobs(people, answers)
-            for attempt in range(self.attempts):
-                again: list[Job] = []
-                for job, ask, reply in self._asked(lab, jobs, attempt):
-                    outcome = self._read(job, ask, reply, kept)
-                    if (
-                        outcome != "ok"
-                        and reply.outcome in ("ok", "truncated")
-                        and attempt + 1 < self.attempts
-                    ):
-                        again.append(job)
-                        continue
-                    if outcome != "ok":
-                        self._lost(job, outcome, reply, kept)
-                    tick()
-                jobs = again
+        exchanges = ((job, self._exchange(job)) for job in self.jobs(people, answers))
+        with lab.progress.track("rate", self._calls(answers, places)) as tick:
+            for job, answer in lab.play(exchanges, self.everyone):
+                if answer.value is None:
+                    self._lost(job, answer, kept)
+                else:
+                    self._rated(job, answer.value, answer.reply.call_id, kept)
+                tick()
         ratings, failures = kept.ratings.table(), kept.failures.table()
         return Rated(
             ratings,
@@ -145,12 +160,8 @@ class Rate(Stage):
             .len()["len"]
         )
         parts = int(((sizes + self.responses_per_call - 1) // self.responses_per_call).sum())
-        return (
-            parts
-            * self.repeats
-            * len(self.everyone)
-            * (1 if self.per_call == "all" else len(self.instrument.items))
-        )
+        each = 1 if self.per_call == "all" else len(self.instrument.items)
+        return parts * self.repeats * len(self.everyone) * each
 
     def jobs(self, speeches: Sequence[Speech], responses: Sequence[Response]) -> Iterator[Job]:
         """What is asked: per speech its responses in an order made from their ids (never the
@@ -168,9 +179,7 @@ class Rate(Stage):
         for speech, given in _grouped(table(Speech, speeches), answers):
             for repeat in range(self.repeats):
                 salt = [repeat] if repeat else []
-                mixed = sorted(
-                    given, key=lambda r: digest([speech.speech_id, r.response_id, *salt])
-                )  # noqa: B023 - used at once
+                mixed = _mixed(speech.speech_id, given, salt)
                 for start in range(0, len(mixed), self.responses_per_call):
                     part = tuple(mixed[start : start + self.responses_per_call])
                     yield from (
@@ -187,69 +196,49 @@ class Rate(Stage):
             self.prompt, self.instrument, item, job.judge, job.speech, texts, attempt, job.repeat
         )
 
-    def _asked(
-        self, lab: Lab, jobs: Iterator[Job] | list[Job], attempt: int
-    ) -> Iterator[tuple[Job, Ask, Reply]]:
-        """Each job with its reply; jobs with the same words (two models that refuse alike, say) are
-        one call and share it.
-        """
-        waiting: dict[str, list[Job]] = {}
+    def _exchange(self, job: Job) -> Exchange[Answer[list[Scores]]]:
+        return asked(partial(self.ask, job), partial(self._read, job), self.attempts)
 
-        def asks() -> Iterator[Ask]:
-            for job in jobs:
-                ask = self.ask(job, attempt)
-                same = waiting.setdefault(ask.call_id, [])
-                same.append(job)
-                if len(same) == 1:
-                    yield ask
-
-        for ask, reply in lab.ask(asks(), self.everyone):
-            for job in waiting.pop(ask.call_id):
-                yield job, ask, reply
-
-    def _read(self, job: Job, ask: Ask, reply: Reply, kept: _Kept) -> str:
-        if reply.outcome != "ok":
-            return reply.outcome
+    def _read(self, job: Job, text: str) -> list[Scores] | None:
+        """The scores of each response by item."""
         texts = [response.text for response in job.responses]
         if self.per_call == "all":
-            by_item = read_all_ratings(reply.text, len(texts), self.instrument, texts)
-        else:
-            scores = read_ratings(reply.text, len(texts), self.instrument, texts)
-            by_item = None if scores is None else [{job.items[0].name: score} for score in scores]
-        if by_item is None:
-            return unreadable(reply.text)
+            return read_all_ratings(text, len(texts), self.instrument, texts)
+        scores = read_ratings(text, len(texts), self.instrument, texts)
+        return None if scores is None else [{job.items[0].name: score} for score in scores]
+
+    def _rated(self, job: Job, by_item: list[Scores], call_id: str, kept: _Kept) -> None:
         salt = [job.repeat] if job.repeat else []
+        judge = job.judge.name
         for response, own in zip(job.responses, by_item, strict=True):
             for name, score in own.items():
-                key = content_id("rating", response.response_id, name, ask.model, *salt)
+                key = content_id("rating", response.response_id, name, judge, *salt)
                 kept.ratings.add(
                     Rating(
                         key,
                         response.response_id,
                         name,
-                        ask.model,
+                        judge,
                         float(score.score),
                         score.rationale,
-                        reply.call_id,
+                        call_id,
                     )
                 )
         for item in job.items:
-            kept.positions[ask.model].add(
+            kept.positions[judge].add(
                 kept.places[job.speech.speech_id], [own[item.name].score for own in by_item]
             )
-        return "ok"
 
-    def _lost(self, job: Job, outcome: str, reply: Reply, kept: _Kept) -> None:
+    def _lost(self, job: Job, answer: Answer[list[Scores]], kept: _Kept) -> None:
+        reply = answer.reply
+        outcome = unreadable(reply.text) if reply.outcome == "ok" else reply.outcome
         for response in job.responses:
             for item in job.items:
                 key = content_id(
                     "failure", response.response_id, item.name, job.judge.name, job.repeat
                 )
-                kept.failures.add(
-                    Failure(
-                        key, response.response_id, f"{outcome}: rate {item.name}", reply.call_id
-                    )
-                )
+                reason = f"{outcome}: rate {item.name}"
+                kept.failures.add(Failure(key, response.response_id, reason, reply.call_id))
 
     def _dropout(
         self,
@@ -262,15 +251,14 @@ class Rate(Stage):
         judge.
         """
         each = len(self.instrument.items) * self.repeats
-        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse_column())
+        coarse = coarse_column(groups(self.topics))
+        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse)
         rows = (
             answers.pick("response_id", "speech_id", "model")
             .join(topics, on="speech_id")
             .rename({"speech_id": "cluster"})
         )
-        lost = failures.pick("subject_id", "reason").select(
-            "subject_id", outcome=pl.col("reason").str.split(": ").list.first()
-        )
+        lost = failures.pick("subject_id", "reason").select("subject_id", outcome=outcome_column())
         outcomes = lost["outcome"].unique().to_list()
         counts = lost.group_by("subject_id").agg(
             [(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes]
@@ -282,18 +270,21 @@ class Rate(Stage):
         wanted = each * whole.height * len(self.everyone)
         rated = ratings.pick("subject_id", "judge").group_by("subject_id", "judge").len()
         by_judge = [
-            _lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated)
+            row
             for judge in self.everyone
             if wanted
+            for row in _lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated)
         ]
         return [
-            metric("ratings.asked", "all", wanted, count=wanted),
-            *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}),
+            *ASKED.rows(wanted),
+            *lost_rows(
+                dropout(whole, outcomes, {"topic": "topic", "model": "model"}), LOST, LOST_TO
+            ),
             *by_judge,
         ]
 
 
-def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
+def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> list[Metric]:
     """The share of a judge's own ratings that was lost: what was asked of it for each response,
     less what it rated.
     """
@@ -301,12 +292,8 @@ def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
     counted = rows.join(own, left_on="response_id", right_on="subject_id", how="left").with_columns(
         pl.col("given").fill_null(0)
     )
-    return lost_share(
-        "rate.lost",
-        f"judge:{judge}",
-        counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64),
-        counted,
-    )
+    losses = counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64)
+    return LOST.rows(lost_share(losses, counted), judge=judge)
 
 
 def _grouped(
@@ -325,16 +312,21 @@ def _grouped(
         yield from ((speech, own.get(speech.speech_id, [])) for speech in people)
 
 
+def _mixed(speech_id: str, responses: Sequence[Response], salt: Sequence[int]) -> list[Response]:
+    """The responses to one speech in the order of a hash of their ids, another one by `salt`."""
+    return sorted(responses, key=lambda row: digest([speech_id, row.response_id, *salt]))
+
+
 def _bias(positions: dict[str, Positions]) -> list[Metric]:
     """`position.score`, the mean score by the place at which a response was shown, and
     `position.effect`, the difference to its call's mean.
     """
     out = []
     for judge, one in positions.items():
-        for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
+        for figure, found in zip((SCORE_AT, EFFECT_AT), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
-                first, last = (
-                    None if end is None else round(end, 9) for end in (low, high)
-                )  # last digits of sums differ between machines
-                out += estimate(name, f"{place}: {judge}", (round(value, 9), first, last, count))
+                # last digits of sums differ between machines
+                first, last = (None if end is None else round(end, 9) for end in (low, high))
+                rounded = (round(value, 9), first, last, count)
+                out += figure.rows(rounded, place=str(place), judge=judge)
     return out

@@ -1,6 +1,6 @@
 """Speeches and a pool to responses: for each speech some models are drawn and each answers once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
@@ -8,18 +8,25 @@ from pydantic import Field, model_validator
 
 from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
 from psycopref.errors import ModelError
+from psycopref.judging.calls import once
 from psycopref.lab import Lab
-from psycopref.models.connect import recorded_ids
+from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.models.calling.answer import Exchange
+from psycopref.models.connect import can_answer
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
-from psycopref.settings import Stage
+from psycopref.queries.dropout import GROUPS, lost_rows
+from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Response, Speech, content_id
+from psycopref.tables import Failure, Figure, Metric, Response, Speech, content_id
 
 Count = Annotated[int, Field(ge=1)]
+
+LOST = Figure("respond.lost", "estimate", GROUPS, "share of the answers asked for that was lost")
+LOST_TO = Figure("respond.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
 
 
 class Responded(NamedTuple):
@@ -63,6 +70,9 @@ class Respond(Stage):
     `unrecorded = "skip"` has no response. `words` asks for a length: a number, or [low, high] for
     one that is drawn by a hash of the speech, in steps of ten, the same for all models that answer
     it.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     pool: PoolSetting
@@ -72,6 +82,7 @@ class Respond(Stage):
     include_given: bool = False
     unrecorded: Literal["error", "skip"] = "error"
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -95,30 +106,34 @@ class Respond(Stage):
         own: dict[str, list[Response]] = {}
         for row in given if self.include_given else ():
             own.setdefault(row.speech_id, []).append(row)
-        kept, failures, asked = Gather(Response), Gather(Failure), dict[str, list[str]]()
+        kept, failures = Gather(Response), Gather(Failure)
         lost: list[tuple[str, str, str]] = []
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
-            for ask, reply in lab.ask(self._asks(speeches, own, kept, asked), self.pool.models):
-                for speech_id in asked.pop(ask.call_id):
-                    made = _row(speech_id, ask, reply)
-                    if isinstance(made, Response):
-                        kept.add(made)
-                    else:
-                        failures.add(made)
-                        lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
-                    tick()
+            exchanges = self._exchanges(speeches, own, kept)
+            for (speech_id, model), reply in lab.play(exchanges, self.pool.models):
+                made = _row(speech_id, model, reply)
+                if isinstance(made, Response):
+                    kept.add(made)
+                else:
+                    failures.add(made)
+                    lost.append((speech_id, model, made.parts().outcome))
+                tick()
         responses = kept.table()
         return Responded(
-            responses, failures.table(), _dropout(table(Speech, speeches), responses, lost)
+            responses,
+            failures.table(),
+            _dropout(table(Speech, speeches), responses, lost, groups(self.topics)),
         )
 
-    def _asks(
+    def _exchanges(
         self,
         speeches: Sequence[Speech],
         own: dict[str, list[Response]],
         kept: Gather[Response],
-        asked: dict[str, list[str]],
-    ) -> Iterator[Ask]:
+    ) -> Iterator[tuple[tuple[str, str], Exchange[Reply]]]:
+        """Each ask by its speech and model; answers of the source that were drawn are kept at
+        once.
+        """
         for speech in speeches:
             drawn = self._drawn(speech, own.get(speech.speech_id, []))
             if not drawn and self.unrecorded == "error":
@@ -129,13 +144,8 @@ class Respond(Stage):
             for one in drawn:
                 if isinstance(one, Response):
                     kept.add(one)
-                    continue
-                same = asked.setdefault(
-                    one.call_id, []
-                )  # speeches with the same words are one call and share its reply
-                same.append(speech.speech_id)
-                if len(same) == 1:
-                    yield one
+                else:
+                    yield (speech.speech_id, one.model), once(one)
 
     def _drawn(self, speech: Speech, own: Sequence[Response]) -> list[Ask | Response]:
         """The `per_speech` offers with the lowest hashes of speech and model."""
@@ -149,18 +159,12 @@ class Respond(Stage):
         ):
             if len(drawn) == self.per_speech:
                 break
-            made = (
-                offer
-                if isinstance(offer, Response)
-                else respond_ask(self.prompt, offer, speech, self.target(speech))
-            )
-            if (
-                not isinstance(made, Ask)
-                or not isinstance(offer, ModelEntry)
-                or offer.kind != "recorded"
-                or made.call_id in recorded_ids(offer)
-            ):
-                drawn.append(made)
+            if isinstance(offer, Response):
+                drawn.append(offer)
+                continue
+            ask = respond_ask(self.prompt, offer, speech, self.target(speech))
+            if can_answer(offer, ask):
+                drawn.append(ask)
         return drawn
 
     def target(self, speech: Speech) -> int:
@@ -172,28 +176,21 @@ class Respond(Stage):
         return low + 10 * (int(digest(["words", self.seed, speech.speech_id])[:12], 16) % steps)
 
 
-def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
+def _row(speech_id: str, model: str, reply: Reply) -> Response | Failure:
     text = reply.text.strip()
     if reply.outcome == "ok" and text:
-        return Response(
-            content_id("response", speech_id, ask.model, text),
-            speech_id,
-            ask.model,
-            text,
-            ask.draw,
-            reply.call_id,
-        )
+        key = content_id("response", speech_id, model, text)
+        return Response(key, speech_id, model, text, call_id=reply.call_id)
     reason = reply.outcome if reply.outcome != "ok" else "empty"
-    return Failure(
-        content_id("failure", speech_id, ask.call_id),
-        speech_id,
-        f"{reason}: respond",
-        reply.call_id,
-    )
+    key = content_id("failure", speech_id, reply.call_id)
+    return Failure(key, speech_id, f"{reason}: respond", reply.call_id)
 
 
 def _dropout(
-    speeches: Table[Speech], responses: Table[Response], lost: list[tuple[str, str, str]]
+    speeches: Table[Speech],
+    responses: Table[Response],
+    lost: list[tuple[str, str, str]],
+    groups: Mapping[str, str],
 ) -> list[Metric]:
     """Answers asked for and the share that was lost: over all, by topic, by model. What came with
     the source was not asked for.
@@ -205,7 +202,7 @@ def _dropout(
     rows = pl.concat([got, pl.DataFrame(lost, schema=columns, orient="row")])
     outcomes = sorted({row[2] for row in lost})
     whole = rows.join(
-        speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column()),
+        speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column(groups)),
         on="speech_id",
     )
     counted = whole.select(
@@ -215,4 +212,5 @@ def _dropout(
         asked=pl.lit(1),
         **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes},
     )
-    return dropout("respond.lost", counted, outcomes, {"topic": "topic", "model": "model"})
+    found = dropout(counted, outcomes, {"topic": "topic", "model": "model"})
+    return lost_rows(found, LOST, LOST_TO)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.settings import Stage
 from psycopref.tables import Rating, Response, Speech, content_id
 
@@ -40,12 +41,11 @@ class Score(Stage):
         """Ratings whose judge is the digest of `weights`; TrainError where a response is longer
         than the model reads.
         """
-        from psycopref.nets import device, forward
+        from psycopref.nets import device, forward, tokens
         from psycopref.nets import weights as folders
-        from psycopref.train import examples
 
         loaded = folders.load_reward(weights)
-        encoded = examples.encoded(
+        encoded = tokens.encoded(
             loaded.tokenizer, speeches, responses
         )  # a response that stands twice has one rating
         limit = getattr(loaded.model.config, "max_position_embeddings", None) or 0
@@ -67,6 +67,14 @@ class Score(Stage):
                 for response_id, score in zip(fitting, scores, strict=True)
             ]
         )
+
+    def rehearse(
+        self, speeches: Sequence[Speech], responses: Sequence[Response], weights: Path
+    ) -> tuple[Scored, Need]:
+        """No two rewards alike, so that best and worst are told apart."""
+        judge = "/".join(weights.parts[-2:])
+        ids = dict.fromkeys(row.response_id for row in responses)
+        return Scored([_rating(key, judge, float(place)) for place, key in enumerate(ids)]), Need()
 
 
 def _rating(response_id: str, judge: str, score: float) -> Rating:
