@@ -268,13 +268,19 @@ def load_recipe(name: str) -> tuple[str, Recipe]:
             f"no recipe {name!r}{did_you_mean(name, known)}; give the path of a .toml file or one"
             f" of {known} (looked in {RECIPES}/)"
         )
-    values = read_toml(path)
+    return path.stem, recipe_of(read_toml(path), str(path))
+
+
+def recipe_of(values: dict[str, Any], where: str) -> Recipe:
+    """The recipe that settings make; RecipeError lists every mistake, `where` says where they
+    stand.
+    """
     kind = FLOWS.get(str(values.get("flow", "")))
     if kind is None:
         raise RecipeError(
-            f"{path}: flow must be one of {sorted(FLOWS)}, found {values.get('flow')!r}"
+            f"{where}: flow must be one of {sorted(FLOWS)}, found {values.get('flow')!r}"
         )
-    return path.stem, checked(kind, values, str(path))
+    return checked(kind, values, where)
 
 
 def resolved(recipe: Recipe) -> str:

@@ -75,6 +75,11 @@ ROOMS: dict[str, Room] = {
         "errors tables progress store config sources models train lab experts stages recipes "
         "flows report",
     ),
+    "api": Room(
+        "what `import psycopref` gives a notebook",
+        "errors progress tables store text stats config sources models nets train lab stages "
+        "recipes runs",
+    ),
     "cli": Room(
         "the command line; alone in printing",
         "errors processes progress store stats lab report runs",

@@ -45,6 +45,11 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
+    return run_recipe(short, recipe, work, progress)
+
+
+def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Path:
+    """Run a recipe that was loaded or built; `name` is what its runs are called."""
     if lacking := [str(one.path) for one in recipe.annotations if not one.path.is_file()]:
         raise RecipeError(
             f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv"
@@ -74,7 +79,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
             *(expert.metrics if expert else []),
         ]
         shown_content = content.content(
-            content.Run(work, short, list(lab.taken), recipe, text, stage_metrics, curves),
+            content.Run(work, name, list(lab.taken), recipe, text, stage_metrics, curves),
             lab.ledger,
         )
         shown = numbers(shown_content)
@@ -85,7 +90,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
                 shown_content, figures=figures, numbers=shown, metrics=metrics, steps=lab.taken
             )
         )
-        place = new_run(work, short)
+        place = new_run(work, name)
         if expert and recipe.validate_:
             write_all(
                 expert.sheet,
@@ -97,7 +102,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
         write_synced(place / "recipe.toml", text)
         write_synced(place / "report.html", page)
         write_synced(place / "report.md", twin(page))
-        steps = {"psycopref": __version__, "recipe": short, "steps": lab.taken}
+        steps = {"psycopref": __version__, "recipe": name, "steps": lab.taken}
         write_synced(
             place / "metrics.json",
             json.dumps([dataclasses.asdict(row) for row in metrics], indent=1),
