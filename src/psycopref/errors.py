@@ -9,7 +9,7 @@ class PsycoprefError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in the place of a traceback; `traceback.print_exception` has it all."""
+        """What IPython shows in the place of a traceback (`traceback.print_exception` has it)."""
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -1,4 +1,4 @@
-"""A finished run in a notebook: its figures, steps and tables as frames, and where its report is."""
+"""A finished run in a notebook: figures, steps and tables as frames, and where its report is."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The figures that say most of a run, by plain names: one table, in the order in which they count."""
+"""The figures that say most of a run, by plain names: one table, the weightiest first."""
 
 import re
 from collections.abc import Sequence

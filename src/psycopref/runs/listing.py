@@ -112,7 +112,7 @@ def frame(lines: Iterable[RunLine]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "run": pl.String,
     "began": pl.Datetime(time_zone="UTC"),
     "recipe": pl.String,

@@ -25,9 +25,10 @@ GUARDS = {
 
 
 class Summary(NamedTuple):
-    """A finished run for people. `made` is what is there by name (speeches, responses, ...), `steps`
-    how many steps it has and `new` how many of them it made itself, `calls` how many it made,
-    `seconds` how long it took. `attention` are sentences, the gravest first; none quotes a client.
+    """A finished run for people. `made` is what is there by name (speeches, responses, ...),
+    `steps` how many steps it has and `new` how many of them it made itself, `calls` how many it
+    made, `seconds` how long it took. `attention` are sentences, the gravest first; none quotes a
+    client.
     """
 
     run: str
@@ -69,7 +70,7 @@ def began(place: Path) -> datetime | None:
 
 
 def _made(taken: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]) -> dict[str, int]:
-    """What the run's dataset holds and how many models it trained; what is not there is left out."""
+    """What the run's dataset holds and how many models it trained, where there is any."""
     value = {row.name: int(row.value) for row in metrics if row.slice == "all"}
     pairs = [int(row.value) for row in metrics if row.name == "pairs" and row.slice in _SPLITS]
     counts = {
@@ -89,7 +90,7 @@ _SPLITS = ("train", "dev", "test", "gold")
 def attention(
     place: Path, taken: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]
 ) -> Iterator[str]:
-    """What somebody who reads the figures must know: no pairs, guards, what was lost or left out."""
+    """What a reader of the figures must know: no pairs, guards, what was lost or left out."""
     pairs = [row.value for row in metrics if row.name == "pairs" and row.slice in _SPLITS]
     if not sum(pairs):
         yield "no preference pairs: look at the ratings and at `gap` in [dataset.pair]"

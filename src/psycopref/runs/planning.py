@@ -1,69 +1,16 @@
-"""`psycopref plan`: how many prompts or pairs a claim needs, before anything is asked, judged or
-annotated.
-"""
+"""How many prompts or pairs a claim needs, before anything is asked, judged or annotated."""
 
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table as View
-
 from psycopref.errors import RecipeError
+from psycopref.runs.claim import Claim, checked
 from psycopref.stats import power
 from psycopref.stats.topics import FEW
 
 POWERS = (0.8, 0.9)
-
-
-class Claim(NamedTuple):
-    """What one hopes to show, and what is assumed on the way; shares as fractions."""
-
-    rate: float = 0.6
-    ties: float = 0.2
-    sd: float | None = None
-    difference: float = 0.1
-    correlation: float = 0.3
-    agreement: float = 0.87
-    within: float = 0.05
-    kappa: float = 0.7
-    kappa_within: float = 0.1
-    prevalence: float = 0.5
-    topics: int = 8
-    clustering: float = 1.0
-    seconds: float = 90.0
-
-
-_SPANS: dict[str, tuple[float, float, str]] = {
-    "rate": (0, 1, "a win rate"),
-    "ties": (0, 1, "a share of prompts"),
-    "sd": (0.001, 0.5, "the standard deviation of scores from 0 to 1"),
-    "difference": (-1, 1, "of two win rates"),
-    "correlation": (-1, 0.999, "of two systems' scores"),
-    "agreement": (0, 1, "a share of pairs"),
-    "within": (0.001, 0.499, "a half-width"),
-    "kappa": (-1, 1, "a coefficient"),
-    "kappa_within": (0.001, 0.499, "a half-width"),
-    "prevalence": (0.001, 0.999, "of the experts' more common answer"),
-    "topics": (1, 10_000, "a number of topics"),
-    "clustering": (1, 10_000, "a design effect: pairs by independent pairs worth as much"),
-    "seconds": (0, 86_400, "the time for one pair"),
-}
-
-
-def checked(claim: Claim) -> Claim:
-    """The claim, if every number is finite and in its range; RecipeError names the first that is
-    not.
-    """
-    for name, (low, high, what) in _SPANS.items():
-        value = getattr(claim, name)
-        if value is not None and not low <= value <= high:  # false for NaN too
-            raise RecipeError(
-                f"plan: --{name.replace('_', '-')} ({what}) must lie from {low:,g} to {high:,g},"
-                f" found {value:g}"
-            )
-    return claim
 
 
 class Line(NamedTuple):
@@ -178,41 +125,20 @@ def _hours(pairs: int, c: Claim) -> str:
     return f"{pairs * c.seconds / 3600:.1f} hours an expert at {c.seconds:g} s a pair"
 
 
-def plan(claim: Claim, recipe: str = "", work: Path = Path("work")) -> None:
-    """Print the plan as a table, and what the test split of a recipe can show."""
-    made = lines(claim)
-    view = View(title="how many", title_justify="left")
-    for head in ("to show that", "of", *(f"power {one:g}" for one in POWERS), "assumed"):
-        view.add_column(
-            head, justify="right" if head.startswith("power") else "left", overflow="fold"
-        )
-    for one in made:
-        view.add_row(
-            one.claim,
-            one.unit,
-            *(f"{count:,}" for count in one.counts * (2 if len(one.counts) == 1 else 1)),
-            one.assumed,
-        )
-    console = Console()
-    (console if console.is_terminal else Console(width=170)).print(view)
-    print(
-        "Two-sided tests at 0.05, 95 % intervals; prompts are independent clusters. An interval's"
-        " width needs no power: both columns are the same."
-    )
-    if recipe:
-        print(_there(claim, recipe, work))
+class Smallest(NamedTuple):
+    """What the test split of a recipe can show: its speeches, and for each power the smallest win
+    rate that they do (None where they show none).
+    """
+
+    speeches: int
+    rates: tuple[float | None, ...]
 
 
-def _there(claim: Claim, recipe: str, work: Path) -> str:
+def smallest(claim: Claim, recipe: str, work: Path) -> Smallest:
+    """The smallest win rates that a recipe's test split can show; its dataset is rehearsed, and
+    nobody asked.
+    """
     from psycopref.runs.rehearsal import test_speeches
 
     count = test_speeches(recipe, work)
-    least = [power.smallest_rate(count, claim.ties, one) for one in POWERS]
-    said = ", ".join(
-        f"{rate:g} with power {one:g}" if rate else f"no rate with power {one:g}"
-        for one, rate in zip(POWERS, least, strict=True)
-    )
-    return (
-        f"{recipe} has {count:,} test speeches: with {claim.ties:.0%} ties and flips the smallest"
-        f" win rate they can show is {said}."
-    )
+    return Smallest(count, tuple(power.smallest_rate(count, claim.ties, one) for one in POWERS))
