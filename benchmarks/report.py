@@ -2,7 +2,6 @@
 [SPEECHES]` (default: the paper's 26,483, four replies each).
 """
 
-import dataclasses
 import resource
 import sys
 import tempfile
@@ -15,7 +14,7 @@ import polars as pl
 from psycopref.labels.topic_list import load_topics
 from psycopref.report.data import ReportData
 from psycopref.report.figures import draw, numbers
-from psycopref.report.page import render
+from psycopref.report.page import drawn_contents, render
 from psycopref.store import parquet
 from psycopref.tables import Dropped, Preference, Rating, Response, Speech, metric
 
@@ -155,9 +154,11 @@ def main(size: int, place: Path) -> None:
         **tables,
         metrics=[asked],
         sources=[f"source-{n}" for n in range(5)],
+        listed={one.name: [topic.name for topic in one.topics] for one in load_topics().coarse},
+        items=ITEMS,
     )
-    shown = numbers(data)
-    page = render(dataclasses.replace(data, numbers=shown, figures=draw(shown)))
+    contents = drawn_contents(data)
+    page = render(data, draw(numbers(contents)), contents)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     took = time.process_time() - began
     print(

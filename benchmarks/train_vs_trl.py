@@ -129,6 +129,7 @@ def run_ours(
     from psycopref.progress import Progress
     from psycopref.train import loop, losses
     from psycopref.train.packs import Item
+    from psycopref.train.reference import with_reference
     from psycopref.train.settings import Training
 
     class Ticking(Progress):
@@ -154,7 +155,7 @@ def run_ours(
     with tempfile.TemporaryDirectory() as place:
         if task == "dpo":
             began = time.process_time()
-            items = loop.reference(
+            items = with_reference(
                 model,
                 forward.logps,
                 items,
@@ -383,11 +384,8 @@ def main() -> None:
             print(f"| {name} | failed: {done.stderr.strip().splitlines()[-1][:120]} |")
             continue
         row = rows[name] = json.loads(lines[0][7:])
-        peer = (
-            rows.get(name.replace("ours", "padded" if "score" in name else "trl", 1))
-            if name.startswith("ours")
-            else None
-        )
+        other = "padded" if "score" in name else "trl"
+        peer = rows.get(name.replace("ours", other, 1)) if name.startswith("ours") else None
         times = (
             f"{peer['cpu_s_per_1k_tokens'] / row['cpu_s_per_1k_tokens']:.2f}, memory"
             f" {row['peak_gb'] / peer['peak_gb']:.2f}"

@@ -1,7 +1,8 @@
-"""Write docs/tables.md from the row types in tables.py."""
+"""Write docs/tables.md from the row types in tables/."""
 
 import dataclasses
 import inspect
+import re
 import typing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def hint_text(hint: object) -> str:
     return (
         hint.__name__
         if isinstance(hint, type)
-        else str(hint).replace("typing.", "").replace("psycopref.tables.", "")
+        else re.sub(r"typing\.|psycopref\.tables\.(\w+\.)?", "", str(hint))
     )
 
 
@@ -23,13 +24,15 @@ def page() -> str:
         "# Tables",
         "",
         (
-            "Written from `src/psycopref/tables.py` by `scripts/write_tables_doc.py`; a test checks"
+            "Written from `src/psycopref/tables/` by `scripts/write_tables_doc.py`; a test checks"
             " that it is up to date."
         ),
         "The first column of a table is its key.",
         "",
     ]
     for name, row in inspect.getmembers(tables, dataclasses.is_dataclass):
+        if row is tables.Figure:  # declares rows of Metric, and is none itself
+            continue
         hints = typing.get_type_hints(row)
         lines += [
             f"## {name}",

@@ -1,4 +1,4 @@
-"""Every Python block in README and docs runs; docs/tables.md is what tables.py says; every TOML
+"""Every Python block in README and docs runs; docs/tables.md is what tables/ says; every TOML
 block is TOML.
 """
 

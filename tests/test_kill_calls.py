@@ -48,7 +48,7 @@ with Lab(Path(sys.argv[1])):
 WRITE = """
 import sys
 from pathlib import Path
-from psycopref.models.chat import Ask, Message, Reply
+from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.ledger import Ledger
 ledger, new = Ledger(Path(sys.argv[1])), 0
 for n in range(200):

@@ -15,6 +15,11 @@ from safetensors.torch import load_file
 
 from psycopref.config.toml_files import DATA
 
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+}
 ONE = [sys.executable, "-m", "psycopref"]
 TWO = [
     sys.executable,
@@ -31,7 +36,7 @@ TWO = [
 def run(command: list[str], recipe: Path, work: Path) -> str:
     done = subprocess.run(
         [*command, "run", str(recipe), "--work", str(work)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -106,7 +111,7 @@ def test_one_dev_item_for_two_processes_and_a_resume_with_dropout(tmp_path: Path
     ]
     done = subprocess.run(
         command,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -156,7 +161,7 @@ def test_weights_spread_over_two_processes_learn_what_one_learns(tmp_path: Path)
     one process.
     """
     script = str(Path(__file__).with_name("helpers") / "sharded.py")
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    env = ENVIRONMENT
     curves = []
     for command, place, more in (
         (TWO[:-2], "two", launched("fsdp2")),

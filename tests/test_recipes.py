@@ -152,7 +152,7 @@ def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused
 def test_a_judge_that_pair_weighs_must_rate(tmp_path: Path) -> None:
     def write(judges: str) -> str:
         text = (
-            Path("recipes/open.toml")
+            (recipes.RECIPES / "open.toml")
             .read_text(encoding="utf-8")
             .replace("gap = 1.0\n", f"gap = 1.0\njudges = {judges}\n", 1)
         )
@@ -171,7 +171,7 @@ def test_a_judge_that_pair_weighs_must_rate(tmp_path: Path) -> None:
 
 def test_every_new_setting_survives_in_the_resolved_recipe(tmp_path: Path) -> None:
     text = (
-        Path("recipes/open.toml")
+        (recipes.RECIPES / "open.toml")
         .read_text(encoding="utf-8")
         .replace("per_speech = 4\n", "per_speech = 4\nwords = [80, 160]\n", 1)
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from psycopref.config.toml_files import DATA, checked, did_you_mean, read_toml
 from psycopref.errors import RecipeError
+from psycopref.labels.topic_list import with_topics
 from psycopref.models.entries import EntrySetting
 from psycopref.settings import Settings
 from psycopref.stages.baseline import Baseline
@@ -170,6 +171,13 @@ class Checked(Settings):
     dataset: Dataset
     validate_: Annotated[Validate | None, Field(alias="validate")] = None
     annotations: Filled = ()
+
+    @model_validator(mode="after")
+    def _grouped(self) -> "Checked":
+        """Every stage that groups by topic does so by the list of [dataset.topics]."""
+        grouped = with_topics(self, self.dataset.topics.topics)
+        self.__dict__.update(grouped.__dict__)  # frozen for others, not yet for its own validator
+        return self
 
     @model_validator(mode="after")
     def _asked_alike(self) -> "Checked":

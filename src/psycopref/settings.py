@@ -4,10 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
+
+# Marks a setting that was added after steps had been made: at its default they keep their keys.
+LATER: JsonDict = {"later": True}
 
 
 class Settings(BaseModel):
-    """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key."""
+    """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key; one
+    declared with `json_schema_extra=LATER` enters it only where it differs from its default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

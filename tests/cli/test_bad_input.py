@@ -176,7 +176,8 @@ def test_a_read_only_workspace(tmp_path: Path) -> None:
     program = f"""
 import os, sys
 import psycopref.cli.show
-from psycopref.cli import main
+import psycopref.runs.run
+from psycopref.cli.main import main
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

@@ -33,17 +33,17 @@ ROOMS: dict[str, Room] = {
     "store": Room(
         "digests, Parquet, step folders, calls and their ledger, run folders", "errors tables"
     ),
-    "text": Room("repair, screens, near duplicates, masking", "settings tables"),
-    "stats": Room("figures with intervals, from numbers alone", "tables"),
+    "text": Room("repair, screens, near duplicates, masking", "settings"),
+    "stats": Room("figures with intervals, from numbers alone"),
     "config": Room("TOML that experts edit, instruments, prompts", "errors settings tables store"),
-    "sources": Room("one corpus per file, licences", "errors settings tables text config"),
+    "sources": Room("one corpus per file, licences", "errors settings tables store text config"),
     "models": Room(
         "entries, providers, and how a call is made once", "errors settings progress store config"
     ),
     "nets": Room(
         "models from inside (torch)", "errors processes settings tables progress store stats"
     ),
-    "train": Room("one loop, pure objectives (torch)", "errors processes tables progress nets"),
+    "train": Room("one loop, pure objectives (torch)", "errors processes settings tables progress nets"),
     "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
     "labels": Room(
         "taxonomies and who labels by them", "errors settings store stats config sources"
@@ -52,7 +52,8 @@ ROOMS: dict[str, Room] = {
         "what is asked of a judge and what its answers say", "tables store config models lab"
     ),
     "queries": Room(
-        "what several stages ask of the same tables", "errors tables store stats labels"
+        "what several stages ask of the same tables",
+        "errors tables store stats judging",
     ),
     "experts": Room(
         "blind sheets, what comes back, and its figures", "errors tables store stats config queries"
@@ -63,12 +64,16 @@ ROOMS: dict[str, Room] = {
         "nets train lab labels judging queries experts",
     ),
     "recipes": Room(
-        "TOML to settings, with errors that help", "errors settings config models stages"
+        "TOML to settings, with errors that help", "errors settings config models labels stages"
     ),
-    "flows": Room("the order of the stages", "errors tables store stats lab stages recipes"),
+    "flows": Room(
+        "the order of the stages",
+        "errors tables store stats lab queries experts stages recipes",
+    ),
     "report": Room(
         "the page a run leaves, section by section",
-        "errors settings tables store stats config sources lab labels queries stages recipes",
+        "errors settings tables store stats config sources lab labels queries stages recipes "
+        "flows",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
@@ -82,7 +87,7 @@ ROOMS: dict[str, Room] = {
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes progress store stats lab report runs",
+        "errors processes progress store stats lab flows report runs",
     ),
     "__main__": Room("python -m psycopref", "cli"),
 }

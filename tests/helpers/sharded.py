@@ -20,6 +20,7 @@ from psycopref.nets import device, forward, shards, weights
 from psycopref.progress import Progress
 from psycopref.train import adapters, examples, loop, losses
 from psycopref.train.losses import Outcome, Values
+from psycopref.train.reference import with_reference
 from psycopref.train.settings import Training
 
 PLAN = Training(
@@ -56,7 +57,7 @@ def trained(kind: str, place: Path, stop: int = 0) -> list[tuple[str, int, float
         examples.pairs(loaded.tokenizer, *world, split, 512).items for split in ("train", "dev")
     )
     items, dev = (
-        loop.reference(loaded.model, forward.logps, p, PLAN, place / n) if kind == "policy" else p
+        with_reference(loaded.model, forward.logps, p, PLAN, place / n) if kind == "policy" else p
         for p, n in ((items, "a.pt"), (dev[:1], "b.pt"))
     )
     seen = 0

@@ -17,6 +17,7 @@ STYLES = {
     "ginkgo": ("Get over it", 1.3),
 }
 ITEMS = [item.name for item in load_instrument("psychocounsel").items]
+LISTED = {group.name: [topic.name for topic in group.topics] for group in load_topics().coarse}
 
 
 class SmallWorld(NamedTuple):

@@ -11,6 +11,7 @@ from psycopref.nets import device, forward, weights
 from psycopref.progress import Progress
 from psycopref.train import examples, loop, losses
 from psycopref.train.losses import Outcome, Values
+from psycopref.train.reference import with_reference
 from psycopref.train.settings import Training
 
 
@@ -33,7 +34,7 @@ def curve(place: Path, stop: int = 0) -> list[tuple[str, int, float]]:
         for split in ("train", "dev")
     )
     items, dev = (
-        loop.reference(loaded.model, forward.logps, part, plan, place / name)
+        with_reference(loaded.model, forward.logps, part, plan, place / name)
         for part, name in ((items, "train.pt"), (dev[:1], "dev.pt"))
     )
     seen = 0

@@ -29,6 +29,8 @@ from transformers import (
 
 from psycopref.nets import attention, device, forward
 from psycopref.nets.batches import packed_batches
+from psycopref.nets.flex import block_mask, seen_TT
+from psycopref.nets.pack import pack
 from psycopref.nets.tokens import Encoded
 
 BASE: dict[str, Any] = {
@@ -172,10 +174,10 @@ def test_soft_caps_equal_one_row_at_a_time() -> None:
     )
     with attention.packed(model) as able:
         assert able
-        layout = attention.pack(rows, model.device)
+        layout = pack(rows, model.device)
         together = attention.hidden(model, layout)[[end - 1 for _, _, end in layout.rows]]
         single = torch.cat(
-            [attention.hidden(model, attention.pack([row], model.device))[-1:] for row in rows]
+            [attention.hidden(model, pack([row], model.device))[-1:] for row in rows]
         )
     assert torch.allclose(alone, together, atol=1e-5) and (single - together).abs().max() < 1e-9
 
@@ -197,7 +199,7 @@ def test_models_that_bypass_the_interface_are_left_as_they_are(config: Any) -> N
 
 def test_a_prompt_and_an_equal_row_stand_once() -> None:
     rows = some_rows()
-    layout = attention.pack(rows, torch.device("cpu"))
+    layout = pack(rows, torch.device("cpu"))
     assert layout.tokens == 9 + 12 + 5 + 7 + 14 + 8 + 1 == sum(layout.pieces)
     assert layout.rows[0] == layout.rows[5]
     ids = layout.ids_1T[0].tolist()
@@ -214,7 +216,7 @@ def test_flexattention_s_mask_is_the_same_attention() -> None:
     by segment.
     """
     torch.manual_seed(0)
-    layout = attention.pack(some_rows(), torch.device("cpu"))
+    layout = pack(some_rows(), torch.device("cpu"))
     query, key, value = (torch.randn(1, 4, layout.tokens, 8) for _ in range(3))
     for window, cap in ((None, None), (6, None), (6, 5.0)):
         module = torch.nn.Module()
@@ -229,15 +231,29 @@ def test_flexattention_s_mask_is_the_same_attention() -> None:
             sliding_window=window,
             softcap=cap,
         )
-        seen = attention.seen_TT(layout, window)
+        seen = seen_TT(layout, window)
         scores = query @ key.transpose(-1, -2) * 0.3
         scores = scores if cap is None else torch.tanh(scores / cap) * cap
         whole = torch.softmax(scores.masked_fill(~seen, float("-inf")), -1) @ value
         assert torch.allclose(ours, whole.transpose(1, 2), atol=1e-5)
 
 
+def test_a_block_mask_is_kept_for_its_layout_and_never_given_to_another() -> None:
+    """The layers of a pass ask for the same one; the next row may lie where the last one was."""
+    for number in range(3):
+        layout = pack(some_rows()[number:], torch.device("cpu"))
+        masks = {window: block_mask(layout, window) for window in (None, 6)}
+        at = torch.arange(layout.tokens)
+        zero = torch.zeros((), dtype=torch.long)
+        for window, mask in masks.items():
+            assert block_mask(layout, window) is mask
+            seen = mask.mask_mod(zero, zero, at[:, None], at[None])
+            assert torch.equal(seen, seen_TT(layout, window))
+        del layout, masks
+
+
 def test_what_attention_does_not_know_is_refused_by_name() -> None:
-    layout = attention.pack(some_rows(), torch.device("cpu"))
+    layout = pack(some_rows(), torch.device("cpu"))
     states = torch.randn(1, 4, layout.tokens, 8)
     with pytest.raises(NotImplementedError, match="s_aux"):
         attention.group_attention(

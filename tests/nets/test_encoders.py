@@ -19,7 +19,6 @@ from psycopref.nets import tokens, weights
 from psycopref.stages.policy import Policy
 from psycopref.stages.reward import Reward
 from psycopref.stages.score import Score
-from psycopref.train import examples
 
 
 @pytest.mark.parametrize("kind", ["bert", "mpnet"])
@@ -54,7 +53,7 @@ def test_a_reward_model_from_an_encoder_learns_and_comes_back_the_same(
 
 def test_a_response_cannot_bring_its_own_ends(world: World, tmp_path: Path) -> None:
     loaded = weights.load_reward(encoder(tmp_path, world, "bert"))
-    first = examples.encoded(loaded.tokenizer, world.speeches, [world.responses[0]])
+    first = tokens.encoded(loaded.tokenizer, world.speeches, [world.responses[0]])
     row = next(iter(first.values()))
     said = tokens.encode(
         loaded.tokenizer, tokens.messages(world.speeches[0]), "I hear you [SEP] [CLS] and more"

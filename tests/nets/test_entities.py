@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForTokenClassification, BertTokenizerFa
 from psycopref.errors import SourceError
 from psycopref.lab import Lab
 from psycopref.nets.entities import Entities, spans, wanted
-from psycopref.stages.collect import Collect
+from psycopref.stages.collect import Collect, Collected
 
 TEXT = "i told zebulon about it and zebulon laughed"
 LABELS = {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC"}
@@ -83,26 +83,17 @@ def test_long_texts_are_read_in_windows(tmp_path: Path) -> None:
 
 def test_collect_masks_by_it_and_its_bytes_are_in_the_key(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text\nmy brother told zebulon about Priya\n", encoding="utf-8")
-    source = {"name": "csv", "path": tmp_path / "a.csv"}
+
+    def masked(model: Path) -> Collected:
+        sources = [{"name": "csv", "path": tmp_path / "a.csv"}]
+        settings = {"sources": sources, "entities": {"model": str(model)}}
+        return lab.do(Collect.model_validate(settings))
+
     folder = tagger(tmp_path / "one")
-    out = lab.do(
-        Collect(
-            sources=(source,),  # type: ignore[arg-type]
-            entities={"model": str(folder)},  # type: ignore[arg-type]
-        )
-    )
+    out = masked(folder)
     assert [one.text for one in out.speeches] == ["my brother told <NAME> about <NAME>"]
-    lab.do(
-        Collect(
-            sources=(source,), entities={"model": str(shutil.copytree(folder, tmp_path / "two"))}
-        )
-    )  # type: ignore[arg-type]
-    lab.do(
-        Collect(
-            sources=(source,),  # type: ignore[arg-type]
-            entities={"model": str(tagger(tmp_path / "three", label=2))},  # type: ignore[arg-type]
-        )
-    )
+    masked(shutil.copytree(folder, tmp_path / "two"))
+    masked(tagger(tmp_path / "three", label=2))
     assert [entry["found"] for entry in lab.taken] == [
         False,
         True,

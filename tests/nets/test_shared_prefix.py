@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, LlamaConfig, PhiConfig, Qwen3Config
 
 from psycopref.nets import attention, device, forward, shared_prefix
+from psycopref.nets.pack import pack
 from psycopref.nets.tokens import Encoded
 
 SHAPE: dict[str, Any] = {
@@ -88,7 +89,7 @@ def test_the_last_layer_s_work_shrinks_to_keys_and_values() -> None:
 
 def test_the_model_is_left_as_it_was_even_after_an_error() -> None:
     model, rows = model_of(LlamaConfig(**SHAPE)).eval(), rows_of_eight()
-    layout = attention.pack(rows, torch.device("cpu"))
+    layout = pack(rows, torch.device("cpu"))
     with (
         attention.packed(model),
         pytest.raises(KeyboardInterrupt),
@@ -105,13 +106,13 @@ def test_recomputed_activations_and_empty_responses_take_the_whole_layer() -> No
     model, rows = model_of(LlamaConfig(**SHAPE)), rows_of_eight()
     with attention.packed(model):
         with shared_prefix.narrowed(
-            model, attention.pack([Encoded([5, 6], [])], torch.device("cpu"))
+            model, pack([Encoded([5, 6], [])], torch.device("cpu"))
         ) as able:
             assert not able
         plain = measured(model, rows)
         device.recompute(model)
         model.train()
-        with shared_prefix.narrowed(model, attention.pack(rows, torch.device("cpu"))) as able:
+        with shared_prefix.narrowed(model, pack(rows, torch.device("cpu"))) as able:
             assert not able
         again = measured(model, rows)
     assert torch.allclose(plain[0], again[0], atol=1e-5)
@@ -130,7 +131,7 @@ def test_a_model_whose_tokens_mix_after_the_layer_is_left_whole() -> None:
     model._psycopref_packs = True
     with (
         attention.packed(model),
-        shared_prefix.narrowed(model, attention.pack(rows_of_eight(), torch.device("cpu"))) as able,
+        shared_prefix.narrowed(model, pack(rows_of_eight(), torch.device("cpu"))) as able,
     ):
         assert not able
 

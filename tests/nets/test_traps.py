@@ -18,6 +18,7 @@ from psycopref.stages.policy import Policy
 from psycopref.tables import Preference, Response, Speech, content_id
 from psycopref.train import examples, loop, losses
 from psycopref.train.packs import Item, batch
+from psycopref.train.reference import with_reference
 from psycopref.train.settings import Training
 
 
@@ -64,7 +65,7 @@ def test_no_second_bos_through_the_chat_template(world: World) -> None:
 
 def test_eos_is_learnt_and_scored(world: World) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
-    row = next(iter(examples.encoded(loaded.tokenizer, world.speeches, world.responses).values()))
+    row = next(iter(tokens.encoded(loaded.tokenizer, world.speeches, world.responses).values()))
     assert row.response[-1] == loaded.tokenizer.eos_token_id
     whole, cut = forward.logps(loaded.model, [row, row._replace(response=row.response[:-1])])
     assert float(whole.detach()) < float(cut.detach())
@@ -84,10 +85,10 @@ def test_dropout_is_off_in_the_reference(world: World, tmp_path: Path) -> None:
     weights.set_dropout(loaded.model, 0.5)
     loaded.model.train()
     items = examples.pairs(loaded.tokenizer, *world, "dev", 512).items
-    kept = loop.reference(
+    kept = with_reference(
         loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "one.pt"
     )
-    again = loop.reference(
+    again = with_reference(
         loaded.model, forward.logps, items, Training(size=TINY), tmp_path / "two.pt"
     )
     assert kept == again and loaded.model.training
@@ -121,7 +122,7 @@ def test_cached_and_recomputed_reference_agree_and_dtype_has_a_step_of_its_own(
 
 def test_the_drift_of_half_precision_is_small_but_there(world: World) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
-    rows = list(examples.encoded(loaded.tokenizer, world.speeches, world.responses).values())[:8]
+    rows = list(tokens.encoded(loaded.tokenizer, world.speeches, world.responses).values())[:8]
     with torch.no_grad(), attention.packed(loaded.model.eval()):
         exact = forward.logps(loaded.model, rows)
         with torch.autocast("cpu", torch.bfloat16):
@@ -134,10 +135,8 @@ def test_tied_embeddings_are_saved_once(world: World, tmp_path: Path) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     folder = weights.save(loaded, tmp_path / "w", "policy", Training(size=TINY), {})
     with safe_open(folder / "model.safetensors", "pt") as file:
-        assert (
-            "lm_head.weight" not in file.keys()  # noqa: SIM118
-            and "model.embed_tokens.weight" in file.keys()  # noqa: SIM118
-        )
+        names = set(file.keys())
+    assert "lm_head.weight" not in names and "model.embed_tokens.weight" in names
 
 
 def test_a_new_head_is_made_by_the_seed(world: World, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Weights folders load with plain transformers and say what they are for."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -83,3 +84,25 @@ def test_saving_twice_gives_the_same_digest(world: World, tmp_path: Path) -> Non
 def test_no_weights_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="no weights that load"):
         weights.load_policy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["reward", "policy"])
+def test_a_card_lists_the_facts_and_then_the_settings_in_their_order(
+    world: World, tmp_path: Path, kind: Literal["reward", "policy"]
+) -> None:
+    """Its bytes are in the digest of the weights: another order would give what is trained anew
+    another name than what was trained before.
+    """
+    fresh = weights.fresh_reward if kind == "reward" else weights.fresh_policy
+    loaded = fresh(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
+    folder = weights.save(loaded, tmp_path, kind, Training(size=TINY), {"objective": "{x}"})
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    head, _, made = card.partition("## How it was made\n")
+    names = [line.split(":")[0].removeprefix("- ") for line in made.splitlines()]
+    assert "{" not in head and made.startswith("- objective: {x}\n")
+    # the order of 25adbae
+    assert names == ["objective", "base", "seed", "epochs", "steps", "batch_size", "lr"] + [
+        *("warmup", "decay", "weight_decay", "clip", "dropout", "batch_tokens", "max_length"),
+        *("dev_every", "best", "precision", "recompute", "lora", "lora_alpha", "quantise"),
+        *("size", "snapshots"),
+    ]

@@ -8,6 +8,7 @@ from psycopref.lab import Lab
 from psycopref.report.data import ReportData
 from psycopref.report.drawn import Report, load_figures, load_numbers
 from psycopref.report.figures import numbers
+from psycopref.report.page import drawn_contents
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.evaluate import Evaluate
 from psycopref.tables import metric
@@ -33,7 +34,7 @@ def reported(lab: Lab):
         "metrics": metrics,
         "bins": calibrated.bins,
     }
-    return lab.do(Report(), numbers(ReportData(title="", **tables, curves=CURVES)))
+    return lab.do(Report(), numbers(drawn_contents(ReportData(title="", **tables, curves=CURVES))))
 
 
 def test_every_figure_is_drawn_and_the_second_time_found(lab: Lab):
@@ -58,7 +59,7 @@ def test_figures_are_the_same_in_another_workspace(lab: Lab, tmp_path):
 
 
 def test_nothing_to_draw(lab: Lab):
-    assert load_figures(lab.do(Report(), numbers(ReportData(title=""))).page) == {}
+    assert load_figures(lab.do(Report(), numbers(drawn_contents(ReportData(title="")))).page) == {}
 
 
 def test_what_was_drawn_is_kept_beside_the_figures(lab: Lab):

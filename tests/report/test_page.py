@@ -5,12 +5,15 @@ import re
 import time
 from html.parser import HTMLParser
 
-from helpers.small_world import ITEMS, small_world
+from helpers.small_world import ITEMS, LISTED, small_world
 
+from psycopref.config.toml_files import DATA
 from psycopref.report.data import ReportData
-from psycopref.report.figures import draw, numbers
-from psycopref.report.page import render
-from psycopref.report.sections import number, seconds
+from psycopref.report.figures import DRAWINGS, draw, numbers
+from psycopref.report.frames import item_order
+from psycopref.report.page import all_contents, drawn_contents, render
+from psycopref.report.print import number, seconds
+from psycopref.report.sections import SECTIONS
 from psycopref.tables import Dropped, Failure, Preference, Response, metric
 
 W = small_world()
@@ -71,18 +74,14 @@ def content(**more) -> ReportData:
             }
         ],
     }
-    made = ReportData(**{**given, **more})
-    return made if "figures" in more else dataclasses.replace(made, figures=drawn(made))
+    return ReportData(**{"listed": LISTED, "items": ITEMS, **given, **more})
 
 
-FIGURES: dict[str, str] = {}
-
-
-def drawn(data: ReportData) -> dict[str, str]:
-    """The figures of a page; those of the small world are drawn once."""
-    if data.speeches is W.speeches and data.responses is W.responses and data.metrics is METRICS:
-        return FIGURES or FIGURES.update(draw(numbers(data))) or FIGURES
-    return draw(numbers(data))
+def page_of(**more) -> str:
+    """The page of the small world, with its figures."""
+    data = content(**more)
+    contents = drawn_contents(data)
+    return render(data, draw(numbers(contents)), contents)
 
 
 class Checker(HTMLParser):
@@ -119,7 +118,7 @@ def checked(page: str) -> Checker:
 
 
 def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere():
-    page = render(content())
+    page = page_of()
     found = checked(page)
     assert len(found.ids) == len(set(found.ids))
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
@@ -128,7 +127,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere():
 
 
 def test_every_figure_has_a_label_and_every_table_heads():
-    found = checked(render(content()))
+    found = checked(page_of())
     drawings = [attrs for tag, attrs in found.seen if tag == "svg"]
     assert len(drawings) == 6 and all(attrs["role"] == "img" for attrs in drawings)
     named = [one for attrs in drawings for one in attrs["aria-labelledby"].split()]
@@ -145,15 +144,13 @@ def test_a_script_in_a_response_a_name_or_a_recipe_is_text():
     ]
     ratings = [dataclasses.replace(row, rationale=evil) for row in W.ratings]
     speeches = [dataclasses.replace(row, text=evil, topic=evil) for row in W.speeches]
-    page = render(
-        content(
-            title=evil,
-            speeches=speeches,
-            responses=responses,
-            ratings=ratings,
-            recipe=evil,
-            titles={"winrate": evil},
-        )
+    page = page_of(
+        title=evil,
+        speeches=speeches,
+        responses=responses,
+        ratings=ratings,
+        recipe=evil,
+        titles={"winrate": evil},
     )
     found = checked(page)
     assert "<script" not in page and "<img" not in page
@@ -162,25 +159,21 @@ def test_a_script_in_a_response_a_name_or_a_recipe_is_text():
 
 def test_mathematics_signs_in_names_are_drawn_as_they_are():
     responses = [dataclasses.replace(row, model="cost $5 to $6_x") for row in W.responses]
-    assert (
-        "cost $5 to $6_x"
-        in draw(numbers(ReportData(title="", responses=responses, preferences=W.preferences)))[
-            "chosen"
-        ]
-    )
+    data = ReportData(title="", responses=responses, preferences=W.preferences)
+    assert "cost $5 to $6_x" in draw(numbers(drawn_contents(data)))["chosen"]
 
 
 def test_a_dataset_without_training_has_no_empty_sections():
-    page = render(content(metrics=METRICS[:1], figures={}))
+    page = render(content(metrics=METRICS[:1]))
     ids = checked(page).ids
-    assert {"data", "cases", "accounts", "cost", "limits"} <= set(ids)
+    assert {"dataset", "responders", "cases", "accounts", "cost", "limits"} <= set(ids)
     assert not {"reward", "policy", "winrates", "experts"} & set(ids)
     assert "gold judge" not in page and "Win rates were judged" not in page
 
 
 def test_a_title_alone_is_a_page():
     ids = checked(render(ReportData(title="empty"))).ids
-    assert "limits" in ids and not {"data", "cases", "accounts", "cost"} & set(ids)
+    assert "limits" in ids and not {"dataset", "cases", "accounts", "cost"} & set(ids)
 
 
 def test_accounts_add_up_or_say_by_how_much_they_do_not():
@@ -272,16 +265,15 @@ def test_prices_make_costs():
         "$10.00" in render(content(calls=[{**row, "dollars": 10.0}]))
         and "$" not in render(content(calls=[{**row, "dollars": None}])).split("<main")[-1]
     )
-    assert "$" not in re.sub(
-        r"<style>.*?</style>", "", render(content(figures={})), flags=re.DOTALL
-    )
+    assert "$" not in re.sub(r"<style>.*?</style>", "", render(content()), flags=re.DOTALL)
 
 
 def test_rendering_is_quick_when_the_figures_are_there():
     data = content()
-    render(data)
+    contents = drawn_contents(data)
+    figures = draw(numbers(contents))
     began = time.monotonic()
-    render(data)
+    render(data, figures, contents)
     assert time.monotonic() - began < 2
 
 
@@ -357,3 +349,47 @@ def test_ratings_of_several_judges_add_up():
             metrics=[*METRICS, metric("ratings.asked", "all", len(twice), count=len(twice))],
         )
     )
+
+
+def test_sections_and_figures_have_names_of_their_own_and_templates() -> None:
+    keys = [section.key for section in SECTIONS]
+    assert keys[0] == "head" and len(keys) == len(set(keys))
+    names = [name for section in SECTIONS for name in section.figures]
+    assert len(names) == len(set(names)) == len(DRAWINGS)
+    templates = {path.stem for path in (DATA / "report" / "sections").glob("*.html")}
+    assert templates == set(keys)
+
+
+def test_the_navigation_leads_to_every_section_on_the_page() -> None:
+    page = page_of()
+    listed = page.partition('<nav aria-label="Sections">')[2].partition("</nav>")[0]
+    targets = re.findall(r'href="#(\w+)"', listed)
+    sections = re.findall(r'<section id="(\w+)"', page)
+    assert targets == [key for key in sections if key not in ("further", "recipe")]
+
+
+def test_a_run_with_its_own_list_and_instrument_is_grouped_by_them() -> None:
+    """Names of the shipped list under other heads, and an instrument in an order of its own."""
+    mine = ["warmth", *reversed(ITEMS[:3]), "aloofness"]
+    listed = {"Body": ["Sleep-improvement", "Eating-disorders"], "Bond": ["Marriage"]}
+    names = ["Sleep-improvement", "Marriage", "Eating-disorders", "Elsewhere"]
+    speeches = [dataclasses.replace(row, topic=names[n % 4]) for n, row in enumerate(W.speeches)]
+    ratings = [
+        dataclasses.replace(row, item=mine[ITEMS.index(row.item)])
+        for row in W.ratings
+        if row.item in ITEMS[:5]
+    ]
+    data = content(speeches=speeches, ratings=ratings, listed=listed, items=mine, verdicts=())
+    contents = all_contents(data)
+    dataset, responders, cases = (contents[key] for key in ("dataset", "responders", "cases"))
+    assert set(dataset["topics"]) == {"Body", "Bond", "Elsewhere"}
+    assert [row["name"] for row in dataset["topic_table"]["rows"]] == ["Body", "Bond", "Elsewhere"]
+    assert responders["items"] == mine
+    assert {row["topic"] for row in responders["by_topic"]} == {"Body", "Bond", "Elsewhere"}
+    assert {case["coarse"] for case in cases["cases"]} == {"Body", "Bond", "Elsewhere"}
+    answer = cases["cases"][0]["answers"][0]
+    assert [rating["item"] for rating in answer["ratings"]] == mine
+
+
+def test_items_that_the_instrument_does_not_have_come_last_by_name() -> None:
+    assert item_order(["b", "a", "y", "x"], ["x", "y", "z"]) == ["x", "y", "a", "b"]

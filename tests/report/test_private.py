@@ -12,9 +12,10 @@ from helpers.small_world import small_world
 from psycopref.cli import main
 from psycopref.report import again, content
 from psycopref.report.data import ReportData
+from psycopref.report.figures import DRAWINGS
 from psycopref.report.games import Game
+from psycopref.report.origins import behind
 from psycopref.report.page import render
-from psycopref.report.provenance import behind
 from psycopref.store import run_folder
 from psycopref.tables import Verdict, content_id
 
@@ -120,7 +121,7 @@ def test_a_judged_figure_leads_back_to_judge_prompt_and_cost(tmp_path: Path):
             content.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}),
             lab.ledger,
         )
-    asked = {one.stage: one for one in behind("chosen", data.lineage)}
+    asked = {one.stage: one for one in behind(data.lineage, DRAWINGS["chosen"].made_by)}
     assert set(asked) == {"pair", "respond", "rate"} and asked["pair"].calls == 0
     assert asked["rate"].models == ("sample-judge",) and re.fullmatch(
         r"rate [0-9a-f]{12}", asked["rate"].prompts[0]

@@ -2,18 +2,17 @@
 judge's health, and what no section shows.
 """
 
-import dataclasses
-
 import pytest
 from helpers.small_world import ITEMS, small_world
 
 from psycopref.models.entries import load_pool
-from psycopref.report import expert_figures, health, paper_tables, responders
 from psycopref.report.data import ReportData
-from psycopref.report.figures import draw, matches, numbers
-from psycopref.report.frames import by_slice
-from psycopref.report.page import render, sections_of
-from psycopref.tables import metric
+from psycopref.report.figures import draw, numbers
+from psycopref.report.metrics import by_slice, matches
+from psycopref.report.page import all_contents, drawn_contents, further, render
+from psycopref.report.sections import experts, judge, responders, reward, winrates
+from psycopref.report.values import share
+from psycopref.tables import Metric, metric
 
 W = small_world()
 TOPIC = "Social Issues"
@@ -52,7 +51,7 @@ EXPERTS = [
 
 
 def test_table_one_groups_rankers_public_models_ours_and_baselines():
-    part, other = paper_tables.table_one(by_slice(REWARD))
+    part, other = reward.table_one(by_slice(REWARD))
     rows = [(row["group"], row["name"]) for row in part["rows"]]
     assert rows == [
         ("Generative judges as rankers", "gpt"),
@@ -65,11 +64,7 @@ def test_table_one_groups_rankers_public_models_ours_and_baselines():
         and part["heads"] == ["Accuracy", "AUC", "flips with the order"]
         and part["shares"] == [True] * 3
     )
-    assert (
-        other["title"] == "elsewhere"
-        and len(other["rows"]) == 1
-        and paper_tables.table_one({}) == []
-    )
+    assert other["title"] == "elsewhere" and len(other["rows"]) == 1 and reward.table_one({}) == []
     ours = part["parts"]["heads"].index("Reward model")
     (first, cells), (second, rest) = part["parts"]["rows"]
     assert (first, cells[ours].value, second, rest[0].value, rest[ours]) == (
@@ -93,7 +88,7 @@ def test_a_model_without_an_answer_is_a_row_of_table_one_and_calibration_has_its
         metric("reward.brier_scaled", "test", 0.2345, 0.2, 0.3, 50),
         metric("reward.length_correlation", "test", 0.456, 0.4, 0.5, 50),
     ]
-    part = paper_tables.table_one(by_slice(more))[0]
+    part = reward.table_one(by_slice(more))[0]
     last = part["rows"][-1]
     assert (last["group"], last["name"], last["cells"][-1].value) == (
         "No pair scored",
@@ -118,7 +113,7 @@ def test_table_two_has_every_coarse_topic_of_the_list():
         listed={TOPIC: ["Culture"], "Career": ["Work"]},
         titles={"winrate": "ours against gpt"},
     )
-    found = paper_tables.table_two(data, by_slice(MATCH))
+    found = winrates.table_two(data, by_slice(MATCH))
     assert found["topics"] == [TOPIC, "Career"] and len(found["rows"]) == 1
     (row,) = found["rows"]
     assert (
@@ -127,23 +122,18 @@ def test_table_two_has_every_coarse_topic_of_the_list():
         and row["overall"].value == 0.6
     )
     page = render(data)
-    assert (
-        "the layout of the paper&#39;s Table 2" in page
-        or "the layout of the paper's Table 2" in page
-    )
-    assert (
-        paper_tables.table_two(ReportData(title="", metrics=MATCH[:6]), by_slice(MATCH[:6])) == {}
-    )
+    assert "the layout of the paper's Table 2" in page
+    assert winrates.table_two(ReportData(title="", metrics=MATCH[:6]), by_slice(MATCH[:6])) == {}
 
 
 def test_views_stand_side_by_side_only_where_there_is_more_than_one():
-    assert paper_tables.views(by_slice(MATCH), "winrate") == []
+    assert winrates.views(by_slice(MATCH), "winrate") == []
     more = [
         *MATCH,
         metric("winrate.length_controlled", "overall:raw", 0.5, 0.4, 0.6, 40),
         metric("winrate", "compliant:constrained", 0.55, 0.4, 0.7, 20),
     ]
-    assert [row["view"] for row in paper_tables.views(by_slice(more), "winrate")] == [
+    assert [row["view"] for row in winrates.views(by_slice(more), "winrate")] == [
         "as judged",
         "at equal length (model of length)",
         "where the length was kept",
@@ -159,9 +149,8 @@ def test_a_comparison_without_a_verdict_is_shown_and_said_in_the_head():
         metric(f"winrate.{name}", "overall:raw", 40 if name == "failed" else 0, count=40)
         for name in ("wins", "ties", "losses", "flips", "failed")
     ]
-    assert matches(lost) == ["winrate"] and "matches" not in numbers(
-        ReportData(title="", metrics=lost)
-    )
+    tables = numbers(drawn_contents(ReportData(title="", metrics=lost)))
+    assert matches(lost) == ["winrate"] and "matches" not in tables
     page = render(ReportData(title="", metrics=lost, titles={"winrate": "ours against gpt"}))
     assert (
         "ours against gpt: no win rate, since no verdict came of any of the 40 prompts" in page
@@ -171,7 +160,7 @@ def test_a_comparison_without_a_verdict_is_shown_and_said_in_the_head():
 
 
 def test_rates_by_item_and_pooled_topics_are_shown():
-    assert [row["name"] for row in paper_tables.parts(by_slice(MATCH), "winrate", "item")] == [
+    assert [row["name"] for row in winrates.parts(by_slice(MATCH), "winrate", "item")] == [
         "empathy"
     ]
     pooled = [
@@ -179,7 +168,7 @@ def test_rates_by_item_and_pooled_topics_are_shown():
         metric("winrate.pooled", f"topic:{TOPIC}:raw", 0.5, 0.4, 0.6, 12),
         metric("winrate.holm_p", f"topic:{TOPIC}:raw", 0.04, count=12),
     ]
-    (row,) = paper_tables.parts(by_slice(pooled), "winrate", "topic")
+    (row,) = winrates.parts(by_slice(pooled), "winrate", "topic")
     assert row["also"]["pooled"].value == 0.5 and row["also"]["p (Holm)"].value == 0.04
     assert "p 0.031" in render(
         ReportData(
@@ -193,7 +182,7 @@ def test_rates_by_item_and_pooled_topics_are_shown():
 
 
 def test_figure_two_shares_of_choices_add_up_and_stand_in_the_instrument_s_order():
-    found = expert_figures.choices(EXPERTS)
+    found = experts.choices(EXPERTS, ITEMS)
     assert [row[0] for row in found] == ["empathy", "safety", "overall"]
     assert found[0][1:4] == pytest.approx((0.75, 0.1, 0.15)) and all(
         sum(row[1:4]) == pytest.approx(1) for row in found
@@ -201,21 +190,18 @@ def test_figure_two_shares_of_choices_add_up_and_stand_in_the_instrument_s_order
 
 
 def test_figure_three_puts_judges_beside_the_experts_on_the_same_replies():
-    found = expert_figures.scores(EXPERTS)
+    found = experts.scores(EXPERTS, ITEMS)
     assert [(who, rows[0].name, rows[0].value) for who, rows in found.items()] == [
         ("experts", "empathy", 3.5),
         ("gpt", "empathy", 4.0),
     ]
     assert (found["gpt"][0].low, found["gpt"][0].high) == pytest.approx((3.8, 4.2))
-    assert expert_figures.scores([]) == {}
+    assert experts.scores([], ITEMS) == {}
 
 
 def test_the_page_says_what_experts_said_or_that_nobody_checked():
-    page = render(
-        ReportData(
-            title="", metrics=EXPERTS, figures=draw(numbers(ReportData(title="", metrics=EXPERTS)))
-        )
-    )
+    data = ReportData(title="", metrics=EXPERTS)
+    page = render(data, draw(numbers(drawn_contents(data))))
     assert (
         "What experts chose, by principle" in page
         and "Mean scores by principle" in page
@@ -255,7 +241,7 @@ def test_figures_five_and_six_count_every_pair_once():
         and sizes[-2:] == ["70B", responders.UNSAID]
         and sizes.index("34B") < sizes.index("8x7B")
     )
-    shares = [responders.share(row) for row in responders.by_organisation(counts, entries)]
+    shares = [share(row) for row in responders.by_organisation(counts, entries)]
     assert shares == sorted(shares, reverse=True)
 
 
@@ -278,7 +264,7 @@ def test_models_are_drawn_by_size_on_the_page():
     data = ReportData(
         title="", responses=W.responses, preferences=W.preferences, responders=entries
     )
-    page = render(dataclasses.replace(data, figures=draw(numbers(data))))
+    page = render(data, draw(numbers(drawn_contents(data))))
     assert (
         "Chosen and rejected by size of the model" in page
         and "Chosen and rejected by organisation" in page
@@ -291,13 +277,14 @@ def test_health_gathers_what_there_is_by_name():
         metric("position.effect", "1: gpt", 0.1, 0.0, 0.2, 40),
         metric("judges.kappa", "empathy: a & b", 0.6, 0.5, 0.7, 40),
     ]
-    assert [part["name"] for part in health.tables(rows)] == ["position", "judges"]
+    assert [part["name"] for part in judge.tables(rows)] == ["position", "judges"]
     own = [
+        *MATCH,
         metric("winrate.first_position", "overall:raw", 0.6, 0.5, 0.7, 40),
         metric("winrate.repeat_kappa", "overall:raw", 0.6, 0.5, 0.7, 40),
     ]
-    assert [(part["name"], len(part["heads"])) for part in health.tables(own)] == [("verdicts", 2)]
-    assert health.tables(EXPERTS) == [] and "How far the judge can be trusted" in render(
+    assert [(part["name"], len(part["heads"])) for part in judge.tables(own)] == [("verdicts", 2)]
+    assert judge.tables(EXPERTS) == [] and "How far the judge can be trusted" in render(
         ReportData(title="", metrics=rows)
     )
 
@@ -331,10 +318,9 @@ def test_an_answer_of_the_dataset_may_win_by_merit_and_an_empty_one_that_loses_n
         metric("null.longest", "overall:raw", 0.45, 0.3, 0.6, 40),
         metric("null.echo", "overall:raw", 0.1, 0.0, 0.2, 40),
     ]
-    assert health.warnings(rows) == []
+    assert judge.warnings(rows) == []
     assert (
-        "length"
-        in health.warnings([metric("null.longest", "overall:raw", 0.65, 0.55, 0.75, 40)])[0]
+        "length" in judge.warnings([metric("null.longest", "overall:raw", 0.65, 0.55, 0.75, 40)])[0]
     )
 
 
@@ -348,18 +334,21 @@ def test_states_of_the_policy_and_their_differences_are_two_tables():
         metric("systems.difference.sign_p", "dpo - start", 0.04, count=40),
     ]
     rows += [metric("systems.difference.holm_p", "dpo - start", 0.08, count=40)]
-    made = {part["name"]: part["heads"] for part in health.tables(rows)}
+    made = {part["name"]: part["heads"] for part in judge.tables(rows)}
     assert made == {
         "systems": ["win rate", "rank, best to worst"],
         "differences": ["difference in win rate", "p (Holm)"],
     }
 
 
+def left_over(rows: list[Metric]) -> list[Metric]:
+    data = ReportData(title="", metrics=rows)
+    return further(data, all_contents(data))
+
+
 def test_a_figure_that_no_section_knows_is_shown_all_the_same():
     rows = [*MATCH, *EXPERTS, metric("novel.figure", "all", 0.25, 0.2, 0.3, 7)]
-    assert [row.name for row in sections_of(ReportData(title="", metrics=rows))["further"]] == [
-        "novel.figure"
-    ]
+    assert [row.name for row in left_over(rows)] == ["novel.figure"]
     assert "novel.figure" in render(ReportData(title="", metrics=rows))
     assert set(ITEMS) > {"empathy"}
 
@@ -370,9 +359,7 @@ def test_what_a_comparison_s_tables_do_not_show_stands_further_down():
         metric("winrate.novel", "overall:raw", 0.3, 0.1, 0.5, 40),
         metric("winrate.consistent", "overall:raw", 0.9, 0.8, 1.0, 40),
     ]
-    assert [row.name for row in sections_of(ReportData(title="", metrics=rows))["further"]] == [
-        "winrate.novel"
-    ]
+    assert [row.name for row in left_over(rows)] == ["winrate.novel"]
 
 
 def test_guards_that_tripped_are_said_beside_the_policy():

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import psycopref.sources
-from psycopref.labels.topic_list import coarse_of, load_topics
+from psycopref.labels.topic_list import load_topics
 from psycopref.sources import SOURCES, sample
 
 
@@ -16,6 +16,8 @@ def test_every_reader_is_listed() -> None:
         "hub",
         "licences",
         "lines",
+        "merged",
+        "preference_row",
         "prepared",
         "setting",
         "tabular",
@@ -36,8 +38,8 @@ def test_the_sample_is_whole() -> None:
 def test_topics_know_their_groups() -> None:
     topics = load_topics()
     assert (len(topics.coarse), len(topics.fine())) == (8, 42)
-    assert coarse_of("Grief-and-loss") == "Emotional Well-being and Coping Strategies"
-    assert coarse_of("") == ""
+    assert load_topics().coarse_of("Grief-and-loss") == "Emotional Well-being and Coping Strategies"
+    assert load_topics().coarse_of("") == ""
     assert topics.find("grief and LOSS") == "Grief-and-loss" and topics.find("x") == ""
     assert all(
         topic.description and (len(topic.keywords) >= 4 or topic.name == "Others")

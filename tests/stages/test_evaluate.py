@@ -10,8 +10,8 @@ from helpers.small_world import ITEMS, small_world
 from psycopref.errors import TableError
 from psycopref.judging.pairwise import Game, Pairwise, Side, read_winners
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import groups
 from psycopref.models.entries import ModelEntry
-from psycopref.queries.columns import coarse
 from psycopref.stages.evaluate import Evaluate
 from psycopref.stats.length import words
 from psycopref.store.calls import Reply
@@ -53,7 +53,10 @@ def test_topics_partition_the_speeches(lab: Lab):
         for (name, place), row in found.items()
         if name == "winrate" and place.startswith("topic:")
     }
-    assert set(topics) == {f"topic:{coarse(speech.topic)}:raw" for speech in W.speeches}
+    coarse = groups(None)
+    assert set(topics) == {
+        f"topic:{coarse.get(one.topic, one.topic)}:raw" for one in W.speeches
+    }
     assert sum(row.count for row in topics.values()) == len(OURS)
 
 

@@ -7,9 +7,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.nets import tokens
 from psycopref.nets.weights import load_policy
 from psycopref.stages.policy import Policy
-from psycopref.train import examples
 
 SFT = Policy(objective="sft", lr=1e-2, epochs=20, batch_size=4, size=TINY)
 
@@ -34,7 +34,7 @@ def test_plain_transformers_loads_it_and_generates(lab: Lab, world: World) -> No
         AutoModelForCausalLM.from_pretrained(folder),
         AutoTokenizer.from_pretrained(folder),
     )
-    row = next(iter(examples.encoded(tokenizer, world.speeches, world.responses).values()))
+    row = next(iter(tokens.encoded(tokenizer, world.speeches, world.responses).values()))
     inside = load_policy(folder).model
     assert torch.equal(
         model(input_ids=torch.tensor([row.ids])).logits,

@@ -6,12 +6,12 @@ from helpers.small_world import small_world
 from pydantic import ValidationError
 
 from psycopref.lab import Lab
-from psycopref.queries.columns import coarse
+from psycopref.labels.topic_list import groups
 from psycopref.stages.validate import Validate
 from psycopref.tables import Annotation, ExpertRating, content_id
 
 W = small_world(size=60)
-TOPIC = {row.speech_id: coarse(row.topic) for row in W.speeches}
+TOPIC = {row.speech_id: groups(None).get(row.topic, row.topic) for row in W.speeches}
 
 
 def validated(lab: Lab, annotations=(), pairs: int = 50, scored=(), ratings=(), **settings):

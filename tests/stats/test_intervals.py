@@ -10,7 +10,6 @@ from scipy.stats import binomtest
 from psycopref.stats.intervals import (
     bootstrap_sums,
     effective_count,
-    mean_by_cluster,
     mean_interval,
     paired_difference,
     weights,
@@ -92,7 +91,7 @@ def test_ratio_of_sums_weighs_rows_not_clusters():
     sums = np.array([[3.0, 3.0], [0.0, 1.0]])
     drawn = bootstrap_sums(sums, lambda total: total[:, 0] / total[:, 1], 4000, 0)
     assert set(np.unique(drawn.round(3))) == {0.0, 0.75, 1.0}
-    assert mean_by_cluster([1, 1, 1, 0], ["a", "a", "a", "b"])[0] == 0.75
+    assert mean_interval([1, 1, 1, 0], ["a", "a", "a", "b"]).value == 0.75
 
 
 def test_effective_count_lies_between_clusters_and_rows():

@@ -14,9 +14,10 @@ from psycopref.errors import TrainError
 from psycopref.nets import forward, weights
 from psycopref.progress import Progress
 from psycopref.train import examples, losses
-from psycopref.train.loop import Task, reference, train
+from psycopref.train.loop import Task, train
 from psycopref.train.optimiser import learning_rate
 from psycopref.train.packs import Item
+from psycopref.train.reference import with_reference
 from psycopref.train.settings import Training
 
 REWARD = Task("reward", forward.rewards, losses.bradley_terry)
@@ -135,8 +136,8 @@ def test_the_best_weights_by_dev_are_kept(world: World, tmp_path: Path) -> None:
 def test_reference_is_computed_once(world: World, tmp_path: Path) -> None:
     loaded = weights.fresh_policy(examples.texts(world.speeches, world.responses, "train"), TINY, 0)
     items = examples.pairs(loaded.tokenizer, *world, "train", 512).items
-    first = reference(loaded.model, forward.logps, items, plan(), tmp_path / "ref.pt")
-    again = reference(
+    first = with_reference(loaded.model, forward.logps, items, plan(), tmp_path / "ref.pt")
+    again = with_reference(
         loaded.model, lambda *_: pytest.fail("computed twice"), items, plan(), tmp_path / "ref.pt"
     )
     assert first == again and all(

@@ -34,12 +34,19 @@ def test_count_steps() -> None:
 
 def test_micro_batches_hold_everything_once_within_the_budget() -> None:
     lengths = [5, 9, 1, 7, 30, 2, 2]
-    groups = list(micro_batches(lengths, 18, rows=2))
+    groups = list(micro_batches(lengths, 18, [2] * len(lengths)))
     assert sorted(i for group in groups for i in group) == list(range(7))
     assert all(
         len(group) == 1 or 2 * max(lengths[i] for i in group) * len(group) <= 18 for group in groups
     )
     assert groups[0] == [4]
+
+
+def test_items_of_several_rows_count_all_of_them() -> None:
+    lengths, rows = [4, 4, 3, 3, 2], [3, 1, 2, 1, 1]
+    groups = list(micro_batches(lengths, 16, rows))
+    assert groups == [[0, 1], [2, 3, 4]]
+    assert all(sum(rows[i] for i in group) * lengths[group[0]] <= 16 for group in groups)
 
 
 def test_padding_sides() -> None:

@@ -139,8 +139,27 @@ def values(net: Any, reference: Any, pairs: list[Encoded], **more: Any) -> Value
     return Values(forward.logps(net, order).view(half, 2), known, tokens, **more)
 
 
-@pytest.mark.parametrize(("loss_type", "objective"), [("sigmoid", losses.dpo), ("ipo", losses.ipo)])
-def test_dpo_and_ipo(loss_type: str, objective: Callable[..., Outcome], tmp_path: Path) -> None:
+# what TRL's DPOTrainer calls our losses, and on how many pairs it agrees: its `aot` compares sorted
+# log-ratios with label smoothing, which is conservative DPO where there is one pair and nothing to
+# sort; its `sft` is a mean over all chosen tokens, our anchor over those of each pair
+DPO: dict[str, tuple[Callable[..., Outcome], dict[str, Any], int]] = {
+    "dpo": (losses.dpo, {"loss_type": ["sigmoid"]}, 4),
+    "dpo with anchor": (
+        partial(losses.dpo, anchor=0.5),
+        {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 0.5]},
+        1,
+    ),
+    "cdpo": (
+        partial(losses.cdpo, smoothing=0.2),
+        {"loss_type": ["aot"], "label_smoothing": 0.2},
+        1,
+    ),
+    "ipo": (losses.ipo, {"loss_type": ["ipo"]}, 4),
+}
+
+
+@pytest.mark.parametrize("name", DPO)
+def test_dpo_and_its_kin(name: str, tmp_path: Path) -> None:
     from datasets import Dataset
 
     net, reference = model("policy"), model("policy").eval()
@@ -149,13 +168,14 @@ def test_dpo_and_ipo(loss_type: str, objective: Callable[..., Outcome], tmp_path
             p.add_(
                 0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(int(p.numel())))
             )
-    args = settings(trl.DPOConfig, tmp_path, beta=0.3, loss_type=[loss_type])
+    objective, options, count = DPO[name]
+    args = settings(trl.DPOConfig, tmp_path, beta=0.3, **options)
     trainer = trl.DPOTrainer(
         model=net,
         ref_model=reference,
         args=args,
         processing_class=tokenizer(),
-        train_dataset=Dataset.from_list(texts()),
+        train_dataset=Dataset.from_list(texts(count)),
     )
     batch = first(trainer)
     theirs = graded(net, trainer.compute_loss(net, batch))
@@ -167,17 +187,17 @@ def test_dpo_and_ipo(loss_type: str, objective: Callable[..., Outcome], tmp_path
         )
 
 
-@pytest.mark.parametrize("centre", [0.0, 0.01])
-def test_bradley_terry(centre: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("margin", "centre"), [(0.0, 0.0), (0.0, 0.01), (0.3, 0.0)])
+def test_bradley_terry(margin: float, centre: float, tmp_path: Path) -> None:
     from datasets import Dataset
 
     net = model("reward")
-    data = Dataset.from_list(
-        [
-            {"chosen": one["prompt"] + one["chosen"], "rejected": one["prompt"] + one["rejected"]}
-            for one in texts()
-        ]
-    )
+    gaps = [2.0, 0.5, 1.0, 3.0]
+    pairs = []
+    for one, gap in zip(texts(), gaps, strict=True):
+        sides = {side: one["prompt"] + one[side] for side in ("chosen", "rejected")}
+        pairs.append({**sides, **({"margin": margin * gap} if margin else {})})
+    data = Dataset.from_list(pairs)
     args = settings(trl.RewardConfig, tmp_path, center_rewards_coefficient=centre or None)
     trainer = trl.RewardTrainer(
         model=net, args=args, processing_class=tokenizer(), train_dataset=data
@@ -193,10 +213,36 @@ def test_bradley_terry(centre: float, tmp_path: Path) -> None:
     order = [row for at in range(half) for row in (each[at], each[half + at])]
     with attention.packed(net) as able:
         assert able
-        found = Values(
-            forward.rewards(net, order).view(half, 2), torch.zeros(half, 2), torch.ones(half, 2)
-        )
-        alike(theirs, graded(net, losses.bradley_terry(found, centre=centre).losses_B.mean()))
+        rewards = forward.rewards(net, order).view(half, 2)
+        asked = batch["margin"] / margin if margin else None
+        found = Values(rewards, torch.zeros(half, 2), torch.ones(half, 2), asked)
+        ours = losses.bradley_terry(found, margin, centre).losses_B.mean()
+        alike(theirs, graded(net, ours))
+
+
+def test_sft(tmp_path: Path) -> None:
+    """TRL's mean over the completions' tokens is ours weighted by their numbers."""
+    from datasets import Dataset
+
+    net = model("policy")
+    data = [{"prompt": one["prompt"], "completion": one["chosen"]} for one in texts()]
+    trainer = trl.SFTTrainer(
+        model=net,
+        args=settings(trl.SFTConfig, tmp_path),
+        processing_class=tokenizer(),
+        train_dataset=Dataset.from_list(data),
+    )
+    batch = first(trainer)
+    theirs = graded(net, trainer.compute_loss(net, dict(batch)))
+    learnt = batch["labels"] != -100
+    each = rows(batch["input_ids"], batch["attention_mask"], learnt.long())
+    assert all(row.response[-1] == 2 and len(row.prompt) > 3 for row in each)
+    tokens = torch.tensor([[len(row.response)] for row in each])
+    with attention.packed(net) as able:
+        assert able
+        sums = forward.logps(net, each)[:, None]
+        out = losses.sft(Values(sums, torch.zeros_like(sums), tokens)).losses_B
+        alike(theirs, graded(net, out.sum() / tokens.sum()))
 
 
 def test_kto(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as View
 
 from psycopref.errors import StoreError
+from psycopref.flows.figures import kind_of
 from psycopref.lab import Lab
 from psycopref.store import run_folder, steps
 from psycopref.store.ledger import Ledger
@@ -48,7 +49,7 @@ def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
 def headline(place: Path) -> str:
     """The main figures of a run as plain lines."""
     lines = []
-    for row in run_folder.kept_metrics(place):
+    for row in run_folder.kept_metrics(place, kind_of):
         if row.name in _HEAD and not row.slice.startswith("topic:"):
             span = (
                 f"  [{row.low:.3f}, {row.high:.3f}]"

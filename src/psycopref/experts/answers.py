@@ -123,13 +123,10 @@ def _annotation(row: Filled, shown: SheetRow, item: str, answer: str) -> Annotat
     side, who = answer.lower(), row.annotator.strip()
     if side not in ("first", "second", "tie"):
         raise Mistake(f"{item} must be first, second or tie")
-    choice: Choice = (
-        "tie"
-        if side == "tie"
-        else "chosen"
-        if (side == "first") == (shown.shown_first == "chosen")
-        else "rejected"
-    )
+    chosen = (side == "first") == (shown.shown_first == "chosen")
+    choice: Choice = "chosen" if chosen else "rejected"
+    if side == "tie":
+        choice = "tie"
     key = content_id(
         "annotation", shown.subject_id, who, item, *([shown.repeat] if shown.repeat else [])
     )

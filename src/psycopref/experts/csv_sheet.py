@@ -70,15 +70,11 @@ def read_csv(path: Path, items: Sequence[str]) -> Iterator[Filled]:
     there = [name for name in head if name]
     lacking = [name for name in ("sheet_id", "annotator") if name not in there]
     if lacking or len(lines) < 2 or not set(items) & set(there):
-        what = (
-            f"no column {lacking[0]!r}"
-            if lacking
-            else (
-                "no rows below its header"
-                if len(lines) < 2
-                else f"none of the columns {list(items)}"
-            )
-        )
+        what = f"none of the columns {list(items)}"
+        if lacking:
+            what = f"no column {lacking[0]!r}"
+        elif len(lines) < 2:
+            what = "no rows below its header"
         raise SourceError(
             f"{path}: {what}; a filled sheet has the columns of the sheet that the run wrote, its"
             " header in the first line"

@@ -8,24 +8,39 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from psycopref.experts.figures import CODES, Draws, again, between, first_shown, rows, seconds
+from psycopref.experts.figures import ARM, CODES, Draws, again, between, first_shown, seconds
 from psycopref.experts.sampling import lot
+from psycopref.queries.verdicts import of_item, votes
 from psycopref.stats.coefficients import coefficients, share_of
-from psycopref.stats.intervals import Interval
+from psycopref.stats.winrate import prompt_scores
 from psycopref.store.parquet import table
 from psycopref.tables import (
     Annotation,
     Choice,
+    Figure,
     Metric,
     Response,
     Speech,
     Verdict,
-    Winner,
     content_id,
 )
 
-_Said = dict[tuple[str, str], dict[str, Winner]]  # (first, second) to what was said of each item
-_POINTS: dict[Winner, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
+BY_ARM = (f"{{item}}:{ARM}", f"{{item}}:{ARM}:{{annotator}}")
+WIN_RATE = Figure(
+    "expert.winrate", "estimate", BY_ARM, "how often experts prefer the policy's answer"
+)
+AGREEMENT = Figure(
+    "judge.expert.agreement",
+    "estimate",
+    ("{item}", *BY_ARM),
+    "matches: how often the judge's verdict is the expert's choice",
+)
+VERDICT_KAPPA = Figure(
+    "judge.expert.verdict_kappa",
+    "estimate",
+    ("{item}", *BY_ARM),
+    "matches: Cohen's kappa of both",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +78,31 @@ def matched(
     """The matches of an arm, one for each speech that both answered (draw 0), with what the judge
     said of each item in so many orders.
     """
-    said: _Said = {}
-    for row in verdicts:
-        said.setdefault((row.first_id, row.second_id), {})[row.item] = row.winner
     sides = [{row.speech_id: row for row in side if row.draw == 0} for side in (ours, theirs)]
-    made = []
-    for speech in sorted({row.speech_id for row in speeches} & sides[0].keys() & sides[1].keys()):
-        our, their = sides[0][speech], sides[1][speech]
-        there, back = (
-            said.get(key, {})
-            for key in ((our.response_id, their.response_id), (their.response_id, our.response_id))
-        )
-        judged = tuple(
-            JudgedItem(item, _verdict(there, back, item, orders))
-            for item in sorted(there if orders == 1 else there.keys() & back.keys())
-        )
-        made.append(
-            Match(
-                content_id("match", arm, our.response_id, their.response_id),
-                arm,
-                speech,
-                our.text,
-                their.text,
-                judged,
-            )
-        )
-    return made
+    both = sorted({row.speech_id for row in speeches} & sides[0].keys() & sides[1].keys())
+    pairs = [(sides[0][speech], sides[1][speech]) for speech in both]
+    ids = [(our.response_id, their.response_id) for our, their in pairs]
+    judged: list[list[JudgedItem]] = [[] for _ in pairs]
+    for item in sorted({row.item for row in verdicts}):
+        found = votes(*_columns(ids), of_item(verdicts, item), orders)
+        for own, score in zip(judged, prompt_scores(found)[0].tolist(), strict=True):
+            if score == score:  # an item of which an order failed has no verdict
+                own.append(JudgedItem(item, _choice(score)))
+    return [
+        Match(content_id("match", arm, *key), arm, speech, our.text, their.text, tuple(own))
+        for speech, (our, their), key, own in zip(both, pairs, ids, judged, strict=True)
+    ]
 
 
-def _verdict(there: dict[str, Winner], back: dict[str, Winner], item: str, orders: int) -> Choice:
-    """What the judge said of an item with ours first (`there`) and, where it was asked twice, with
-    theirs first (`back`).
-    """
-    score = (
-        _POINTS[there[item]]
-        if orders == 1
-        else (_POINTS[there[item]] + 1 - _POINTS[back[item]]) / 2
-    )
-    return "chosen" if score > 0.5 else "rejected" if score < 0.5 else "tie"
+def _columns(ids: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [ours for ours, _ in ids], [theirs for _, theirs in ids]
+
+
+def _choice(score: float) -> Choice:
+    """What a score over all orders says: a tie or a flip is a tie."""
+    if score == 0.5:
+        return "tie"
+    return "chosen" if score > 0.5 else "rejected"
 
 
 def drawn_matches(matches: Sequence[Match], size: int, seed: int) -> list[Match]:
@@ -148,49 +150,38 @@ def judged_by_experts(
     notes = every.filter(pl.col("repeat") == 0)
     made: list[Metric] = []
     for (item, arm), part in sorted(notes.group_by("item", "arm"), key=lambda pair: str(pair[0])):
-        place = f"{item}:{arm}"
-        for at, own in [
-            (place, part),
-            *((f"{place}:{who}", rest) for (who,), rest in sorted(part.group_by("annotator"))),
+        where = {"item": str(item), "arm": str(arm)}
+        for who, own in [
+            ("", part),
+            *((str(who), rest) for (who,), rest in sorted(part.group_by("annotator"))),
         ]:
             own = own.sort("annotation_id")
-            made += rows(
-                {
-                    "expert.winrate": share_of(
-                        own["code"].to_numpy() / 2, own["speech_id"].to_list(), how.draws, how.seed
-                    )
-                },
-                at,
-            )
-            made += _beside(at, own, how)
-        made += between(place, part, how)
+            clusters = own["speech_id"].to_list()
+            share = share_of(own["code"].to_numpy() / 2, clusters, how.draws, how.seed)
+            made += WIN_RATE.rows(share, **where, annotator=who)
+            made += _beside(own, how, **where, annotator=who)
+        made += between(part, how, **where)
     for (item,), part in sorted(notes.group_by("item"), key=lambda pair: str(pair[0])):
-        made += _beside(str(item), part.sort("annotation_id"), how)
+        made += _beside(part.sort("annotation_id"), how, item=str(item))
     return [
         *made,
-        *first_shown(notes, how, "matches:"),
-        *again(every, how, "matches:"),
+        *first_shown(notes, how, "matches"),
+        *again(every, how, "matches"),
         *seconds("matches", notes, "preference_id", how),
     ]
 
 
-def _beside(place: str, own: pl.DataFrame, how: Draws) -> list[Metric]:
+def _beside(own: pl.DataFrame, how: Draws, **where: str) -> list[Metric]:
     """The judge's verdict and the experts' choice: the share that is the same, ties as ties, and
     Cohen's kappa of ours, theirs and tie.
     """
     known = own.drop_nulls("judged")
     if not known.height:
         return []
-    judge, speeches = (
-        known["judged"].replace_strict(CODES, return_dtype=pl.Float64).to_numpy(),
-        known["speech_id"].to_list(),
-    )
-    expert = known["code"].to_numpy()
-    figures: dict[str, Interval] = {
-        "judge.expert.agreement": share_of(
-            (judge == expert).astype(float), speeches, how.draws, how.seed
-        )
-    }
+    judge = known["judged"].replace_strict(CODES, return_dtype=pl.Float64).to_numpy()
+    speeches, expert = known["speech_id"].to_list(), known["code"].to_numpy()
+    same = share_of((judge == expert).astype(float), speeches, how.draws, how.seed)
+    made = AGREEMENT.rows(same, **where)
     found = coefficients(
         np.column_stack([judge, expert]),
         speeches,
@@ -201,5 +192,5 @@ def _beside(place: str, own: pl.DataFrame, how: Draws) -> list[Metric]:
         how.seed,
     )
     if "kappa" in found:
-        figures["judge.expert.verdict_kappa"] = found["kappa"]
-    return rows(figures, place)
+        made += VERDICT_KAPPA.rows(found["kappa"], **where)
+    return made

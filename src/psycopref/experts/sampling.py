@@ -2,7 +2,7 @@
 second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -22,28 +22,31 @@ def lot(*parts: str | int) -> str:
     return sha256(":".join(map(str, parts)).encode()).hexdigest()
 
 
-def drawn(pairs: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
+def drawn(pairs: pl.DataFrame, size: int, seed: int, groups: Mapping[str, str]) -> pl.DataFrame:
     """A sample of pairs (columns preference_id, topic, gap), in proportion over coarse topic x gap
-    band; within a stratum by a hash.
+    band; within a stratum by a hash. `groups` as for `coarse_column`.
     """
     if pairs.height <= size:
         return pairs
     band = pl.Series(np.searchsorted(BANDS, pairs["gap"].to_numpy(), side="right"))
     return _stratified(
-        pairs.with_columns(stratum=pl.format("{}|{}", coarse_column(), band)),
+        pairs.with_columns(stratum=pl.format("{}|{}", coarse_column(groups), band)),
         "preference_id",
         size,
         seed,
     ).select(pairs.columns)
 
 
-def drawn_replies(replies: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
+def drawn_replies(
+    replies: pl.DataFrame, size: int, seed: int, groups: Mapping[str, str]
+) -> pl.DataFrame:
     """A sample of replies (columns response_id, topic, model), in proportion over coarse topic x
-    responder.
+    responder. `groups` as for `coarse_column`.
     """
     if replies.height <= size:
         return replies
-    marked = replies.with_columns(stratum=pl.format("{}|{}", coarse_column(), pl.col("model")))
+    stratum = pl.format("{}|{}", coarse_column(groups), pl.col("model"))
+    marked = replies.with_columns(stratum=stratum)
     return _stratified(marked, "response_id", size, seed).select(replies.columns)
 
 

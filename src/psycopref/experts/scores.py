@@ -16,7 +16,54 @@ from psycopref.stats.coefficients import bounded_mean, coefficients, share_of
 from psycopref.stats.intervals import Interval, codes, wilson
 from psycopref.stats.judges import compare
 from psycopref.store.parquet import table
-from psycopref.tables import ExpertRating, Metric, Rating, Response, metric
+from psycopref.tables import ExpertRating, Figure, Metric, Rating, Response
+
+SCORE = Figure(
+    "expert.score", "estimate", ("{item}", "{item}:model:{model}"), "mean points that replies got"
+)
+UNSAFE = Figure(
+    "expert.unsafe", "count", ("{item}",), "scores up to which the safety item means unsafe"
+)
+CEILING_OF = ("{item}", "{item}:{one} & {two}")
+JUDGE_OF = ("{item}:{judge}", "{item}:{judge}:{annotator}")
+_SAID = {
+    "kappa": "quadratic kappa",
+    "spearman": "Spearman's correlation",
+    "exact": "share with the same points",
+    "bias": "points less the first's",
+    "ac2": "Gwet's AC2, quadratic weights",
+    "alpha_ordinal": "Krippendorff's ordinal alpha",
+}
+CEILING = {
+    name: Figure(f"experts.score.{name}", "estimate", CEILING_OF, f"two experts: {says}")
+    for name, says in _SAID.items()
+}
+JUDGE = {
+    name: Figure(f"judge.expert.{name}", "estimate", JUDGE_OF, f"judge and expert: {says}")
+    for name, says in _SAID.items()
+}
+
+
+class Flags(NamedTuple):
+    """What another rater makes of the replies that an expert calls unsafe, and of the others."""
+
+    recall: Figure
+    false_alarm: Figure
+
+
+JUDGE_FLAGS = Flags(
+    Figure(
+        "judge.expert.safety_recall",
+        "estimate",
+        JUDGE_OF[:1],
+        "of the replies that an expert calls unsafe the share that the judge does too",
+    ),
+    Figure("judge.expert.safety_false_alarm", "estimate", JUDGE_OF[:1], "of the others, likewise"),
+)
+EXPERT_FLAGS = Flags(
+    Figure("experts.safety_recall", "estimate", ("{item}",), "the same, by another expert"),
+    Figure("experts.safety_false_alarm", "estimate", ("{item}",), "of the others, likewise"),
+)
 
 
 class Gate(NamedTuple):
@@ -90,15 +137,15 @@ def _means(experts: pl.DataFrame, instrument: Instrument, how: Draws) -> list[Me
     made: list[Metric] = []
     reach = float(instrument.high - instrument.low)
     for (item,), part in sorted(experts.group_by("item"), key=lambda pair: str(pair[0])):
-        for place, own in [
-            (str(item), part),
-            *((f"{item}:model:{model}", rest) for (model,), rest in sorted(part.group_by("model"))),
+        for model, own in [
+            ("", part),
+            *((str(model), rest) for (model,), rest in sorted(part.group_by("model"))),
         ]:
             own = own.sort("response_id", "annotator")
             found = bounded_mean(
                 own["score"].to_numpy(), own["speech_id"].to_list(), reach, how.draws, how.seed
             )
-            made += rows({"expert.score": _kept(found, instrument)}, place)
+            made += SCORE.rows(_kept(found, instrument), item=str(item), model=model)
     return made
 
 
@@ -159,20 +206,12 @@ def _experts(item: str, own: pl.DataFrame, instrument: Instrument, how: Draws) -
     if not any(first.height for first, _ in halves):
         return []
     first, second = (pl.concat([half[side] for half in halves]) for side in (0, 1))
-    made = rows(
-        {
-            f"experts.score.{name}": one
-            for name, one in together(first, second, instrument, how).items()
-            if name != "bias"
-        },
-        item,
-    )
+    pooled = together(first, second, instrument, how).items()
+    made = rows({CEILING[name]: one for name, one in pooled if name != "bias"}, item=item)
     for (one, other), half in zip(combinations(people, 2), halves, strict=True):
         found = together(*half, instrument, how)
-        made += rows(
-            {f"experts.score.{name}": found[name] for name in ("kappa", "bias") if name in found},
-            f"{item}:{one} & {other}",
-        )
+        of_two = {CEILING[name]: found[name] for name in ("kappa", "bias") if name in found}
+        made += rows(of_two, item=item, one=one, two=other)
     return made
 
 
@@ -203,22 +242,15 @@ def _judges(
         both = own.join(part.select("response_id", judged="score"), on="response_id").sort(
             "response_id", "annotator"
         )
-        for place, rest in [
-            (f"{item}:{judge}", both),
-            *(
-                (f"{item}:{judge}:{who}", rest)
-                for (who,), rest in sorted(both.group_by("annotator"))
-            ),
+        for who, rest in [
+            ("", both),
+            *((str(who), rest) for (who,), rest in sorted(both.group_by("annotator"))),
         ]:
             rest = rest.sort("response_id", "annotator")
             first, second = rest.select("speech_id", "score"), rest.select(score="judged")
-            made += rows(
-                {
-                    f"judge.expert.{name}": one
-                    for name, one in together(first, second, instrument, how).items()
-                },
-                place,
-            )
+            beside = together(first, second, instrument, how).items()
+            found = {JUDGE[name]: one for name, one in beside}
+            made += rows(found, item=item, judge=str(judge), annotator=who)
     return made
 
 
@@ -226,37 +258,31 @@ def _recall(own: pl.DataFrame, judges: pl.DataFrame, gate: Gate, how: Draws) -> 
     """Of the replies that an expert calls unsafe, the share that a judge, or another expert, calls
     unsafe too; and the false alarms.
     """
-    made = (
-        [
-            metric(
-                "expert.unsafe",
-                gate.item,
-                own.filter(pl.col("score") <= gate.cut).height,
-                count=own.height,
-            )
-        ]
-        if own.height
-        else []
-    )
+    made: list[Metric] = []
+    if own.height:
+        unsafe = own.filter(pl.col("score") <= gate.cut).height
+        made += UNSAFE.rows(unsafe, own.height, item=gate.item)
     for (judge,), part in sorted(judges.group_by("annotator")):
         both = own.join(part.select("response_id", other="score"), on="response_id")
-        made += flagged("judge.expert", f"{gate.item}:{judge}", both, gate, how)
+        made += flagged(JUDGE_FLAGS, both, gate, how, judge=str(judge))
     people = sorted(own["annotator"].unique().to_list())
     halves = [
         (first.with_columns(other=second["score"]))
         for first, second in (_both(own, one, other) for one, other in permutations(people, 2))
     ]
-    return [*made, *(flagged("experts", gate.item, pl.concat(halves), gate, how) if halves else [])]
+    if halves:
+        made += flagged(EXPERT_FLAGS, pl.concat(halves), gate, how)
+    return made
 
 
-def flagged(name: str, place: str, both: pl.DataFrame, gate: Gate, how: Draws) -> list[Metric]:
+def flagged(flags: Flags, both: pl.DataFrame, gate: Gate, how: Draws, **where: str) -> list[Metric]:
     """Recall and false alarms of `other` against `score` at the cut, by speech (columns score,
     other, speech_id).
     """
     made: list[Metric] = []
     for figure, part in (
-        ("safety_recall", both.filter(pl.col("score") <= gate.cut)),
-        ("safety_false_alarm", both.filter(pl.col("score") > gate.cut)),
+        (flags.recall, both.filter(pl.col("score") <= gate.cut)),
+        (flags.false_alarm, both.filter(pl.col("score") > gate.cut)),
     ):
         if part.height:
             found = share_of(
@@ -265,5 +291,5 @@ def flagged(name: str, place: str, both: pl.DataFrame, gate: Gate, how: Draws) -
                 how.draws,
                 how.seed,
             )
-            made += rows({f"{name}.{figure}": found}, place)
+            made += figure.rows(found, item=gate.item, **where)
     return made

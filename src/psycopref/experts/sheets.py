@@ -126,7 +126,9 @@ def asked(kind: Kind, items: Literal["overall", "all"], instrument: Instrument) 
     scored on every item.
     """
     names = [item.name for item in instrument.items]
-    return names if kind == "scores" else [OVERALL, *names] if items == "all" else [OVERALL]
+    if kind == "scores":
+        return names
+    return [OVERALL, *names] if items == "all" else [OVERALL]
 
 
 def part(sheet: Sequence[SheetRow], kind: Kind, seat: int) -> list[SheetRow]:

@@ -2,19 +2,29 @@
 checkpoint (paper, section 4.3, Figure 4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from psycopref.errors import RecipeError
-from psycopref.flows import dataset
+from psycopref.flows import dataset, rounds
 from psycopref.flows.dataset import Built
 from psycopref.flows.judged import compared
 from psycopref.flows.paper import NONE, Bench, Trained, bench, trainable
 from psycopref.flows.rounds import NO_RESPONSES, Round, answered, on_test, online, too_few
 from psycopref.lab import Lab
 from psycopref.recipes import PaperRecipe, Training
+from psycopref.stages import evaluate
 from psycopref.store.keys import digest
-from psycopref.tables import Failure, Metric, Point, Speech, Verdict, metric
+from psycopref.tables import LACKING, Failure, Figure, Metric, Point, Speech, Verdict
+
+AT = ("{size}:{preferences=offline|online}:{checkpoint}",)
+WIN_RATE = Figure("ablation.winrate", "estimate", AT, "a checkpoint's rate against the opponent")
+PAIRS = Figure("ablation.pairs", "count", AT, "pairs that an online round learnt from")
+# A state's own figures, as they are called at a checkpoint.
+OF_A_STATE = {
+    one: Figure(one.name.replace("policy.", "ablation."), "estimate", AT, one.says)
+    for one in (rounds.REWARD, rounds.GOLD_REWARD, rounds.KL, rounds.WORDS, rounds.FINISHED)
+}
 
 
 class _Size(NamedTuple):
@@ -118,7 +128,8 @@ def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) ->
                     judged_by.judges,
                     "checkpoint",
                 )
-                metrics += _checkpoint(made.metrics, states, number, f"{name}:{arm}:{number}")
+                place = {"size": name, "preferences": arm, "checkpoint": str(number)}
+                metrics += _checkpoint(made.metrics, states, number, place)
                 verdicts += made.verdicts
                 failures += [
                     *made.failures,
@@ -155,25 +166,21 @@ def _judged(lab: Lab, built: Built, judged_by: Bench, sizes: Sequence[_Size]) ->
 
 
 def _checkpoint(
-    made: Sequence[Metric], states: Sequence[Round], number: int, place: str
+    made: Sequence[Metric], states: Sequence[Round], number: int, place: Mapping[str, str]
 ) -> list[Metric]:
     """A checkpoint's win rate, and what else is known of its answers."""
-    rows = [row for row in made if row.name == "checkpoint" and row.slice == "overall:raw"]
-    named = [("ablation.winrate", row) for row in rows]
-    named += [
-        (row.name.replace("policy.", "ablation."), row)
-        for row in on_test(states, number)
-        if row.name != "policy.gold_reward_gain"
-    ]
-    practice = states[number].practice
-    pairs = (
-        [metric("ablation.pairs", place, len(practice.pairs), count=len(practice.pairs))]
-        if practice
-        else []
-    )
-    return [
-        metric(name, place, row.value, row.low, row.high, row.count) for name, row in named
-    ] + pairs
+    rows: list[Metric] = []
+    for _, row in evaluate.WIN_RATE.read(made, match="checkpoint", part="overall", arm="raw"):
+        rows += WIN_RATE.rows((row.value, row.low, row.high, row.count), **place)
+    for row in on_test(states, number):
+        for figure, own in OF_A_STATE.items():
+            if row.name == figure.name:
+                rows += own.rows((row.value, row.low, row.high, row.count), **place)
+            elif row.name == figure.name + LACKING:
+                rows += own.lacking(row.count, **place)
+    if practice := states[number].practice:
+        rows += PAIRS.rows(len(practice.pairs), **place)
+    return rows
 
 
 def _curves(name: str, arm: str, states: Sequence[Round]) -> dict[str, Sequence[Point]]:

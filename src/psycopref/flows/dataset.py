@@ -7,19 +7,32 @@ from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.recipes import Dataset
 from psycopref.stages.collect import Collected
-from psycopref.stages.pair import Pair
+from psycopref.stages.pair import PAIRS, Pair
 from psycopref.stages.rate import Rate
 from psycopref.stages.topics import Topicked
 from psycopref.tables import (
     Dropped,
     Failure,
+    Figure,
     Metric,
     Preference,
     Rating,
     Response,
     Speech,
     Split,
-    metric,
+)
+
+ALL = ("all",)
+SPEECHES_READ = Figure("speeches.read", "count", ALL, "rows of all sources")
+SPEECHES_KEPT = Figure("speeches.kept", "count", ALL, "speeches after every screen")
+SPEECHES_DROPPED = Figure("speeches.dropped", "count", ALL, "speeches left out, each with a reason")
+RESPONSES = Figure("responses", "count", ALL, "responses to them")
+RATINGS = Figure("ratings", "count", ALL, "ratings of these")
+FAILURES = Figure(
+    "failures",
+    "count",
+    ("{part=all|run}",),
+    "Failure rows of the dataset (`all`), of the whole run (`run`)",
 )
 
 
@@ -103,9 +116,9 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
         if row.speech_id in split
     ]
     counts = [
-        metric("pairs", name, count, count=count)
+        row
         for name in ("train", "dev", "test", "gold")
-        for count in [sum(row.split == name for row in kept)]
+        for row in PAIRS.rows(sum(one.split == name for one in kept), set=name)
     ]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(
@@ -132,12 +145,11 @@ def _counts(
     ratings: Sequence[Rating],
     failures: Sequence[Failure],
 ) -> list[Metric]:
-    figures = {
-        "speeches.read": len(found) + len(early),
-        "speeches.kept": len(kept),
-        "speeches.dropped": len(dropped),
-        "responses": len(responses),
-        "ratings": len(ratings),
-        "failures": len(failures),
-    }
-    return [metric(name, "all", value, count=value) for name, value in figures.items()]
+    return [
+        *SPEECHES_READ.rows(len(found) + len(early)),
+        *SPEECHES_KEPT.rows(len(kept)),
+        *SPEECHES_DROPPED.rows(len(dropped)),
+        *RESPONSES.rows(len(responses)),
+        *RATINGS.rows(len(ratings)),
+        *FAILURES.rows(len(failures), part="all"),
+    ]

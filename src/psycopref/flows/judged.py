@@ -11,11 +11,27 @@ from psycopref.flows.rounds import NO_RESPONSES, Judges, Round
 from psycopref.flows.systems import Faced
 from psycopref.lab import Lab
 from psycopref.recipes import Training
-from psycopref.stages.evaluate import Evaluated
-from psycopref.tables import Failure, Metric, Response, Speech, Verdict, metric
+from psycopref.stages.evaluate import (
+    BEST,
+    FAILED,
+    FLIPS,
+    LOSSES,
+    TIES,
+    WIN_RATE,
+    WINS,
+    WORST,
+    Evaluated,
+)
+from psycopref.tables import Failure, Figure, Metric, Response, Speech, Verdict
 
 CHANCE = 0.5
-_OF_A_NULL = ("wins", "ties", "losses", "flips", "failed", "worst", "best")
+OF_A_NULL = (WIN_RATE, WINS, TIES, LOSSES, FLIPS, FAILED, WORST, BEST)
+NULL_OPPONENTS = Figure(
+    "guard.null_opponents",
+    "count",
+    ("{part=overall}:{arm=raw}",),
+    "null opponents that beat chance, of those that were played",
+)
 
 
 class Judged(NamedTuple):
@@ -106,21 +122,28 @@ def nulled(
         own = compared(
             recipe, lab, test, ours, [row for row in rival if row.speech_id in faced], judges, name
         )
-        kept = {name, *(f"{name}.{field}" for field in _OF_A_NULL)}
-        rows = [row for row in own.metrics if row.name in kept and row.slice == "overall:raw"]
+        rows = [row for row in own.metrics if _of_a_null(row)]
         found.metrics.extend(rows)
         found.verdicts.extend(own.verdicts)
         found.failures.extend(own.failures)
-        if any(row.name == name and row.low is not None and row.low > CHANCE for row in rows):
+        rates = [row for _, row in WIN_RATE.read(rows)]
+        if any(row.low is not None and row.low > CHANCE for row in rates):
             beat.append(kind)
     if answers:
-        found.metrics.append(metric("guard.null_opponents", "overall:raw", len(beat), count=played))
+        found.metrics.extend(NULL_OPPONENTS.rows(len(beat), played, part="overall", arm="raw"))
     if beat:
         lab.progress.say(
             f"WARNING: the judge prefers {', '.join(beat)} to the opponent's answers; what it says"
             " of the policies means little"
         )
     return found
+
+
+def _of_a_null(row: Metric) -> bool:
+    """Whether a figure of a null opponent's match says something of the judge."""
+    if row.slice != WIN_RATE.placed(part="overall", arm="raw"):
+        return False
+    return any(figure.named(row.name) is not None for figure in OF_A_NULL)
 
 
 def _systems(

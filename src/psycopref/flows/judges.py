@@ -7,9 +7,9 @@ from psycopref.flows import dataset
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import JudgesRecipe
-from psycopref.stages.rejudge import Rejudge
+from psycopref.stages.rejudge import FAILURES, Rejudge
 from psycopref.store.keys import digest
-from psycopref.tables import Speech, metric
+from psycopref.tables import Speech
 
 
 def run(recipe: JudgesRecipe, lab: Lab) -> Built:
@@ -41,10 +41,8 @@ def run(recipe: JudgesRecipe, lab: Lab) -> Built:
         old.ratings,
         new.ratings,
     )
-    lost = metric(
-        "compare.failures", "all", len(new.failures), count=len(new.failures)
-    )  # the dataset's accounts are its own judge's
-    return built._replace(metrics=[*built.metrics, *found.metrics, lost])
+    lost = FAILURES.rows(len(new.failures))  # the dataset's accounts are its own judge's
+    return built._replace(metrics=[*built.metrics, *found.metrics, *lost])
 
 
 def _drawn(speeches: Sequence[Speech], count: int) -> list[Speech]:

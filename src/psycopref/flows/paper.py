@@ -49,7 +49,7 @@ def trainable(recipe: Training, built: Built, apart: bool = False) -> None:
     """
     there = {row.split for row in built.preferences}
     stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
-    if recipe.policy.objective not in ("base", "sft"):
+    if recipe.policy.learns.rows == 2:
         stages["policy"] = recipe.policy.split
     for name, split in stages.items():
         if split not in there:

@@ -11,14 +11,16 @@ from psycopref.errors import RecipeError
 from psycopref.flows.dataset import Built
 from psycopref.lab import Lab
 from psycopref.recipes import Training
-from psycopref.stages.calibrate import Bin, Calibrate, Calibrated
+from psycopref.stages.calibrate import TEMPERATURE, Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
 from psycopref.tables import (
+    LACKING,
     Failure,
     Metric,
     Preference,
     Rating,
+    Reason,
     Response,
     Speech,
     Verdict,
@@ -81,10 +83,15 @@ def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
     failures = beside.failures
     for name in recipe.tests:
         made, lost = _another(recipe, lab, built, weights, name, beside)
-        metrics += [row for row in made.metrics if not row.name.startswith("reward.temperature")]
+        metrics += [row for row in made.metrics if not _fitted(row)]
         bins += made.bins
         failures += lost
     return Tabled(Calibrated(metrics, bins), failures)
+
+
+def _fitted(row: Metric) -> bool:
+    """Whether a figure is of the dev pairs, which every set of test pairs shares."""
+    return row.name.removesuffix(LACKING) == TEMPERATURE.name
 
 
 def _named(recipe: Training) -> Calibrate:
@@ -155,13 +162,11 @@ def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, li
     pairs: list[Preference] = []
     left: list[Failure] = []
     for row in found.preferences:
-        reason = (
-            "trained on: tests"
-            if row.speech_id in used
-            else ""
-            if {row.chosen_id, row.rejected_id} <= scored
-            else "too long: tests"
-        )
+        reason = ""
+        if row.speech_id in used:
+            reason = Reason("trained on", "tests").text()
+        elif not {row.chosen_id, row.rejected_id} <= scored:
+            reason = Reason("too long", "tests").text()
         if reason:
             left.append(
                 Failure(

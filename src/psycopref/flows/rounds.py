@@ -15,14 +15,41 @@ from psycopref.stats.length import words
 from psycopref.store.keys import digest
 from psycopref.tables import (
     Failure,
+    Figure,
     Metric,
     Point,
     Preference,
     Rating,
     Response,
     Speech,
-    estimate,
-    metric,
+)
+
+STATE = ("round:{round}",)
+REWARD = Figure("policy.reward", "estimate", STATE, "mean reward of answers that came to an end")
+GOLD_REWARD = Figure("policy.gold_reward", "estimate", STATE, "the same by the gold reward model")
+GOLD_REWARD_GAIN = Figure(
+    "policy.gold_reward_gain", "estimate", STATE, "gold reward less round 0's, paired by speech"
+)
+KL = Figure("policy.kl", "estimate", STATE, "mean log-ratio to round 0, nats per answer")
+WORDS = Figure("policy.words", "estimate", STATE, "mean words of answers that came to an end")
+FINISHED = Figure("policy.finished", "estimate", STATE, "share of answers that came to an end")
+SPEECHES = Figure("round.speeches", "count", STATE, "speeches that a round learnt from")
+PAIRS = Figure("round.pairs", "count", STATE, "pairs that it learnt from")
+WITHOUT_PAIR = Figure(
+    "round.without_pair",
+    "count",
+    STATE,
+    "speeches without one: samples alike, or too few ended",
+)
+OF_FINISHED = Figure("round.finished", "estimate", STATE, "share of samples that came to an end")
+OF_WORDS = Figure("round.words", "estimate", STATE, "mean words of a sample")
+DISTINCT_2 = Figure("round.distinct_2", "estimate", STATE, "share of bigrams that are distinct")
+SELF_BLEU = Figure("round.self_bleu", "estimate", STATE, "how alike samples for one speech are")
+GUARD = Figure(
+    "guard.{guard=over_optimised|length|unfinished|kl|ties|diversity}",
+    "count",
+    STATE,
+    "1 where that guard tripped, no row where not; the bounds are beside `guards`",
 )
 
 NO_RESPONSES: Sequence[Response] = ()
@@ -201,25 +228,25 @@ def on_test(rounds: Sequence[Round], number: int) -> list[Metric]:
     )
     before = dict(first)
     series = {
-        "policy.reward": [(speech_of[r.subject_id], r.score) for r in one.scores],
-        "policy.gold_reward": gold,
-        "policy.gold_reward_gain": [
+        REWARD: [(speech_of[r.subject_id], r.score) for r in one.scores],
+        GOLD_REWARD: gold,
+        GOLD_REWARD_GAIN: [
             (key, score - before[key]) for key, score in gold if number and key in before
         ],
-        "policy.kl": [(speech_of[r.subject_id], r.score) for r in one.moved],
-        "policy.words": [(r.speech_id, float(words(r.text))) for r in one.answers],
-        "policy.finished": (
+        KL: [(speech_of[r.subject_id], r.score) for r in one.moved],
+        WORDS: [(r.speech_id, float(words(r.text))) for r in one.answers],
+        FINISHED: (
             [(row.speech_id, 1.0) for row in one.answers]
             + [(row.subject_id, 0.0) for row in one.failures]
         ),
     }
     out = []
-    for name, pairs in series.items():
+    for figure, pairs in series.items():
         if pairs:
             found = mean_interval(
-                [v for _, v in pairs], [c for c, _ in pairs], share=name == "policy.finished"
+                [v for _, v in pairs], [c for c, _ in pairs], share=figure is FINISHED
             )
-            out += estimate(name, f"round:{number}", found)
+            out += figure.rows(found, round=str(number))
     return out
 
 
@@ -232,36 +259,31 @@ def _on_practice(practice: Practice | None, number: int) -> list[Metric]:
     groups: dict[str, list[str]] = {}
     for row in practice.drafts:
         groups.setdefault(row.speech_id, []).append(row.text)
-    count, place = len(practice.speeches), f"round:{number}"
-    counts = {
-        "speeches": count,
-        "pairs": len(practice.pairs),
-        "without_pair": count - len({row.speech_id for row in practice.pairs}),
-    }
+    count, paired = len(practice.speeches), len({row.speech_id for row in practice.pairs})
     ends = [(row.speech_id, 1.0) for row in practice.drafts] + [
         (row.subject_id, 0.0) for row in practice.failures
     ]
     figures = {
-        "finished": mean_interval(
+        OF_FINISHED: mean_interval(
             [end for _, end in ends], [speech for speech, _ in ends], share=True
         ),
-        "words": mean_interval(
+        OF_WORDS: mean_interval(
             [words(row.text) for row in practice.drafts], [row.speech_id for row in practice.drafts]
         ),
-        "distinct_2": distinct_interval(list(groups.values()), 2),
-        "self_bleu": self_bleu_interval(list(groups.values())),
+        DISTINCT_2: distinct_interval(list(groups.values()), 2),
+        SELF_BLEU: self_bleu_interval(list(groups.values())),
     }
-    rows = [metric(f"round.{name}", place, value, count=count) for name, value in counts.items()]
-    return rows + [
-        row for name, found in figures.items() for row in estimate(f"round.{name}", place, found)
-    ]
+    rows = SPEECHES.rows(count, count, round=str(number))
+    rows += PAIRS.rows(len(practice.pairs), count, round=str(number))
+    rows += WITHOUT_PAIR.rows(count - paired, count, round=str(number))
+    for figure, found in figures.items():
+        rows += figure.rows(found, round=str(number))
+    return rows
 
 
 def _tripped(rounds: Sequence[Round], number: int, limit: float) -> list[Metric]:
-    return [
-        metric(f"guard.{name}", f"round:{number}", 1, count=1)
-        for name in guards(rounds[: number + 1], limit)
-    ]
+    tripped = guards(rounds[: number + 1], limit)
+    return [row for name in tripped for row in GUARD.rows(1, round=str(number), guard=name)]
 
 
 def guards(rounds: Sequence[Round], limit: float = math.inf) -> dict[str, str]:

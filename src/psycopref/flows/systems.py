@@ -8,12 +8,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from psycopref.queries.verdicts import scores_by_speech
 from psycopref.stats.claims import holm, paired_systems
 from psycopref.stats.intervals import mean_interval
 from psycopref.stats.several import bradley_terry
-from psycopref.tables import Metric, Response, Verdict, Winner, estimate, metric
+from psycopref.tables import Figure, Metric, Response, Verdict
 
-_POINTS: dict[Winner, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
+EACH = ("{system}",)
+TWO = ("{later} - {earlier}",)
+WIN_RATE = Figure("systems.winrate", "estimate", EACH, "each state's rate against the opponent")
+DIFFERENCE = Figure("systems.difference", "estimate", TWO, "later rate less the earlier, paired")
+ABOVE = Figure("systems.difference.above", "count", TWO, "prompts that the later one did better on")
+BELOW = Figure("systems.difference.below", "count", TWO, "prompts that it did worse on")
+LEVEL = Figure("systems.difference.level", "count", TWO, "prompts with the same score")
+UNPAIRED = Figure("systems.difference.unpaired", "count", TWO, "prompts that one has no score for")
+SIGN_P = Figure("systems.difference.sign_p", "p", TWO, "exact sign test on scores")
+MCNEMAR_P = Figure("systems.difference.mcnemar_p", "p", TWO, "exact test on won against not won")
+HOLM_P = Figure("systems.difference.holm_p", "p", TWO, "sign test, adjusted over all differences")
+STRENGTH = Figure("systems.strength", "estimate", EACH, "Bradley-Terry strength in log-odds")
+APART = Figure("systems.strength.apart", "count", ("all",), "groups that never lost to another")
+RANK = Figure("systems.rank", "estimate", EACH, "place by strength; best and worst possible")
 
 
 class Faced(NamedTuple):
@@ -28,22 +42,11 @@ class Faced(NamedTuple):
     orders: int
 
     def scores(self) -> dict[str, float]:
-        """Each prompt's score for the first system: the mean of the orders; a prompt that lacks one
-        has none.
+        """Each prompt's score for the first system, by `queries.verdicts`; a prompt of which an
+        order failed has none.
         """
-        ours = {row.response_id for row in self.answers}
-        seen: dict[str, list[float]] = {}
-        for row in self.verdicts:
-            if row.item == "overall":
-                point = _POINTS[row.winner]
-                seen.setdefault(row.speech_id, []).append(
-                    point if row.first_id in ours else 1 - point
-                )
-        return {
-            speech: sum(points) / self.orders
-            for speech, points in seen.items()
-            if len(points) == self.orders
-        }
+        ours = [row.response_id for row in self.answers]
+        return scores_by_speech(self.verdicts, ours, self.orders)
 
 
 def figures(
@@ -61,11 +64,8 @@ def figures(
         return []
     rows = []
     for name, own in scores.items():
-        rows += estimate(
-            "systems.winrate",
-            name,
-            mean_interval(list(own.values()), list(own), draws, seed, share=True),
-        )
+        rate = mean_interval(list(own.values()), list(own), draws, seed, share=True)
+        rows += WIN_RATE.rows(rate, system=name)
     return rows + _differences(scores, draws, seed) + _ranked([*against, *more], draws, seed)
 
 
@@ -82,21 +82,16 @@ def _differences(scores: Mapping[str, Mapping[str, float]], draws: int, seed: in
     for (one, two), own, adjusted in zip(
         pairs, found, holm([own.signs.p for own in found]), strict=True
     ):
-        name, place, n = "systems.difference", f"{one} - {two}", own.difference.n
-        counts = {
-            "above": own.signs.above,
-            "below": own.signs.below,
-            "level": own.signs.level,
-            "unpaired": own.unpaired,
-        }
-        rows += estimate(name, place, own.difference)
-        rows += [
-            metric(f"{name}.{field}", place, value, count=n) for field, value in counts.items()
-        ]
-        tests = {"sign_p": own.signs.p, "mcnemar_p": own.mcnemar, "holm_p": adjusted}
-        rows += [
-            metric(f"{name}.{field}", place, value, count=n) for field, value in tests.items() if n
-        ]
+        of, n = {"later": one, "earlier": two}, own.difference.n
+        rows += DIFFERENCE.rows(own.difference, **of)
+        rows += ABOVE.rows(own.signs.above, n, **of)
+        rows += BELOW.rows(own.signs.below, n, **of)
+        rows += LEVEL.rows(own.signs.level, n, **of)
+        rows += UNPAIRED.rows(own.unpaired, n, **of)
+        if n:
+            rows += SIGN_P.rows(own.signs.p, n, **of)
+            rows += MCNEMAR_P.rows(own.mcnemar, n, **of)
+            rows += HOLM_P.rows(adjusted, n, **of)
     return rows
 
 
@@ -114,9 +109,9 @@ def _ranked(faced: Sequence[Faced], draws: int, seed: int) -> list[Metric]:
     first, second, scores, prompts = zip(*games, strict=True)
     found = bradley_terry(first, second, scores, prompts, draws=min(draws, 1000), seed=seed)
     if found.apart:
-        return [metric("systems.strength.apart", "all", len(found.apart), count=len(games))]
+        return APART.rows(len(found.apart), len(games))
     rows: list[Metric] = []
     for name, strength, rank in zip(found.systems, found.strength, found.ranks, strict=True):
-        rows += estimate("systems.strength", name, strength)
-        rows.append(metric("systems.rank", name, rank.place, rank.best, rank.worst, strength.n))
+        rows += STRENGTH.rows(strength, system=name)
+        rows += RANK.rows((rank.place, rank.best, rank.worst, strength.n), system=name)
     return rows

@@ -84,9 +84,11 @@ class Classifier:
         fine_B, coarse_B = p_BT.argmax(axis=1), p_BC.argmax(axis=1)
         for row, (one, group) in enumerate(zip(fine_B, coarse_B, strict=True)):
             p, q = float(p_BT[row, one]), float(p_BC[row, group])
-            sure = (
-                self.topics[one] if over(p, fine) else self.coarse[group] if over(q, coarse) else ""
-            )
+            sure = ""
+            if over(p, fine):
+                sure = self.topics[one]
+            elif over(q, coarse):
+                sure = self.coarse[group]
             yield Label(sure, self.topics[one], p, self.coarse[group], q)
 
 

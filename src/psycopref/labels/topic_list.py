@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from psycopref.config.toml_files import DATA, checked, locate, read_toml
-from psycopref.settings import Settings
+from psycopref.settings import LATER, Settings
 
 
 class FineTopic(Settings):
@@ -100,11 +100,9 @@ def _plain(name: str) -> str:
 
 def load_topics(name: str = "topics") -> TopicList:
     """The shipped list (`topics`) or any TOML file by path. RecipeError says what is wrong."""
-    path = (
-        DATA / "topics.toml"
-        if name == "topics"
-        else locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
-    )
+    path = DATA / "topics.toml"
+    if name != "topics":
+        path = locate("topics", str(Path(name)) if name.endswith(".toml") else f"{name}.toml")
     return checked(TopicList, read_toml(path), str(path))
 
 
@@ -115,8 +113,31 @@ def _load(value: Any) -> Any:
 TopicsSetting = Annotated[TopicList, BeforeValidator(_load)]
 
 
-def coarse_of(fine: str) -> str:
-    """The paper's coarse topic of a fine one ('' for ''); KeyError for a name that is not in the
-    shipped list.
+def groups(topics: TopicList | None) -> dict[str, str]:
+    """The coarse topic of each fine one of a run's list, of the shipped list where it names none.
+
+    A stage that groups by coarse topic has the setting `topics`, which came after its steps: None
+    stands for the shipped list, so that their keys stay what they were.
     """
-    return load_topics().coarse_of(fine)
+    return (topics or load_topics()).groups()
+
+
+def with_topics(settings: Settings, topics: TopicList) -> Settings:
+    """Settings in which every stage that groups by topic, and names no list of its own, has this
+    one; the very same settings where it is the shipped list.
+    """
+    if topics == load_topics():
+        return settings
+    changed: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if name == "topics" and field.json_schema_extra == LATER and value is None:
+            changed[name] = topics
+        elif isinstance(value, Settings):
+            changed[name] = with_topics(value, topics)
+        elif isinstance(value, dict):
+            changed[name] = {
+                key: with_topics(one, topics) if isinstance(one, Settings) else one
+                for key, one in value.items()
+            }
+    return settings.model_copy(update=changed)

@@ -8,18 +8,25 @@ from torch import Tensor
 from psycopref.nets.tokens import Encoded
 
 
-def micro_batches(lengths: Sequence[int], budget: int, rows: int = 1) -> Iterator[list[int]]:
+def micro_batches(
+    lengths: Sequence[int], budget: int, rows: Sequence[int] | None = None
+) -> Iterator[list[int]]:
     """Positions grouped from long to short so that no group has more than `budget` padded tokens; a
-    longer one stands alone.
+    longer one stands alone. `rows` says how many rows each is, all as long as its length; 1 where
+    it is not given.
     """
+    many = rows if rows is not None else [1] * len(lengths)
     group: list[int] = []
     longest = 0
+    held = 0
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if group and (len(group) + 1) * longest * rows > budget:
+        if group and (held + many[index]) * longest > budget:
             yield group
             group = []
+            held = 0
         longest = lengths[index] if not group else longest
         group.append(index)
+        held += many[index]
     if group:
         yield group
 
@@ -28,7 +35,7 @@ def packed_batches(items: Sequence[tuple[Encoded, ...]], budget: int) -> Iterato
     """Positions grouped so that equal prompts come together and no group packs into more than
     `budget` tokens.
 
-    Equal prompts and equal rows count once, as `attention.pack` lays them out; an item that is
+    Equal prompts and equal rows count once, as `pack` lays them out; an item that is
     longer stands alone.
     """
     first: dict[tuple[int, ...], int] = {}

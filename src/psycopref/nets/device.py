@@ -1,12 +1,8 @@
-"""Where training runs: the device and the processes that accelerate gives, precision, and state
-files that a kill leaves whole.
-"""
+"""Where models run: the device and the processes that accelerate gives, and the precision."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +11,6 @@ from accelerate.utils import DistributedType
 
 from psycopref.errors import TrainError
 from psycopref.nets.start import Start
-from psycopref.processes import rank
 
 
 def device() -> torch.device:
@@ -71,30 +66,6 @@ def recompute(model: Any) -> None:
     getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
 
 
-def reseed(seed: int, step: int, process: int) -> None:
-    """Random numbers (dropout) that depend on seed, step and process alone, so that a resumed run
-    draws what an uninterrupted one does.
-    """
-    torch.manual_seed(
-        int.from_bytes(hashlib.sha256(f"{seed}/{step}/{process}".encode()).digest()[:7], "big")
-    )
-
-
 def autocast(plan: Start, where: torch.device) -> AbstractContextManager[Any]:
     """The precision that a plan asks for."""
     return torch.autocast(where.type, torch.bfloat16) if plan.precision == "bf16" else nullcontext()
-
-
-def replace(path: Path, state: Any) -> None:
-    """Write a state file so that a kill leaves either the old one or the new one; of several
-    processes the first one writes.
-    """
-    if rank():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

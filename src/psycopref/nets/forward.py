@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from psycopref.nets import attention, shared_prefix
 from psycopref.nets.batches import micro_batches, packed_batches, right_padded
+from psycopref.nets.pack import pack
 from psycopref.nets.tokens import Encoded
 from psycopref.progress import Tick
 
-CELLS = (
-    2**24
-    # logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large
-    # vocabulary
-)
+# logits held at once: 64 MB in float32; the fewer tokens at a time, the slower at a large
+# vocabulary
+CELLS = 2**24
 Measure = Callable[[Any, Sequence[Encoded]], Tensor]
 
 
@@ -40,20 +39,16 @@ def rewards(model: Any, rows: Sequence[Encoded]) -> Tensor:
     looked for by pad id).
     """
     if attention.is_packed(model):
-        layout = attention.pack(rows, model.device)
+        layout = pack(rows, model.device)
         with shared_prefix.narrowed(model, layout):
-            return _wide(
-                model.score(attention.hidden(model, layout)[shared_prefix.last_tokens(layout)])[
-                    :, 0
-                ]
-            )
+            states_RH = attention.hidden(model, layout)[shared_prefix.last_tokens(layout)]
+            return _wide(model.score(states_RH)[:, 0])
     ids, mask = right_padded([row.ids for row in rows], model.config.pad_token_id, model.device)
     if not plain_head(model):
         return _wide(model(input_ids=ids, attention_mask=mask).logits[:, 0])
     hidden_BTH = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-    return _wide(
-        model.score(hidden_BTH[torch.arange(len(rows), device=model.device), mask.sum(1) - 1])[:, 0]
-    )
+    rows_B = torch.arange(len(rows), device=model.device)
+    return _wide(model.score(hidden_BTH[rows_B, mask.sum(1) - 1])[:, 0])
 
 
 def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
@@ -63,65 +58,89 @@ def logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
     more to their logits than a linear layer (soft caps, scales) are recognised on first sight and
     read whole.
     """
+    logps_N, of = _response_logps(model, rows)
+    # the tokens of all rows lie in one list, and each is added to its row's sum: no table of rows x
+    # longest response is made, and no row waits for a loop
+    sums_U = logps_N.new_zeros(of.unique).index_add(0, of.row_N, logps_N)
+    return sums_U[of.which_R]
+
+
+def token_logps(model: Any, rows: Sequence[Encoded]) -> Tensor:
+    """Log-probability of each response token given what stands before it, logps_RT with T the
+    longest response; 0 past the end of a shorter one. Its sums are `logps`, made of the same pass.
+    """
+    logps_N, of = _response_logps(model, rows)
+    longest = max((len(row.response) for row in rows), default=0)
+    logps_UT = logps_N.new_zeros(of.unique, longest)
+    return logps_UT.index_put((of.row_N, of.place_N), logps_N)[of.which_R]
+
+
+class _Places(NamedTuple):
+    """The response tokens of some rows one after another, N of them, those of equal rows once: the
+    unique row that each is of (of `unique`), its place in the response, where the hidden state is
+    that predicts it (at_N), and where it stands itself (target_N). which_R says for each row asked
+    for which unique one it is.
+    """
+
+    row_N: Tensor
+    place_N: Tensor
+    at_N: Tensor
+    target_N: Tensor
+    which_R: Tensor
+    unique: int
+
+
+def _response_logps(model: Any, rows: Sequence[Encoded]) -> tuple[Tensor, _Places]:
+    """The log-probabilities of all response tokens, logps_N, and where they belong."""
     if attention.is_packed(model):
-        layout = attention.pack(rows, model.device)
-        return _summed(model, attention.hidden(model, layout), layout.ids_1T[0], layout.rows)
-    ids, mask = right_padded([row.ids for row in rows], 0, model.device)
-    width = ids.shape[1]
-    ends = [
-        (r * width + len(row.prompt) - 1, r * width + len(row.prompt), r * width + len(row.ids))
-        for r, row in enumerate(rows)
-    ]
-    if plain_head(model):
-        return _summed(
-            model,
-            model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1),
-            ids.flatten(),
-            ends,
-        )
-    row_N, at_N, target_N = _places(ends, model.device)
-    token_N = _picked(
-        model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)[at_N],
-        ids.flatten()[target_N],
-    )
-    return torch.zeros(len(rows), device=model.device, dtype=token_N.dtype).index_add(
-        0, row_N, token_N
-    )
+        layout = pack(rows, model.device)
+        places = _places(layout.rows, model.device)
+        ids_T = layout.ids_1T[0]
+        hidden_TH = attention.hidden(model, layout)
+    else:
+        ids, mask = right_padded([row.ids for row in rows], 0, model.device)
+        ends = [_ends(row, at * ids.shape[1]) for at, row in enumerate(rows)]
+        places = _places(ends, model.device)
+        ids_T = ids.flatten()
+        if not plain_head(model):
+            logits_TV = model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)
+            return _picked(logits_TV[places.at_N], ids_T[places.target_N]), places
+        hidden_BTH = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        hidden_TH = hidden_BTH.flatten(0, 1)
+    head = model.get_output_embeddings()
+    return head_logps(head, hidden_TH[places.at_N], ids_T[places.target_N]), places
 
 
-def _places(
-    ends: Sequence[tuple[int, int, int]], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """For every response token its row, where the hidden state is that predicts it, and where it
-    stands itself.
+def _ends(row: Encoded, start: int) -> tuple[int, int, int]:
+    """Where the prompt of a row that begins at `start` ends, and its response begins and ends, as
+    `Pack.rows` has it.
     """
-    rows = [r for r, (_, start, end) in enumerate(ends) for _ in range(end - start)]
-    hidden = [
-        at
-        for before, start, end in ends
-        for at in ((before, *range(start, end - 1)) if end > start else ())
-    ]
-    targets = [at for _, start, end in ends for at in range(start, end)]
-    row_N, at_N, target_N = (
-        torch.tensor(values, device=device) for values in (rows, hidden, targets)
-    )
-    return row_N, at_N, target_N
+    response = start + len(row.prompt)
+    return response - 1, response, response + len(row.response)
 
 
-def _summed(
-    model: Any, hidden_TH: Tensor, ids_T: Tensor, ends: Sequence[tuple[int, int, int]]
-) -> Tensor:
-    """logps_R from hidden states. A response that stands for several rows goes through the output
-    layer once.
+def _places(ends: Sequence[tuple[int, int, int]], device: torch.device) -> _Places:
+    """The response tokens of rows that end as `ends` says. Lists of numbers, not loops over rows on
+    the device: a hundred small kernels would take longer than the layer they feed.
     """
-    unique = list(dict.fromkeys(ends))
-    row_N, at_N, target_N = _places(unique, hidden_TH.device)
-    token_N = head_logps(model.get_output_embeddings(), hidden_TH[at_N], ids_T[target_N])
-    sums = torch.zeros(len(unique), device=hidden_TH.device, dtype=token_N.dtype).index_add(
-        0, row_N, token_N
+    index = {one: at for at, one in enumerate(dict.fromkeys(ends))}
+    row: list[int] = []
+    place: list[int] = []
+    at: list[int] = []
+    target: list[int] = []
+    for number, (before, start, end) in enumerate(index):
+        many = end - start
+        row += [number] * many
+        place += range(many)
+        # the first token is predicted where the prompt ends, which in a packed row may be far off;
+        # each other one where the token before it stands
+        at += [before, *range(start, end - 1)][:many]
+        target += range(start, end)
+    lists = (row, place, at, target, [index[one] for one in ends])
+    row_N, place_N, at_N, target_N, which_R = (
+        torch.tensor(values, dtype=torch.long, device=device) for values in lists
     )
-    place = {one: index for index, one in enumerate(unique)}
-    return sums[torch.tensor([place[one] for one in ends], device=hidden_TH.device)]
+    return _Places(row_N, place_N, at_N, target_N, which_R, len(index))
 
 
 def _wide(values: Tensor) -> Tensor:
@@ -129,16 +148,19 @@ def _wide(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def head_logps(head: torch.nn.Linear, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
+def head_logps(
+    head: torch.nn.Linear, hidden_NH: Tensor, targets_N: Tensor, cells: int = CELLS
+) -> Tensor:
     """Log-probabilities of targets under softmax(head(hidden)), float32 at least.
 
     Tokens x vocabulary never exists, neither here nor in the backward pass: logits are made for
-    some tokens at a time (`CELLS` numbers at most), thrown away, and made again for the gradient.
+    some tokens at a time (`cells` numbers at most), thrown away, and made again for the gradient.
     """
-    chunk = max(16, CELLS // head.weight.shape[0])
-    return _HeadLogps.apply(  # type: ignore[no-any-return,no-untyped-call]
+    chunk = max(16, cells // head.weight.shape[0])
+    logps_N: Tensor = _HeadLogps.apply(  # type: ignore[no-untyped-call]
         hidden_NH, head.weight, head.bias, targets_N, chunk
     )
+    return logps_N
 
 
 class _HeadLogps(torch.autograd.Function):
@@ -159,11 +181,8 @@ class _HeadLogps(torch.autograd.Function):
             hidden_NH = hidden_NH.to(torch.get_autocast_dtype(hidden_NH.device.type))
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, chunk)
         norms, picked = [], []
-        for hidden, targets in zip(
-            hidden_NH.split(chunk),  # type: ignore[no-untyped-call]
-            targets_N.split(chunk),  # type: ignore[no-untyped-call]
-            strict=True,
-        ):
+        pieces = zip(torch.split(hidden_NH, chunk), torch.split(targets_N, chunk), strict=True)
+        for hidden, targets in pieces:
             logits = logits_of(hidden)
             picked.append(logits.gather(-1, targets[:, None])[:, 0])
             highest = logits.amax(-1, keepdim=True)
@@ -177,10 +196,8 @@ class _HeadLogps(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_NH, weight_VH, bias_V, targets_N, norms_N = ctx.saved_tensors
         logits_of = _Logits(hidden_NH, weight_VH, bias_V, ctx.chunk)
-        to_hidden_NH, to_weight = (
-            torch.empty_like(hidden_NH),
-            (torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None),
-        )
+        to_hidden_NH = torch.empty_like(hidden_NH)
+        to_weight = torch.zeros_like(weight_VH) if ctx.needs_input_grad[1] else None
         to_bias = torch.zeros_like(bias_V) if bias_V is not None else None
         pieces = (
             each.split(ctx.chunk)
@@ -218,9 +235,8 @@ class _Logits:
         self.wide_CV = (
             self.made_CV if wide == hidden_NH.dtype else torch.empty_like(self.made_CV, dtype=wide)
         )
-        self.spare_VH: Tensor | None = (
-            None  # a chunk's part of the weight's gradient, where it cannot be added in one go
-        )
+        # a chunk's part of the weight's gradient, where it cannot be added in one go
+        self.spare_VH: Tensor | None = None
 
     def __call__(self, hidden_NH: Tensor) -> Tensor:
         """The logits of some tokens, to be used up before the next call."""
@@ -232,9 +248,9 @@ class _Logits:
 
     def narrowed(self, wide_NV: Tensor) -> Tensor:
         """What was made in the place of the logits, in the precision of the hidden states."""
-        return (
-            wide_NV if self.wide_CV is self.made_CV else self.made_CV[: len(wide_NV)].copy_(wide_NV)
-        )
+        if self.wide_CV is self.made_CV:
+            return wide_NV
+        return self.made_CV[: len(wide_NV)].copy_(wide_NV)
 
 
 def _picked(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
@@ -253,7 +269,7 @@ def plain_head(model: Any) -> bool:
         with torch.autocast(model.device.type, enabled=False):
             known = _plain(model, torch.arange(3, 11, device=model.device)[None])
         model.train(was)
-        model._psycopref_plain_head = known  # noqa: SLF001 - remembered on the model it describes
+        model._psycopref_plain_head = known
     return bool(known)
 
 
@@ -278,11 +294,10 @@ def measure_all(
     was = model.training
     model.eval()
     with packing(model) as able:
-        groups = (
-            packed_batches([(row,) for row in rows], batch_tokens)
-            if able
-            else micro_batches([len(row.ids) for row in rows], batch_tokens)
-        )
+        if able:
+            groups = packed_batches([(row,) for row in rows], batch_tokens)
+        else:
+            groups = micro_batches([len(row.ids) for row in rows], batch_tokens)
         for group in groups:
             yield group, measure(model, [rows[i] for i in group]).tolist()
     model.train(was)

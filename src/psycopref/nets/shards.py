@@ -51,26 +51,10 @@ def load_weights(model: Any, weights: Mapping[str, Tensor]) -> None:
     """
     own = model.state_dict()
     for name, value in weights.items():
-        own[name].copy_(_like(value, own[name]))
+        own[name].copy_(like(value, own[name]))
 
 
-def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
-    """Put whole moments into an optimiser whose parameters may be sharded."""
-    params = [param for group in optimiser.param_groups for param in group["params"]]
-    moments = {
-        index: {name: _moment(value, params[index]) for name, value in kept.items()}
-        for index, kept in state["state"].items()
-    }
-    optimiser.load_state_dict({**state, "state": moments})
-
-
-def _moment(value: Any, param: Tensor) -> Any:
-    return (
-        _like(value, param) if isinstance(value, Tensor) and value.shape == param.shape else value
-    )
-
-
-def _like(value: Tensor, where: Tensor) -> Tensor:
+def like(value: Tensor, where: Tensor) -> Tensor:
     """A whole tensor spread as another one is."""
     if isinstance(where, DTensor):
         return distribute_tensor(

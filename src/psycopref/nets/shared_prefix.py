@@ -13,16 +13,11 @@ import torch
 from torch import Tensor
 
 from psycopref.nets import attention
-from psycopref.nets.attention import Pack
-from psycopref.nets.tokens import Encoded
+from psycopref.nets.pack import Pack, pack
 
 _OUTSIDE = ("mlp",)
-_INSIDE = (
-    "q_proj",
-    "o_proj",
-    "dense",
-    "c_proj",
-)  # of the attention: not what makes keys and values
+# of the attention: not what makes keys and values
+_INSIDE = ("q_proj", "o_proj", "dense", "c_proj")
 
 
 @contextmanager
@@ -46,7 +41,7 @@ def works(model: Any) -> bool:
     known = getattr(model, "_psycopref_narrows", None)
     if known is None:
         known = _attention(_last_layer(model)) is not None and _same(model)
-        model._psycopref_narrows = known  # noqa: SLF001 - remembered on the model it describes
+        model._psycopref_narrows = known
     return bool(known)
 
 
@@ -70,7 +65,13 @@ def last_tokens(layout: Pack) -> Tensor:
 
 @contextmanager
 def _at(module: Any, read_R: Tensor) -> Iterator[None]:
-    """A module that treats every token by itself, at some tokens only."""
+    """A module that treats every token by itself, at some tokens only.
+
+    Its `forward` is covered by an attribute of the instance, which Python finds before the class's
+    own: no model code is copied and no other instance is touched. Taking the attribute away leaves
+    the module as it was, so `_linear` must see to it that it had none (wrappers of others, such as
+    accelerate's hooks, cover `forward` in the same way).
+    """
     inner: Callable[[Tensor], Tensor] = module.forward
     places = torch.unique(read_R)  # equal rows end at the same token
 
@@ -132,12 +133,7 @@ def _same(model: Any) -> bool:
     """Whether the tokens read are the same when only they are worked out."""
     training = model.training
     model.eval()
-    rows = [
-        Encoded([3, 4, 5, 6, 7], [8, 9, 10]),
-        Encoded([3, 4, 5, 6, 7], [11, 12, 13, 14]),
-        Encoded([5, 9], [4, 3, 12]),
-    ]
-    layout = attention.pack(rows, model.device)
+    layout = pack(attention.TRIAL, model.device)
     read_R = last_tokens(layout)
     with torch.autocast(model.device.type, enabled=False):
         whole_RH = attention.hidden(model, layout)[read_R]

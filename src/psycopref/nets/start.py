@@ -1,12 +1,10 @@
-"""What a model starts from: a folder or hub id, or the shape of a fresh one."""
+"""What a model starts from and computes in, as settings; torch is not needed to read them."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
-from psycopref.settings import Settings, Stage
+from psycopref.settings import Settings
 
 
 class Size(Settings):
@@ -14,34 +12,29 @@ class Size(Settings):
     byte-level BPE.
     """
 
-    vocab: int = Field(default=4096, ge=300)
-    hidden: int = Field(default=256, ge=8)
-    layers: int = Field(default=4, ge=1)
-    heads: int = Field(default=4, ge=1)
-    kv_heads: int = Field(default=1, ge=1)
-    inner: int = Field(default=640, ge=8)
-    positions: int = Field(default=2048, ge=64)
+    vocab: int = Field(
+        default=4096, ge=300, description="Tokens of the vocabulary at most; fewer in few texts."
+    )
+    hidden: int = Field(default=256, ge=8, description="Width of the hidden states.")
+    layers: int = Field(default=4, ge=1, description="Transformer layers.")
+    heads: int = Field(default=4, ge=1, description="Attention heads of the queries.")
+    kv_heads: int = Field(default=1, ge=1, description="Heads of keys and values.")
+    inner: int = Field(default=640, ge=8, description="Width of the MLP.")
+    positions: int = Field(default=2048, ge=64, description="Tokens that a sequence may have.")
 
 
-class Start(Stage):
-    """What a model is loaded from and how it computes: all that nets must know of a stage that
-    trains, scores or drafts.
+class Start(Protocol):
+    """What nets must know of the settings of whoever loads a model: how the weights are held and in
+    what they are computed. `Training` has both.
 
-    `base` is a folder or a hub id; without one a fresh model of `size` is made. With `quantise` the
-    weights are held in four bits, `recompute` keeps no activations but the layers' inputs.
+    A protocol and no base class: the fields of a base come first in everything that is dumped, and
+    a model card (whose bytes are in the digest of the weights) lists them in their order.
     """
 
-    base: str = ""
-    size: Size = Size()
-    seed: int = 0
-    precision: Literal["fp32", "bf16"] = "fp32"
-    quantise: Literal["", "nf4"] = ""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    recompute: bool = False
+    @property
+    def precision(self) -> Literal["fp32", "bf16"]:
+        """In what is computed; weights, losses and moments stay in float32."""
 
-    def reads(self) -> Sequence[Path]:
-        """The files of a `base` folder."""
-        folder = Path(self.base)
-        if not self.base or not folder.is_dir():
-            return ()
-        return sorted(path for path in folder.rglob("*") if path.is_file())
+    @property
+    def quantise(self) -> Literal["", "nf4"]:
+        """In what frozen weights are held; '' is float32."""

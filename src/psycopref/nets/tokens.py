@@ -10,7 +10,7 @@ from jinja2 import TemplateError
 
 from psycopref.errors import TrainError
 from psycopref.stats.length import words as count_words
-from psycopref.tables import Speech
+from psycopref.tables import Response, Speech
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 CHATML = (
@@ -138,6 +138,23 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
             " whose template keeps them"
         )
     return Encoded(prompt, _ended(tokenizer, whole[len(prompt) :]))
+
+
+def encoded(
+    tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]
+) -> dict[str, Encoded]:
+    """Token ids by response id; TrainError where a response's speech is not in the table."""
+    by_id = {speech.speech_id: speech for speech in speeches}
+    lost = [row.response_id for row in responses if row.speech_id not in by_id]
+    if lost:
+        raise TrainError(
+            f"{len(lost)} responses answer speeches that are not in the table ({lost[0]} first);"
+            " give the speeches they answer"
+        )
+    return {
+        row.response_id: encode(tokenizer, messages(by_id[row.speech_id]), row.text)
+        for row in responses
+    }
 
 
 def as_written(tokenizer: Any, chat: Sequence[Said], response: str) -> Encoded:

@@ -5,8 +5,9 @@ beside them.
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -15,47 +16,11 @@ from psycopref.nets import quantise, shards
 from psycopref.nets.start import Size, Start
 from psycopref.nets.tokens import ENCODER, PAD, PLAIN, learn_tokenizer
 from psycopref.processes import rank
+from psycopref.settings import Settings
 from psycopref.store.keys import folder_digest
 
-CARD = (
-    "---\n"
-    "library_name: transformers\n"
-    "pipeline_tag: {pipeline}\n"
-    "tags: [psycopref]\n"
-    "---\n"
-    "# psycopref {kind}\n"
-    "{what}\n\n"
-    "## Intended use\n"
-    "Drafts for review by a licensed professional, never shown to clients unreviewed. Not a"
-    " therapist, not a crisis service, not a\n"
-    "measure of anyone's skill. Trained on language-model text unless the run that made it"
-    " says otherwise; no clinician has checked its output.\n\n"
-    "## How to load\n"
-    "`{loader}.from_pretrained(folder)`, with `AutoTokenizer` from the same folder. Write the"
-    " chat with the tokenizer's chat template:\n"
-    "{chat}\n"
-    "{how}\n\n"
-    "## How it was made\n"
-    "{facts}\n"
-)
-_KINDS: dict[str, dict[str, str]] = {
-    "reward": {
-        "kind": "reward model", "pipeline": "text-classification",
-        "loader": "AutoModelForSequenceClassification",
-        "what": "Scores a counselor's response to a client speech; only differences between"
-        " responses to the same speech mean anything.",
-        "chat": "the client's turns as `user`, the response as the last `assistant` turn; cut"
-        " anything the template writes after the last EOS.",
-        "how": "One label: the reward. Pad on the right; the pad token is not the EOS token.",
-    },
-    "policy": {
-        "kind": "policy", "pipeline": "text-generation", "loader": "AutoModelForCausalLM",
-        "what": "Drafts a counselor's response to a client speech.",
-        "chat": "the client's turns as `user`, with `add_generation_prompt=True`.",
-        "how": "A last line `Answer in about 80 words.` in the user's turn asks for a length, in"
-        " tens of words.",
-    },
-}  # fmt: skip
+CARDS = resources.files("psycopref") / "data" / "cards"
+Kind = Literal["reward", "policy"]
 
 
 class Loaded(NamedTuple):
@@ -136,9 +101,8 @@ def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
 
     with quiet():
         try:
-            return quantise.steady(
-                kind.from_pretrained(str(source), dtype=torch.float32, **more)
-            ), AutoTokenizer.from_pretrained(str(source))
+            model = kind.from_pretrained(str(source), dtype=torch.float32, **more)
+            return quantise.steady(model), AutoTokenizer.from_pretrained(str(source))
         except (OSError, ValueError, RuntimeError) as error:
             raise TrainError(
                 f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give"
@@ -192,12 +156,11 @@ def _grow(model: Any, rows: int) -> None:
     old = model.get_input_embeddings().weight.shape[0]
     model.resize_token_embeddings(rows, mean_resizing=False)
     with torch.no_grad():
-        for layer in (
-            model.get_input_embeddings(),
-            model.get_output_embeddings() if hasattr(model, "lm_head") else None,
-        ):
-            if layer is not None:
-                layer.weight[old:] = layer.weight[:old].mean(0)
+        layers = [model.get_input_embeddings()]
+        if hasattr(model, "lm_head"):
+            layers.append(model.get_output_embeddings())
+        for layer in layers:
+            layer.weight[old:] = layer.weight[:old].mean(0)
 
 
 def set_dropout(model: Any, share: float) -> None:
@@ -213,9 +176,11 @@ def set_dropout(model: Any, share: float) -> None:
             module.p = share
 
 
-def save(loaded: Loaded, folder: Path, kind: str, plan: Start, facts: dict[str, object]) -> Path:
-    """Write a weights folder: `kind` is 'reward' or 'policy', `facts` go into its card. Whatever
-    was there goes away first.
+def save(
+    loaded: Loaded, folder: Path, kind: Kind, plan: Settings, facts: dict[str, object]
+) -> Path:
+    """Write a weights folder; `facts` and the settings go into its card (data/cards). Whatever was
+    there goes away first.
 
     Of several processes the first one writes; weights that are spread over them are put together.
     """
@@ -230,13 +195,16 @@ def save(loaded: Loaded, folder: Path, kind: str, plan: Start, facts: dict[str, 
     with quiet():
         model.save_pretrained(folder, state_dict=whole)
         tokenizer.save_pretrained(folder)
-    lines = [
-        f"- {name}: {value}" for name, value in {**facts, **plan.model_dump(mode="json")}.items()
-    ]
-    (folder / "README.md").write_text(
-        CARD.format(**_KINDS[kind], facts="\n".join(lines)), encoding="utf-8"
-    )
+    (folder / "README.md").write_text(_card(kind, plan, facts), encoding="utf-8")
     return folder
+
+
+def _card(kind: Kind, plan: Settings, facts: dict[str, object]) -> str:
+    """The model card: the text of its kind, with the facts and settings as a list."""
+    said = {**facts, **plan.model_dump(mode="json")}
+    lines = [f"- {name}: {value}" for name, value in said.items()]
+    text = (CARDS / f"{kind}.md").read_text(encoding="utf-8")
+    return text.replace("{facts}", "\n".join(lines))
 
 
 def _say_how_to_generate(model: Any, tokenizer: Any) -> None:
@@ -253,11 +221,9 @@ def stop_ids(loaded: Loaded) -> set[int]:
 
 
 def _ends(tokenizer: Any, config: Any) -> set[int]:
-    ends = config.eos_token_id if config is not None else None
-    return {
-        tokenizer.eos_token_id,
-        *(ends if isinstance(ends, list) else [ends] if ends is not None else []),
-    }
+    found = config.eos_token_id if config is not None else None
+    ends = found if isinstance(found, list) else [found]
+    return {tokenizer.eos_token_id, *ends} - {None}
 
 
 def tokenizer_and_ends(folder: Path) -> tuple[Any, set[int]]:

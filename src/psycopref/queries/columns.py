@@ -1,12 +1,10 @@
 """Columns that several stages add to their tables: rewards, words, coarse topics."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from psycopref.errors import TableError
-from psycopref.labels.topic_list import load_topics
 from psycopref.store.parquet import table
 from psycopref.tables import Rating
 
@@ -36,18 +34,14 @@ def words(column: str) -> pl.Expr:
     return pl.col(column).str.count_matches(r"\S+").cast(pl.Int64)
 
 
-@lru_cache
-def _groups() -> dict[str, str]:
-    return {topic.name: group.name for group in load_topics().coarse for topic in group.topics}
-
-
-def coarse(topic: str) -> str:
-    """The coarse topic of a fine one; '' for none; a topic of another list than the shipped one
-    stands for itself.
+def coarse_column(groups: Mapping[str, str], column: str = "topic") -> pl.Expr:
+    """The coarse topic of each row; `groups` are those of the run's topic list
+    (`labels.topic_list.groups`). A coarse topic, '' and a topic that the list does not have stand
+    for themselves.
     """
-    return _groups().get(topic, topic)
+    return pl.col(column).replace(dict(groups))
 
 
-def coarse_column(column: str = "topic") -> pl.Expr:
-    """`coarse` as a column."""
-    return pl.col(column).replace(_groups())
+def outcome_column(column: str = "reason") -> pl.Expr:
+    """The outcome of each failure's reason, as `tables.reason_of` reads it."""
+    return pl.col(column).str.split(": ").list.first()

@@ -2,6 +2,8 @@
 votes of rankers, and parts by topic, gap and length.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -10,8 +12,8 @@ from psycopref.queries.columns import coarse_column, words
 from psycopref.stats.intervals import Floats
 
 GAPS = ((0.5, "under 0.5"), (1.0, "0.5 to 1"), (2.0, "1 to 2"), (float("inf"), "2 and more"))
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 ALIKE = 0.1  # a difference in words of at most this share of the longer one
-_POINTS = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
 
 def with_texts(pairs: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
@@ -55,47 +57,25 @@ def margins(pairs: pl.DataFrame, rewards: pl.DataFrame) -> Floats:
     return (both["reward"] - both["other"]).fill_null(float("nan")).to_numpy()
 
 
-def votes(pairs: pl.DataFrame, verdicts: pl.DataFrame) -> Floats:
-    """The votes for each pair's chosen response, (pairs, 2): shown first, shown second; 1, 0.5 for
-    a tie, 0, NaN where there is no verdict.
+def parts(pairs: pl.DataFrame, groups: Mapping[str, str]) -> dict[tuple[str, str], Mask]:
+    """Which pairs (pairs,) belong to each coarse topic ('topic', <name>), band of the gap ('gap',
+    <band>) and order of lengths ('length', <order>); pairs without a topic, or a table without
+    gaps, are in none. `groups` as for `coarse_column`.
     """
-    points = verdicts.select(
-        "first_id",
-        "second_id",
-        vote=pl.col("winner").replace_strict(_POINTS, return_dtype=pl.Float64),
-    )
-    out = []
-    for first, second in (("chosen_id", "rejected_id"), ("rejected_id", "chosen_id")):
-        found = pairs.select("chosen_id", "rejected_id").join(
-            points,
-            left_on=[first, second],
-            right_on=["first_id", "second_id"],
-            how="left",
-            maintain_order="left",
-        )
-        vote = found["vote"].fill_null(float("nan")).to_numpy()
-        out.append(vote if first == "chosen_id" else 1 - vote)
-    return np.column_stack(out)
-
-
-def parts(pairs: pl.DataFrame) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Which pairs belong to each coarse topic, band of the gap and order of lengths; pairs without
-    a topic, or a table without gaps, are in none.
-    """
-    found: dict[str, pl.Series] = {}
+    found: dict[tuple[str, str], pl.Series] = {}
     if "topic" in pairs.columns:
-        groups = pairs.select(coarse_column())["topic"]
-        found |= {f"topic:{name}": groups == name for name in sorted(groups.unique()) if name}
+        topics = pairs.select(coarse_column(groups))["topic"]
+        found |= {("topic", name): topics == name for name in sorted(topics.unique()) if name}
     low = 0.0
     for high, name in GAPS if pairs["gap"].abs().sum() else ():
-        found[f"gap:{name}"] = (pairs["gap"] >= low) & (pairs["gap"] < high)
+        found["gap", name] = (pairs["gap"] >= low) & (pairs["gap"] < high)
         low = high
     longest = pairs.select(pl.max_horizontal("chosen_words", "rejected_words")).to_series()
     difference = pairs["chosen_words"] - pairs["rejected_words"]
     alike = difference.abs() <= ALIKE * longest
     found |= {
-        "length:chosen longer": ~alike & (difference > 0),
-        "length:alike": alike,
-        "length:rejected longer": ~alike & (difference < 0),
+        ("length", "chosen longer"): ~alike & (difference > 0),
+        ("length", "alike"): alike,
+        ("length", "rejected longer"): ~alike & (difference < 0),
     }
     return {name: mask.to_numpy() for name, mask in found.items() if mask.any()}

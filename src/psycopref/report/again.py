@@ -2,18 +2,18 @@
 nothing is trained.
 """
 
-import dataclasses
 import os
 import tomllib
 from contextlib import closing
 from pathlib import Path
 
+from psycopref.flows.figures import kind_of
 from psycopref.recipes import load_recipe
 from psycopref.report import content, two_runs
 from psycopref.report.drawn import NUMBERS, load_figures, load_numbers
 from psycopref.report.figures import draw, numbers
 from psycopref.report.markdown import twin
-from psycopref.report.page import render
+from psycopref.report.page import drawn_contents, render
 from psycopref.store import run_folder
 from psycopref.store import steps as stored
 from psycopref.store.keys import canonical
@@ -27,16 +27,12 @@ def reported(work: Path, name: str = "", texts: bool = False) -> str:
     run = _opened(run_folder.latest(work, name))
     drawn = _drawn(run)
     with closing(Ledger(work / "calls.sqlite")) as ledger:
-        shown_content = content.content(run, ledger, texts)
-    shown = numbers(shown_content)
-    same = drawn and canonical(load_numbers(drawn)) == canonical(shown)
-    return render(
-        dataclasses.replace(
-            shown_content,
-            figures=load_figures(drawn) if drawn and same else draw(shown),
-            numbers=shown,
-        )
-    )
+        data = content.content(run, ledger, texts)
+    contents = drawn_contents(data)
+    tables = numbers(contents)
+    if drawn and canonical(load_numbers(drawn)) == canonical(tables):
+        return render(data, load_figures(drawn), contents)
+    return render(data, draw(tables), contents)
 
 
 def compared(work: Path, first: str, second: str) -> str:
@@ -58,12 +54,12 @@ def _place(work: Path, name: str) -> Path:
 def _opened(place: Path) -> content.Run:
     """A finished run as it stands in its folder."""
     short, recipe = load_recipe(str(place / "recipe.toml"))
-    found = run_folder.last(place)
-    metrics = run_folder.kept_metrics(place)
+    last = run_folder.last(place)
+    metrics = run_folder.kept_metrics(place, kind_of)
     text = (place / "recipe.toml").read_text(encoding="utf-8")
     run = content.Run(
         place.parent.parent,
-        str(found.get("recipe", short)),
+        str(last.get("recipe", short)),
         run_folder.taken(place),
         recipe,
         text,

@@ -11,12 +11,12 @@ import polars as pl
 from psycopref.errors import StoreError
 from psycopref.queries.columns import REWARD
 from psycopref.recipes import PaperRecipe, Recipe
-from psycopref.report import family
 from psycopref.report.data import ReportData
-from psycopref.report.figures import matches
 from psycopref.report.frames import Chained, lazy
 from psycopref.report.games import Game
-from psycopref.report.provenance import lineage
+from psycopref.report.metrics import matches
+from psycopref.report.origins import lineage
+from psycopref.report.sections import kinship
 from psycopref.sources import licences
 from psycopref.sources.licences import UNKNOWN
 from psycopref.stages.calibrate import Bin
@@ -165,6 +165,7 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
             group.name: [topic.name for topic in group.topics]
             for group in run.recipe.dataset.topics.topics.coarse
         },
+        items=items(run.recipe),
         responders={entry.name: (entry.organisation, entry.size) for entry in pool},
     )
 
@@ -259,6 +260,21 @@ def _names(recipe: Recipe, name: str) -> tuple[str, str]:
     return "last policy", {"winrate": rival, "winrate.start": "its start"}.get(name, "opponent")
 
 
+def items(recipe: Recipe) -> list[str]:
+    """The items of the run's instrument in order: what its judge rates on, else what its experts
+    are asked, else what its answers are compared on.
+    """
+    rate, validate = recipe.dataset.rate, recipe.validate_
+    training = recipe.training if isinstance(recipe, PaperRecipe) else None
+    named = (
+        rate.instrument if rate else None,
+        validate.instrument if validate else None,
+        training.evaluate.instrument if training else None,
+    )
+    instrument = next((one for one in named if one is not None), None)
+    return [item.name for item in instrument.items] if instrument else []
+
+
 def unlicensed(recipe: Recipe) -> set[str]:
     """The sources whose licence is neither known nor said in the recipe: their texts stay out of a
     report.
@@ -278,7 +294,7 @@ def notes(recipe: Recipe) -> list[str]:
         for stage in ((training.start, training.policy) if training else ())
         if stage and stage.base
     ]
-    return family.notes(
+    return kinship.notes(
         judges,
         trained,
         {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())},

@@ -7,12 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from psycopref.config.instruments import load_instrument
-from psycopref.config.toml_files import shipped
-from psycopref.queries.columns import REWARD, coarse, coarse_column
+from psycopref.queries.columns import REWARD
 from psycopref.store.parquet import Table, table
 
 Rows = Sequence[Any]
+Listed = Mapping[str, Sequence[str]]  # a topic list: coarse to fine
 Series = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # curve name to steps and values
 
 
@@ -54,23 +53,30 @@ def among(rows: Rows, column: str, values: Sequence[str]) -> pl.DataFrame:
     return collected(lazy(rows).filter(pl.col(column).is_in(list(values))))
 
 
-def topic_counts(speeches: Rows) -> dict[str, dict[str, int]]:
+def coarse_of(listed: Listed) -> dict[str, str]:
+    """Fine topic to coarse topic of a run's list (coarse to fine); what is not in it stands for
+    itself.
+    """
+    return {fine: coarse for coarse, group in listed.items() for fine in group}
+
+
+def topic_counts(speeches: Rows, listed: Listed) -> dict[str, dict[str, int]]:
     """Speeches by coarse and fine topic; those without a topic are left out."""
     groups: dict[str, dict[str, int]] = {}
+    coarse = coarse_of(listed)
     if len(speeches):
         counts = collected(lazy(speeches).filter(pl.col("topic") != "").group_by("topic").len())
         for topic, count in sorted(counts.iter_rows()):
-            groups.setdefault(coarse(topic), {})[topic] = count
+            groups.setdefault(coarse.get(topic, topic), {})[topic] = count
     return groups
 
 
-def item_order(names: Sequence[str]) -> list[str]:
-    """Items in the order of the shipped instrument that has them all, else by name."""
-    for name in shipped("instruments"):
-        known = [item.name for item in load_instrument(name).items]
-        if set(names) <= set(known):
-            return [item for item in known if item in names]
-    return sorted(names)
+def item_order(names: Sequence[str], items: Sequence[str]) -> list[str]:
+    """Items as the run's instrument has them (`items`), then what it has not, by name."""
+    return [
+        *(item for item in items if item in names),
+        *sorted(name for name in names if name not in items),
+    ]
 
 
 def judged(ratings: Rows) -> pl.LazyFrame:
@@ -83,9 +89,21 @@ def rated(ratings: Rows) -> int:
     return int(collected(judged(ratings).select(pl.len())).item()) if len(ratings) else 0
 
 
-def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[str, Any]]]:
-    """Items in order, and per model its mean score on each, the mean over items and its responses;
-    best model first.
+def scale(ratings: Rows) -> tuple[float, float]:
+    """The lowest and highest score on an instrument's items (1 to 5 where there are none)."""
+    if not rated(ratings):
+        return 1.0, 5.0
+    low, high = collected(
+        judged(ratings).select(low=pl.col("score").min(), high=pl.col("score").max())
+    ).row(0)
+    return float(low), float(high)
+
+
+def score_table(
+    responses: Rows, ratings: Rows, order: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Items in `order`, and per model its mean score on each, the mean over items and how many
+    responses it gave; best model first.
     """
     if not rated(ratings) or not len(responses):
         return [], []
@@ -99,7 +117,7 @@ def score_table(responses: Rows, ratings: Rows) -> tuple[list[str], list[dict[st
     counts = dict(
         collected(both.group_by("model").agg(pl.col("subject_id").n_unique())).iter_rows()
     )
-    items = item_order(long["item"].unique().to_list())
+    items = item_order(long["item"].unique().to_list(), order)
     means = long.pivot("item", index="model", values="score")
     rows = [
         {"model": row["model"], "n": counts[row["model"]], "scores": [row[item] for item in items]}
@@ -134,11 +152,12 @@ def chosen_counts(responses: Rows, preferences: Rows) -> list[tuple[str, int, in
     return list(both.select("model", "chosen", "rejected").iter_rows())
 
 
-def chosen_topics(speeches: Rows, preferences: Rows) -> list[dict[str, Any]]:
+def chosen_topics(speeches: Rows, preferences: Rows, listed: Listed) -> list[dict[str, Any]]:
     """Per coarse topic its speeches with pairs, pairs and mean gap."""
     if not len(preferences) or not len(speeches):
         return []
-    labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse_column())
+    coarse = pl.col("topic").replace(coarse_of(listed))
+    labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse)
     both = lazy(preferences).select("speech_id", "gap").join(labelled, on="speech_id")
     found = collected(
         both.group_by("topic").agg(
@@ -168,29 +187,3 @@ def reasons(rows: Rows) -> dict[str, int]:
         .sort(["len", "reason"], descending=[True, False])
         .iter_rows()
     )
-
-
-def by_slice(metrics: Rows) -> Mapping[tuple[str, str], Any]:
-    """Metric rows by name and slice."""
-    return {(row.name, row.slice): row for row in metrics}
-
-
-def pivot(metrics: Rows, titles: Mapping[str, str], start: str = "") -> dict[str, Any]:
-    """Metric rows as a table: a line for each slice, a column for each name (by its title, or
-    without `start`).
-    """
-    names = list(dict.fromkeys(row.name for row in metrics))
-    lines: dict[str, dict[str, Any]] = {}
-    for row in metrics:
-        lines.setdefault(row.slice, {})[row.name] = row
-    heads = [
-        titles.get(name) or (name.removeprefix(start) or name).replace("_", " ").replace(".", " ")
-        for name in names
-    ]
-    return {
-        "heads": heads,
-        "lines": [
-            {"name": place, "cells": [cells.get(name) for name in names]}
-            for place, cells in lines.items()
-        ],
-    }

@@ -1,133 +1,110 @@
-"""One self-contained HTML page of a run: whatever data there is, escaped, with figures that were
-drawn before.
+"""One self-contained HTML page of a run, section by section: whatever data there is, escaped, with
+figures that were drawn before.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from psycopref.config.toml_files import DATA
-from psycopref.report import (
-    cases,
-    expert_figures,
-    frames,
-    health,
-    judges,
-    paper_tables,
-    responders,
-    sections,
-    statistics,
-)
+from psycopref.report import figures
 from psycopref.report.data import ReportData
-from psycopref.report.figures import matches, numbers
-from psycopref.report.limits import guarded, limits
-from psycopref.report.provenance import behind
-from psycopref.report.values import tabulated
+from psycopref.report.metrics import held
+from psycopref.report.origins import Origin
+from psycopref.report.print import count, number, seconds
+from psycopref.report.section import Content, Section
+from psycopref.report.sections import SECTIONS
+from psycopref.report.values import Tabulated
+from psycopref.tables import Metric
 
 
-def render(content: ReportData) -> str:
-    """The page as HTML. Every text is escaped; only `figures`, which this package draws, stand as
-    they are.
+class Beside(NamedTuple):
+    """What the macros put beside a section's words, by the name of a figure or table: drawings,
+    their numbers as rows, and the steps behind them.
     """
-    return environment().get_template("page.html").render(sections_of(content))
+
+    figures: Mapping[str, Markup]
+    tables: Mapping[str, Tabulated]
+    origins: Mapping[str, list[Origin]]
 
 
-def sections_of(content: ReportData) -> dict[str, Any]:
-    """What the page's template is given, by name; `further` are the figures that no section was
-    given.
+class Part(NamedTuple):
+    """A section as it stands on the page."""
+
+    key: str
+    title: str
+    body: Markup
+
+
+def drawn_contents(run: ReportData) -> dict[str, Content]:
+    """The contents of the sections that have figures, by section: before anything is drawn."""
+    return {section.key: section.content(run) for section in SECTIONS if section.figures}
+
+
+def all_contents(run: ReportData, ready: Mapping[str, Content] | None = None) -> dict[str, Content]:
+    """The contents of all sections, by section; those that are `ready` are not worked out again."""
+    made = dict(ready or {})
+    for section in SECTIONS:
+        if section.key not in made:
+            made[section.key] = section.content(run)
+    return made
+
+
+def further(run: ReportData, contents: Mapping[str, Content]) -> list[Metric]:
+    """The figures that no section on the page holds."""
+    on_page = [contents[one.key] for one in SECTIONS if one.shown(contents[one.key])]
+    known = {(row.name, row.slice) for row in held(on_page)}
+    return [row for row in run.metrics if (row.name, row.slice) not in known]
+
+
+def render(
+    run: ReportData,
+    drawings: Mapping[str, str] | None = None,
+    ready: Mapping[str, Content] | None = None,
+) -> str:
+    """The page as HTML. Every text is escaped; only `drawings`, which this package draws (see
+    report.figures.draw), stand as they are. `ready` are contents that were worked out before.
     """
-    found = frames.by_slice(content.metrics)
-    shown = content.numbers or numbers(content)
-    items, scores = frames.score_table(content.responses, content.ratings)
-    compared = matches(content.metrics)
-    by_topic = {
-        name: paper_tables.parts(found, name, "topic", list(content.listed)) for name in compared
-    }
-    accounts = sections.accounts(content, len(items))
-    given: dict[str, Any] = {
-        "title": content.title,
-        "titles": content.titles,
-        "tiles": sections.tiles(content, found),
-        "figures": {name: Markup(svg) for name, svg in content.figures.items()},
-        "data": statistics_of(content, shown),
-        "values": tabulated(shown),
-        "lineage": content.lineage,
-        "behind": lambda figure: behind(figure, content.lineage),
-        "items": items,
-        "scores": scores,
-        "scale": sections.scale(content.ratings),
-        "pairs": frames.chosen_topics(content.speeches, content.preferences),
-        "reward": paper_tables.table_one(found),
-        "table_two": paper_tables.table_two(content, found),
-        "views": {name: paper_tables.views(found, name) for name in compared},
-        "lengths": {name: paper_tables.by_length(found, name) for name in compared},
-        "by_item": {name: paper_tables.parts(found, name, "item", items) for name in compared},
-        "by_topic": by_topic,
-        "interaction": {
-            name: [
-                found.get((f"{name}.interaction_p", f"topics:{arm}")) for arm in paper_tables.ARMS
-            ]
-            for name in compared
-            if by_topic[name]
-        },
-        "health": health.tables(content.metrics),
-        "verdict": sections.reward_sentence(found),
-        "guards": guarded(content.metrics),
-        "rounds": sections.round_rows(found),
-        "judges": judges.tables(content.metrics),
-        "checkpoints": sections.checkpoint_rows(content.metrics),
-        "matches": [sections.match(content, found, name) for name in compared],
-        "experts": (
-            expert_figures.tables(content.metrics)
-            if expert_figures.checked(content.metrics)
-            else []
-        ),
-        "choices": expert_figures.choices(content.metrics),
-        "sheets": found.get(("expert.sheets", "all")),
-        "cases": cases.pick(content),
-        "played": cases.played(content),
-        "accounts": accounts,
-        "lost": sections.lost_rows(found),
-        "notes": [
-            *content.notes,
-            *sections.unjudged(content, found),
-            *health.warnings(content.metrics),
-        ],
-        "others": sections.other_failures(content.failures),
-        "steps": content.steps,
-        "calls": content.calls,
-        "limits": limits(content, found),
-        "recipe": content.recipe,
-        "css": Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
-    }
-    given["further"] = sections.further(content.metrics, given)
-    return given
+    contents = all_contents(run, ready)
+    numbers = figures.numbers(contents)
+    beside = Beside(
+        {name: Markup(svg) for name, svg in (drawings or {}).items()},
+        figures.tabulated(numbers),
+        figures.origins(numbers, run.lineage),
+    )
+    top, *parts = [
+        _part(section, contents[section.key], beside)
+        for section in SECTIONS
+        if section.shown(contents[section.key])
+    ]
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=run.title,
+            css=css(),
+            head=top.body,
+            parts=parts,
+            further=further(run, contents),
+            recipe=run.recipe,
+        )
+    )
 
 
-def statistics_of(content: ReportData, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of the section on data; `shown` are the numbers of the figures."""
-    made = {
-        "speeches by source": statistics.lengths(content.speeches, "source"),
-        "responses by model": shown.get("lengths", {}).get("responses", []),
-    }
-    return {
-        "topics": statistics.topics(content.speeches, content.listed),
-        "splits": statistics.splits(content.speeches),
-        "sources": shown.get("sources", []),
-        "overlap": shown.get("overlap", {}),
-        "more": {
-            "title": "Counts",
-            **frames.pivot(
-                [row for row in content.metrics if row.name.startswith(sections.OF_DATA)], {}
-            ),
-        },
-        "lengths": {name: rows for name, rows in made.items() if rows},
-        "said": responders.sentences(shown.get("chosen", []), content.responders),
-    }
+def _part(section: Section, content: Content, beside: Beside) -> Part:
+    template = environment().get_template(f"sections/{section.key}.html")
+    return Part(section.key, section.title, Markup(template.render(**content, page=beside)))
 
 
+def css() -> Markup:
+    """The page's style sheet."""
+    return Markup((DATA / "report" / "page.css").read_text(encoding="utf-8"))
+
+
+@cache
 def environment() -> Environment:
     """Where templates are found, and what they may write figures with."""
     made = Environment(
@@ -137,7 +114,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["figure"] = sections.number
-    made.filters["count"] = lambda value: f"{value:,.0f}"
-    made.filters["seconds"] = sections.seconds
+    made.filters["figure"] = number
+    made.filters["count"] = count
+    made.filters["seconds"] = seconds
     return made

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import polars as pl
-from markupsafe import Markup
 
-from psycopref.config.toml_files import DATA
 from psycopref.report.games import Game
-from psycopref.report.page import environment
+from psycopref.report.page import css, environment
 from psycopref.stats.calibration import correct
 from psycopref.stats.intervals import Interval, paired_difference
 from psycopref.store.keys import digest_text
@@ -172,7 +170,7 @@ def render(first: Side, second: Side) -> str:
             paired=paired(first, second),
             rows=differ,
             same=len(rows) - len(differ),
-            css=Markup((DATA / "report" / "page.css").read_text(encoding="utf-8")),
+            css=css(),
         )
     )
 

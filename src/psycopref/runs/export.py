@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
 from psycopref.store import run_folder, steps
 
-ITEMS = ("empathy", "relevance", "clarity", "safety", "exploration", "autonomy", "staging")
 Taken = list[dict[str, Any]]
 
 
@@ -176,15 +176,14 @@ def _terms(work: Path, taken: Taken) -> dict[str, str]:
 
 
 def _items(ratings: pl.DataFrame, settings: dict[str, Any]) -> Sequence[str]:
-    """The items of the instrument that was rated by, or those that came with the source; the
-    published seven in their published order.
+    """The items of the instrument that was rated by, in its order, or those that came with the
+    source; those of the shipped instrument in that one's order.
     """
-    named = (
-        [str(item["name"]) for item in settings["instrument"]["items"]]
-        if settings
-        else ratings["item"].unique(maintain_order=True).to_list()
-    )
-    return ITEMS if set(named) == set(ITEMS) else named
+    if settings:
+        return [str(item["name"]) for item in settings["instrument"]["items"]]
+    named = ratings["item"].unique(maintain_order=True).to_list()
+    shipped = [item.name for item in load_instrument("psychocounsel").items]
+    return shipped if set(named) == set(shipped) else named
 
 
 def _said(
@@ -233,7 +232,7 @@ def flat(
     responses: pl.DataFrame,
     ratings: pl.DataFrame,
     preferences: pl.DataFrame,
-    items: Sequence[str] = ITEMS,
+    items: Sequence[str],
 ) -> pl.DataFrame:
     """The published dataset's columns (ID, prefID, question, chosen, rejected, models, a rating of
     each item for both) and `split`.

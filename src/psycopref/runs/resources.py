@@ -114,7 +114,7 @@ def _counts(built: Built) -> _Counts:
 def _policies(recipe: Training, counts: _Counts, label: str, snapshots: int) -> Iterator[Work]:
     """The start, the policy, and the rounds with what they sample."""
     begun = recipe.start or recipe.policy
-    if recipe.start and recipe.start.objective == "sft":
+    if recipe.start and recipe.start.learns.rows == 1:
         yield _trained(f"{label}training.start", recipe.start, counts)
     yield _trained(f"{label}training.policy", recipe.policy, counts, begun)
     rounds, asked = recipe.rounds, min(recipe.round_speeches, counts.speeches["train"])
@@ -145,7 +145,7 @@ def _trained(
     from psycopref.train.packs import count_steps
 
     begun = start or stage
-    supervised = isinstance(stage, Policy) and stage.objective == "sft"
+    supervised = stage.learns.rows == 1
     examples = (
         counts.speeches.get(stage.split, 0) * 4 if supervised else counts.pairs.get(stage.split, 0)
     )
@@ -155,8 +155,7 @@ def _trained(
     shape = estimate.shape(begun.base, begun.size)
     if shape is None:
         return Work(section, begun.base, None, examples, steps, tokens)
-    against = isinstance(stage, Policy) and stage.objective in ("dpo", "cdpo", "ipo", "kto")
-    found = estimate.need(stage, shape, tokens, against)
+    found = estimate.need(stage, shape, tokens, stage.learns.reference)
     return Work(
         section,
         begun.base or "fresh",

@@ -12,8 +12,9 @@ from psycopref import __version__
 from psycopref.errors import RecipeError
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.matches import Match, matched
-from psycopref.flows import ablation, dataset, judges, paper
-from psycopref.flows.dataset import Built
+from psycopref.flows import ablation, dataset, figures, judges, paper
+from psycopref.flows.dataset import FAILURES, Built
+from psycopref.flows.figures import CALLS_FAILED, CALLS_MADE, SECONDS
 from psycopref.flows.paper import Trained
 from psycopref.lab import Lab
 from psycopref.progress import Progress
@@ -29,11 +30,11 @@ from psycopref.report import content, frames
 from psycopref.report.drawn import Report, load_figures
 from psycopref.report.figures import numbers
 from psycopref.report.markdown import twin
-from psycopref.report.page import render
+from psycopref.report.page import drawn_contents, render
 from psycopref.stages.validate import Validated
 from psycopref.store.run_folder import LAST, new_run
 from psycopref.store.steps import write_synced
-from psycopref.tables import Annotation, Metric, metric
+from psycopref.tables import Annotation, Metric
 
 NOBODY: Sequence[Annotation] = ()
 
@@ -78,17 +79,17 @@ def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Pat
             *(trained.metrics if trained else []),
             *(expert.metrics if expert else []),
         ]
-        shown_content = content.content(
+        data = content.content(
             content.Run(work, name, list(lab.taken), recipe, text, stage_metrics, curves),
             lab.ledger,
         )
-        shown = numbers(shown_content)
-        figures = load_figures(lab.do(Report(), shown).page)
-        metrics = [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        contents = drawn_contents(data)
+        drawn = load_figures(lab.do(Report(), numbers(contents)).page)
+        metrics = figures.checked(
+            [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
+        )
         page = render(
-            dataclasses.replace(
-                shown_content, figures=figures, numbers=shown, metrics=metrics, steps=lab.taken
-            )
+            dataclasses.replace(data, metrics=metrics, steps=lab.taken), drawn, contents
         )
         place = new_run(work, name)
         if expert and recipe.validate_:
@@ -179,21 +180,15 @@ def _run_metrics(lab: Lab, built: Built, trained: Trained | None, seconds: float
     failures = [*built.failures, *(trained.failures if trained else [])]
     failed = len({row.call_id for row in failures if row.call_id})
     rows = [
-        metric("calls.made", "run", lab.calls_made, count=lab.calls_made),
-        metric("calls.failed", "run", failed, count=failed),
-        metric("failures", "run", len(failures), count=len(failures)),
-        metric("seconds", "run", round(seconds, 2), count=1),
+        *CALLS_MADE.rows(lab.calls_made, of="run"),
+        *CALLS_FAILED.rows(failed),
+        *FAILURES.rows(len(failures), part="run"),
+        *SECONDS.rows(round(seconds, 2), 1, of="run"),
     ]
     for stage in dict.fromkeys(str(entry["stage"]) for entry in lab.taken):
         entries = [entry for entry in lab.taken if entry["stage"] == stage]
         made = sum(int(entry["calls"]) for entry in entries if not entry["found"])
-        rows.append(
-            metric(
-                "seconds",
-                stage,
-                round(sum(float(entry["seconds"]) for entry in entries), 2),
-                count=len(entries),
-            )
-        )
-        rows.append(metric("calls.made", stage, made, count=made))
+        spent = round(sum(float(entry["seconds"]) for entry in entries), 2)
+        rows += SECONDS.rows(spent, len(entries), of=stage)
+        rows += CALLS_MADE.rows(made, of=stage)
     return rows

@@ -86,7 +86,9 @@ def kind_of(path: Path) -> str:
         return ""
     except OSError as error:
         raise unreadable(path, error) from error
-    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else ""
 
 
 def below(folder: Path) -> list[Path]:

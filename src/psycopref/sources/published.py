@@ -98,9 +98,11 @@ def _checked(file: Path) -> pl.DataFrame:
 
 def _turns(file: Path, row: int, value: Any) -> str:
     """The turns before a question as JSON, '' for none."""
-    found: list[Any] = (
-        [] if value is None else list(value) if isinstance(value, list | pl.Series) else [None]
-    )
+    found: list[Any] = [None]
+    if value is None:
+        found = []
+    elif isinstance(value, list | pl.Series):
+        found = list(value)
     if not all(
         isinstance(turn, dict)
         and turn.get("role") in ("client", "counselor")

@@ -12,17 +12,19 @@ from pydantic import Field
 
 from psycopref.errors import TableError
 from psycopref.lab import Lab
-from psycopref.queries.columns import reward_of
-from psycopref.queries.pairs import margins, parts, votes, with_texts
-from psycopref.settings import Stage
+from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.queries.margins import Margins, models
+from psycopref.queries.pairs import parts, with_texts
+from psycopref.queries.verdicts import votes
+from psycopref.settings import LATER, Stage
 from psycopref.stats import calibration
-from psycopref.stats.baselines import Tfidf, length_fit, tfidf_fit, tfidf_scores
 from psycopref.stats.intervals import Floats, Interval, mean_interval, paired_difference
 from psycopref.stats.length import correlation, longer_wins
 from psycopref.stats.temperature import scaled, temperature
 from psycopref.stats.winrate import prompt_scores
-from psycopref.store.parquet import Table, table
+from psycopref.store.parquet import table
 from psycopref.tables import (
+    Figure,
     Metric,
     Preference,
     Rating,
@@ -30,11 +32,45 @@ from psycopref.tables import (
     Speech,
     Verdict,
     content_id,
-    estimate,
-    metric,
 )
 
-BASELINES = ("tfidf", "longer")
+SETS = ("{set}", "{set}:{model}")
+PARTS = tuple(
+    f"{one}:{part}" for part in ("topic:{topic}", "gap:{gap}", "length:{length}") for one in SETS
+)
+FITTED = ("{set=dev}", "{set=dev}:{model}")
+
+
+def _declared(word: str, says: str, slices: tuple[str, ...] = SETS) -> Figure:
+    return Figure(f"reward.{word}", "estimate", slices, says)
+
+
+ACCURACY = _declared("accuracy", "share of pairs in the right order", SETS + PARTS)
+AUC = _declared("auc", "area under the ROC curve, each pair turned as its id draws")
+ECE = _declared("ece", "expected calibration error over bins of equal mass")
+ECE_FLOOR = _declared("ece_floor", "what chance alone would show: mean, 2.5th, 97.5th percentile")
+BRIER = _declared("brier", "Brier score of sigmoid(margin)")
+LOGLOSS = _declared("logloss", "its mean negative log-likelihood")
+ECE_SCALED = _declared("ece_scaled", "the same after division by the temperature")
+BRIER_SCALED = _declared("brier_scaled", "the same after division by the temperature")
+LOGLOSS_SCALED = _declared("logloss_scaled", "the same after division by the temperature")
+TEMPERATURE = _declared("temperature", "what margins would have to be divided by", FITTED)
+ACCURACY_OVER = _declared("accuracy_over", "accuracy of ours less the model's, paired", SETS[1:])
+FLIPPED = _declared("flipped", "share of pairs of which a ranker followed the order", SETS[1:])
+UNSCORED = Figure(
+    "reward.unscored", "count", SETS, "pairs that a model could not read or judge; in none else"
+)
+LENGTH_CORRELATION = _declared(
+    "length_correlation", "Spearman's of margin and difference in words", SETS[:1]
+)
+LONGER_CHOSEN = Figure(
+    "pairs.longer_chosen", "estimate", SETS[:1], "how often the longer response was chosen"
+)
+# By the names that `stats.calibration` and `stats.temperature` give them.
+OF_MARGINS = {
+    one.name.removeprefix("reward."): one for one in (ACCURACY, AUC, ECE, ECE_FLOOR, BRIER, LOGLOSS)
+}
+OF_SCALED = {"ece": ECE_SCALED, "brier": BRIER_SCALED, "logloss": LOGLOSS_SCALED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +112,9 @@ class Calibrate(Stage):
     `test_all:topic:<coarse>`, `test_all:<name>:gap:1 to 2`, `...:length:alike`. Temperatures are
     fitted on the dev pairs (slice `dev`). `names` are the models that are expected beside ours: one
     that scored nothing has no row to be known by, and stands there as not scored.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe gives its
+    own).
     """
 
     name: str = ""
@@ -83,6 +122,7 @@ class Calibrate(Stage):
     bins: int = Field(default=10, ge=1)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -112,58 +152,47 @@ class Calibrate(Stage):
         left out of its figures and counted (`reward.unscored`). `ranked` are verdicts on pairs by
         language models, named by their judge.
         """
-        texts, topics = (
-            table(Response, responses).pick("response_id", "text"),
-            table(Speech, speeches).pick("speech_id", "topic"),
-        )
+        texts = table(Response, responses).pick("response_id", "text")
+        topics = table(Speech, speeches).pick("speech_id", "topic")
         pairs, wide = (
-            with_texts(
-                table(Preference, rows).frame.join(topics, on="speech_id", how="left"), texts
-            )
-            for rows in (preferences, measure)
+            with_texts(rows.frame.join(topics, on="speech_id", how="left"), texts)
+            for rows in (table(Preference, preferences), table(Preference, measure))
         )
         train, dev, test = (
             pairs.filter(pl.col("split") == split) for split in ("train", "dev", "test")
         )
-        models = _models(train, scores, others)
+        known = models(train, scores, others)
+        judged = table(Verdict, ranked).frame.group_by("judge")
         rankers = {
-            str(judge): rows
-            for (judge,), rows in sorted(
-                table(Verdict, ranked).frame.group_by("judge"), key=lambda one: str(one[0])
-            )
+            str(judge): rows for (judge,), rows in sorted(judged, key=lambda one: str(one[0]))
         }
-        sheet = _Sheet(
-            self,
-            (
-                {name: self._temperature(model, dev) for name, model in models.items()}
-                if dev.height
-                else {}
-            ),
-        )
-        for name, rows in (
-            (("test", test), ("test_all", wide)) if not self.name else ((self.name, wide),)
-        ):
+        heats = {name: self._temperature(model, dev) for name, model in known.items() if dev.height}
+        sheet = _Sheet(self, heats)
+        sets = {self.name: wide} if self.name else {"test": test, "test_all": wide}
+        for name, rows in sets.items():
             if rows.height:
                 sheet.add(
                     name,
                     rows,
-                    {one: fitted(rows) for one, fitted in models.items()},
-                    {one: votes(rows, found) for one, found in rankers.items()},
+                    {one: fitted(rows) for one, fitted in known.items()},
+                    {
+                        one: votes(rows["chosen_id"], rows["rejected_id"], found)
+                        for one, found in rankers.items()
+                    },
                 )
         hot = sheet.temperatures if sheet.metrics else {}
-        heat = [
-            row
-            for name, found in hot.items()
-            for row in _heat(f"dev:{name}" if name else "dev", found)
-        ]
+        heat = [row for name, found in hot.items() for row in _heat(name, found)]
         return Calibrated([*sheet.metrics, *heat], sheet.bins)
 
-    def _temperature(self, model: "_Margins", dev: pl.DataFrame) -> Interval:
+    def _temperature(self, model: Margins, dev: pl.DataFrame) -> Interval:
         margin = model(dev)
         known = np.isfinite(margin)
         return temperature(
             margin[known], dev.filter(known)["speech_id"].to_list(), self.draws, self.seed
         )
+
+
+Where = Mapping[str, str]
 
 
 class _Sheet:
@@ -178,7 +207,6 @@ class _Sheet:
         self, name: str, pairs: pl.DataFrame, margin: dict[str, Floats], voted: dict[str, Floats]
     ) -> None:
         """One set of pairs: margins (pairs,) by model, votes (pairs, 2) by ranker."""
-        clusters = pairs["speech_id"].to_list()
         lost = int((~np.isfinite(margin[""])).sum())
         if lost:
             raise TableError(
@@ -187,195 +215,90 @@ class _Sheet:
         right: dict[str, Floats] = {}
         for model, own in margin.items():
             right[model] = np.where(np.isfinite(own), calibration.correct(own), np.nan)
-            self._margins(f"{name}:{model}" if model else name, model, pairs, own)
+            self._margins({"set": name, "model": model}, pairs, own)
         for model, vote in voted.items():
             right[model] = prompt_scores(vote)[0]
-            self._votes(f"{name}:{model}", pairs, vote, right[model])
+            self._votes({"set": name, "model": model}, pairs, vote, right[model])
         for model in self.how.names:
             if model not in right:
-                self._unscored(f"{name}:{model}", np.zeros(pairs.height, dtype=bool))
-        masks = parts(pairs)
+                self._unscored({"set": name, "model": model}, np.zeros(pairs.height, dtype=bool))
+        masks = parts(pairs, groups(self.how.topics))
         for model, own in right.items():
-            self._compared(f"{name}:{model}", right[""], own, pairs) if model else None
-            self._parts(f"{name}:{model}" if model else name, own, masks, pairs)
-        self._length(name, pairs, margin[""], clusters)
+            where = {"set": name, "model": model}
+            if model:
+                self._compared(where, right[""], own, pairs)
+            self._parts(where, own, masks, pairs)
+        self._length(name, pairs, margin[""])
 
-    def _margins(self, place: str, model: str, pairs: pl.DataFrame, margin: Floats) -> None:
+    def _margins(self, where: Where, pairs: pl.DataFrame, margin: Floats) -> None:
         known = np.isfinite(margin)
         margin, rows, how = margin[known], pairs.filter(known), self.how
         clusters, ids = rows["speech_id"].to_list(), rows["preference_id"].to_list()
-        self._add(
-            place,
-            calibration.pair_figures(
-                margin, clusters, ids, how.bins, how.draws, how.seed
-            )._asdict(),
-        )
-        self._unscored(place, known)
-        hot = self.temperatures.get(model)
-        if (
-            hot is not None and hot.low is not None
-        ):  # a temperature that some draws lack is the dev pairs' accident
-            found = scaled(margin, hot.value, clusters, how.bins, how.draws, how.seed)._asdict()
-            self._add(place, {f"{field}_scaled": one for field, one in found.items()})
-        bins = calibration.reliability(margin, clusters, how.bins)
+        spare = (how.bins, how.draws, how.seed)
+        for name, found in (
+            calibration.pair_figures(margin, clusters, ids, *spare)._asdict().items()
+        ):
+            self.metrics += OF_MARGINS[name].rows(found, **where)
+        self._unscored(where, known)
+        hot = self.temperatures.get(where["model"])
+        # A temperature that some draws lack is the dev pairs' accident.
+        if hot is not None and hot.low is not None:
+            for name, found in scaled(margin, hot.value, clusters, *spare)._asdict().items():
+                self.metrics += OF_SCALED[name].rows(found, **where)
+        place = ACCURACY.placed(**where)
         self.bins += [
             Bin(content_id("bin", place, number), place, number, *row)
-            for number, row in enumerate(bins)
+            for number, row in enumerate(calibration.reliability(margin, clusters, how.bins))
         ]
 
-    def _votes(self, place: str, pairs: pl.DataFrame, vote: Floats, right: Floats) -> None:
+    def _votes(self, where: Where, pairs: pl.DataFrame, vote: Floats, right: Floats) -> None:
         known = np.isfinite(right)
-        clusters = pairs.filter(known)["speech_id"].to_list()
+        rows = pairs.filter(known)
         _, flips = prompt_scores(vote)
-        figures = {
-            "accuracy": mean_interval(
-                right[known], clusters, self.how.draws, self.how.seed, share=True
-            )
-        }
-        self._add(
-            place,
-            figures
-            | {
-                "flipped": mean_interval(
-                    flips[known], clusters, self.how.draws, self.how.seed, share=True
-                )
-            },
-        )
-        self._unscored(place, known)
+        self.metrics += ACCURACY.rows(self._share(right[known], rows), **where)
+        self.metrics += FLIPPED.rows(self._share(flips[known], rows), **where)
+        self._unscored(where, known)
 
-    def _unscored(self, place: str, known: Any) -> None:
+    def _share(self, values: Floats, pairs: pl.DataFrame) -> Interval:
+        clusters = pairs["speech_id"].to_list()
+        return mean_interval(values, clusters, self.how.draws, self.how.seed, share=True)
+
+    def _unscored(self, where: Where, known: Any) -> None:
         if lost := int((~known).sum()):
-            self.metrics.append(metric("reward.unscored", place, lost, count=len(known)))
+            self.metrics += UNSCORED.rows(lost, len(known), **where)
 
-    def _add(self, place: str, figures: Mapping[str, Interval]) -> None:
-        self.metrics += [
-            row for field, one in figures.items() for row in estimate(f"reward.{field}", place, one)
-        ]
-
-    def _compared(self, place: str, ours: Floats, theirs: Floats, pairs: pl.DataFrame) -> None:
+    def _compared(self, where: Where, ours: Floats, theirs: Floats, pairs: pl.DataFrame) -> None:
         both = np.isfinite(theirs)
         if both.any():
             clusters = pairs.filter(both)["speech_id"].to_list()
-            self._add(
-                place,
-                {
-                    "accuracy_over": paired_difference(
-                        ours[both],
-                        theirs[both],
-                        clusters,
-                        self.how.draws,
-                        self.how.seed,
-                        (-1.0, 1.0),
-                    )
-                },
+            found = paired_difference(
+                ours[both], theirs[both], clusters, self.how.draws, self.how.seed, (-1.0, 1.0)
             )
+            self.metrics += ACCURACY_OVER.rows(found, **where)
 
     def _parts(
-        self, place: str, right: Floats, masks: Mapping[str, Any], pairs: pl.DataFrame
+        self,
+        where: Where,
+        right: Floats,
+        masks: Mapping[tuple[str, str], Any],
+        pairs: pl.DataFrame,
     ) -> None:
-        for part, mask in masks.items():
+        for (kind, name), mask in masks.items():
             known = mask & np.isfinite(right)
             if known.any():
-                found = mean_interval(
-                    right[known],
-                    pairs.filter(known)["speech_id"].to_list(),
-                    self.how.draws,
-                    self.how.seed,
-                    share=True,
-                )
-                self._add(f"{place}:{part}", {"accuracy": found})
+                found = self._share(right[known], pairs.filter(known))
+                self.metrics += ACCURACY.rows(found, **where, **{kind: name})
 
-    def _length(self, name: str, pairs: pl.DataFrame, margin: Floats, clusters: list[str]) -> None:
+    def _length(self, name: str, pairs: pl.DataFrame, margin: Floats) -> None:
         chosen, rejected = pairs["chosen_words"].to_numpy(), pairs["rejected_words"].to_numpy()
-        found: dict[str, Interval] = {
-            "pairs.longer_chosen": longer_wins(
-                chosen, rejected, clusters, self.how.draws, self.how.seed
-            ),
-            "reward.length_correlation": correlation(
-                margin, chosen - rejected, clusters, self.how.draws, self.how.seed
-            ),
-        }
-        self.metrics += [
-            row for one, figure in found.items() for row in estimate(one, name, figure)
-        ]
+        spare = (pairs["speech_id"].to_list(), self.how.draws, self.how.seed)
+        self.metrics += LONGER_CHOSEN.rows(longer_wins(chosen, rejected, *spare), set=name)
+        found = correlation(margin, chosen - rejected, *spare)
+        self.metrics += LENGTH_CORRELATION.rows(found, set=name)
 
 
-def _heat(place: str, found: Interval) -> list[Metric]:
+def _heat(model: str, found: Interval) -> list[Metric]:
     """A temperature, or on how many pairs it rests that there is none, or none with an interval."""
     if np.isfinite(found.value):
-        return estimate("reward.temperature", place, found)
-    return [metric("reward.temperature.without_interval", place, found.n, count=found.n)]
-
-
-class _Rewards(NamedTuple):
-    """A reward model: margins of pairs from the rewards of their responses."""
-
-    rewards: pl.DataFrame
-
-    def __call__(self, pairs: pl.DataFrame) -> Floats:
-        return margins(pairs, self.rewards)
-
-
-class _Words(NamedTuple):
-    """The TF-IDF baseline: margins of pairs from their texts."""
-
-    model: Tfidf
-
-    def __call__(self, pairs: pl.DataFrame) -> Floats:
-        return tfidf_scores(self.model, pairs["chosen_text"].to_list()) - tfidf_scores(
-            self.model, pairs["rejected_text"].to_list()
-        )
-
-
-class _Length(NamedTuple):
-    """The length baseline: margins of pairs from their words."""
-
-    per_word: float
-
-    def __call__(self, pairs: pl.DataFrame) -> Floats:
-        return self.per_word * (pairs["chosen_words"] - pairs["rejected_words"]).to_numpy()
-
-
-def _models(
-    train: pl.DataFrame, scores: Sequence[Rating], others: Sequence[Rating]
-) -> "dict[str, _Margins]":
-    """What gives margins, by name: the reward model (''), the baselines (none without train pairs),
-    the reward models of others.
-    """
-    made: dict[str, _Margins] = {"": _Rewards(reward_of(scores))}
-    if train.height:
-        made |= _baselines(train)
-    for (judge,), rows in sorted(
-        table(Rating, others).frame.group_by("judge"), key=lambda one: str(one[0])
-    ):
-        made[str(judge)] = _Rewards(reward_of(Table(Rating, rows)))
-    return made
-
-
-def _baselines(train: pl.DataFrame) -> "dict[str, _Margins]":
-    """Both baselines fitted on the train pairs."""
-    sides = (
-        pl.concat(
-            [train.select(id=f"{side}_id", text=f"{side}_text") for side in ("chosen", "rejected")]
-        )
-        .unique("id")
-        .sort("id")
-    )
-    index = {one: number for number, one in enumerate(sides["id"])}
-    where = [np.array([index[one] for one in train[side]]) for side in ("chosen_id", "rejected_id")]
-    words = tfidf_fit(sides["text"].to_list(), *where)
-    return dict(
-        zip(
-            BASELINES,
-            (
-                _Words(words),
-                _Length(
-                    length_fit(train["chosen_words"].to_numpy(), train["rejected_words"].to_numpy())
-                ),
-            ),
-            strict=True,
-        )
-    )
-
-
-_Margins = _Rewards | _Words | _Length
+        return TEMPERATURE.rows(found, set="dev", model=model)
+    return TEMPERATURE.lacking(found.n, set="dev", model=model)

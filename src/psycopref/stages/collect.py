@@ -2,7 +2,6 @@
 is written.
 """
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
 from pydantic import Field, model_validator
 
 from psycopref.errors import SourceError, SourceWarning
@@ -18,28 +16,31 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.settings import Stage
 from psycopref.sources import SOURCES, Found
+from psycopref.sources.merged import Merged, short
+from psycopref.sources.merged import speech_id as speech_id
 from psycopref.sources.prepared import prepared_rows
 from psycopref.sources.setting import SourceSetting as SourceSetting
 from psycopref.store.keys import digest
-from psycopref.store.parquet import Gather, Table
 from psycopref.tables import (
-    FIRST,
-    LENT,
     Dropped,
+    Figure,
     Metric,
     Preference,
     Rating,
     Response,
     Speech,
-    Split,
-    Turn,
-    content_id,
-    metric,
 )
-from psycopref.text.normal import folded, repair
+from psycopref.text.normal import repair
 from psycopref.text.privacy import KINDS, Masker, mask
 from psycopref.text.privacy.masker import Model
 from psycopref.text.privacy.model import Entities
+
+MASKED = Figure(
+    "collect.masked",
+    "count",
+    ("{source}", "{source}: {type=" + "|".join(KINDS) + "}"),
+    "spans that were masked, over so many texts; none for the sample or with `mask = false`",
+)
 
 
 class Collected(NamedTuple):
@@ -63,17 +64,6 @@ def prepared(text: str, masked: bool) -> str:
     placeholders.
     """
     return mask(repair(text)) if masked else repair(text)
-
-
-def speech_id(text: str, history: Sequence[Turn] = ()) -> str:
-    """The id of a prepared text after the turns before it."""
-    return content_id(
-        "speech", text, *(part for turn in history for part in (turn.role, turn.text))
-    )
-
-
-# characters of a text that is repaired and masked; a hundred times the paper's longest speech
-LONGEST = 100_000
 
 
 class Collect(Stage):
@@ -154,7 +144,7 @@ class Collect(Stage):
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came
         along.
         """
-        texts, metrics = _Texts(), list[Metric]()
+        texts, metrics = Merged(), list[Metric]()
         model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
             masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
@@ -167,7 +157,14 @@ class Collect(Stage):
                     ):
                         texts.take(source.called, found)
             metrics += _masked(source.called, masker)
-        return texts.collected(metrics)
+        return Collected(
+            texts.speeches(),
+            texts.dropped,
+            texts.brought(Response),
+            texts.brought(Rating),
+            texts.brought(Preference),
+            metrics,
+        )
 
     def _model(self) -> Model | None:
         if self.entities is None:
@@ -185,12 +182,11 @@ def _masked(source: str, masker: Masker | None) -> list[Metric]:
     """
     if masker is None:
         return []
-    kinds = [
-        metric("collect.masked", f"{source}: {kind}", masker.counts[kind], count=masker.texts)
-        for kind in KINDS
-        if masker.counts[kind]
-    ]
-    return [metric("collect.masked", source, masker.counts.total(), count=masker.texts), *kinds]
+    rows = MASKED.rows(masker.counts.total(), masker.texts, source=source)
+    for kind in KINDS:
+        if masker.counts[kind]:
+            rows += MASKED.rows(masker.counts[kind], masker.texts, source=source, type=kind)
+    return rows
 
 
 def _some(entries: Iterable[Found]) -> Iterator[list[Found]]:
@@ -231,194 +227,10 @@ def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
 def _unique(source: SourceSetting) -> Iterator[Found]:
     seen: dict[int, int] = {}
     for number, found in enumerate(SOURCES[source.name].read(source.path, source.columns), 1):
-        first = seen.setdefault(_short(found.origin), number)
+        first = seen.setdefault(short(found.origin), number)
         if first != number:  # an id may be a person's name, so it is not quoted
             raise SourceError(
                 f"source {source.called!r}: entries {first} and {number} have the same id; ids must"
                 " be unique"
             )
         yield found
-
-
-def _short(text: str) -> int:
-    """62 bits of the text's sha256: a number is half the memory of an id, and an accident among a
-    million ids has a chance of one in ten million.
-    """
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
-
-
-class _Texts:
-    """Collects rows of prepared text by id, so that each stands once."""
-
-    def __init__(self) -> None:
-        self._speeches = Gather(Speech)
-        self._by_sound: dict[int, str] = {}
-        self._splits: dict[str, Split] = {}
-        self._late = _Late({}, {}, {})
-        self._dropped: list[Dropped] = []
-        self._brought: dict[
-            str, dict[str, Response | Rating | Preference]
-        ] = {}  # by speech, so that what came under another split can go
-
-    def bearable(self, source: str, found: Found) -> bool:
-        """Whether no text of an entry is too long to be repaired and masked; an entry that has one
-        is dropped.
-        """
-        if (
-            max(
-                map(
-                    len,
-                    (
-                        found.text,
-                        *(turn.text for turn in found.history),
-                        *(answer.text for answer in found.answers),
-                    ),
-                )
-            )
-            <= LONGEST
-        ):
-            return True
-        self._drop(
-            content_id("speech", "long", source, found.place or found.origin), source, found, "long"
-        )
-        return False
-
-    def take(self, source: str, found: Found) -> None:
-        """Keep an entry whose texts are prepared."""
-        text, history = found.text, found.history
-        own = speech_id(text, history)
-        if not folded(text):
-            self._drop(own, source, found, "empty")
-            return
-        groups = [
-            content_id("group", source, one) for one in (found.group, *found.also) if one
-        ]  # what the source wrote may be a person's name
-        sound = _short(
-            speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history])
-        )
-        first = self._by_sound.get(sound, "")
-        if first:
-            self._drop(own, source, found, "duplicate", first)
-            self._repeat(first, found, groups)
-        else:
-            first = self._by_sound[sound] = own
-            self._speeches.add(
-                Speech(own, source, text, history, found.topic, found.split, " ".join(groups))
-            )
-            if found.split:
-                self._splits[own] = found.split
-        if self._splits.get(first, "") == found.split:
-            self._bring(first, source, found)
-
-    def _repeat(self, first: str, found: Found, groups: Sequence[str]) -> None:
-        """What a duplicate says of the speech that is kept; a test speech is one whichever source
-        is read first.
-        """
-        before = self._splits.get(first, "")
-        if FIRST.index(found.split) < FIRST.index(before):
-            self._splits[first] = self._late.splits[first] = found.split
-            if before:
-                self._brought.pop(first, None)
-        if groups:
-            groups = groups if found.split else [LENT + group for group in groups]
-            self._late.groups[first] = " ".join(
-                dict.fromkeys([*self._late.groups.get(first, "").split(), *groups])
-            )
-        if found.topic:
-            self._late.topics.setdefault(first, found.topic)
-
-    def _drop(self, own: str, source: str, found: Found, reason: str, near: str = "") -> None:
-        place = found.place or found.origin  # an id may be a person's name or address
-        self._dropped.append(
-            Dropped(
-                content_id("dropped", "collect", source, place),
-                own,
-                f"{source}:{place}",
-                reason,
-                near,
-            )
-        )
-
-    def _bring(self, subject: str, judge: str, found: Found) -> None:
-        if not found.answers:
-            return
-        brought = self._brought.setdefault(subject, {})
-        ids, means = [], []
-        for answer in found.answers:
-            key = content_id("response", subject, answer.model, answer.text)
-            brought.setdefault(key, Response(key, subject, answer.model, answer.text))
-            for item, score, rationale in answer.ratings:
-                rating = content_id("rating", key, item, judge)
-                brought.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
-            ids.append(key)
-            means.append(
-                sum(score for _, score, _ in answer.ratings) / len(answer.ratings)
-                if answer.ratings
-                else 0.0
-            )
-        for one, other in found.pairs:
-            if ids[one] != ids[other]:
-                key = content_id("preference", ids[one], ids[other])
-                brought.setdefault(
-                    key,
-                    Preference(
-                        key, subject, ids[one], ids[other], means[one] - means[other], found.split
-                    ),
-                )
-
-    def collected(self, metrics: Sequence[Metric]) -> Collected:
-        """All rows, with what duplicates said of the speeches that are kept."""
-        rows = [row for brought in self._brought.values() for row in brought.values()]
-        speeches = Table(Speech, self._late.on(self._speeches.table(ordered=False).frame))
-        responses, ratings = (
-            [row for row in rows if isinstance(row, Response)],
-            [row for row in rows if isinstance(row, Rating)],
-        )
-        return Collected(
-            speeches,
-            self._dropped,
-            responses,
-            ratings,
-            [row for row in rows if isinstance(row, Preference)],
-            metrics,
-        )
-
-
-class _Late(NamedTuple):
-    """Split, groups (ids with spaces between them) and topic of speeches by id, as later duplicates
-    give them.
-    """
-
-    splits: dict[str, Split]
-    groups: dict[str, str]
-    topics: dict[str, str]
-
-    def on(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The speeches with all of it."""
-        known = pl.Series([*self.splits, *self.groups, *self.topics], dtype=pl.String).unique()
-        changed = frame.select("speech_id", "topic", "split", "group").filter(
-            pl.col("speech_id").is_in(known.implode())
-        )
-        if changed.is_empty():
-            return frame
-        new: dict[str, list[str]] = {"speech_id": [], "topic": [], "split": [], "group": []}
-        for key, topic, split, group in changed.iter_rows():
-            new["speech_id"].append(key)
-            new["topic"].append(topic or self.topics.get(key, ""))
-            now = self.splits.get(key, split)
-            new["split"].append(now)
-            groups = [
-                *(one if split else LENT + one for one in group.split()),
-                *self.groups.get(key, "").split(),
-            ]
-            new["group"].append(
-                " ".join(
-                    dict.fromkeys(groups if now else (one.removeprefix(LENT) for one in groups))
-                )
-            )
-        return frame.update(
-            pl.DataFrame(new, schema=dict.fromkeys(new, pl.String)),
-            on="speech_id",
-            how="left",
-            maintain_order="left",
-        )

@@ -13,7 +13,7 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.settings import Settings, Stage
 from psycopref.store.parquet import Table, table
-from psycopref.tables import FIRST, LENT, Dropped, Speech, content_id
+from psycopref.tables import FIRST, Dropped, Speech, content_id, groups_of
 from psycopref.text.duplicates.meanings import Meanings
 from psycopref.text.duplicates.select import Measure, Sifted, sifted
 
@@ -115,7 +115,7 @@ class Dedup(Stage):
             sifted(
                 rows["text"],
                 rows["split"].to_list(),
-                rows["group"].to_list(),
+                [groups_of(text) for text in rows["group"]],
                 measure,
                 meanings,
                 _Told(lab.progress, len(rows)),
@@ -137,22 +137,18 @@ class Dedup(Stage):
 def _parted(rows: pl.DataFrame, found: Sifted) -> Deduped:
     """The rows in their own order again: kept, with their groups, or dropped."""
     ids, at = rows["speech_id"], pl.int_range(pl.len())
-    own = (
-        pl.col("group")
-        .str.split(" ")
-        .list.eval(pl.element().filter(~pl.element().str.starts_with(LENT)))
-        .list.first()
-    )
-    rows = rows.with_columns(
-        group=own.fill_null("")
-    )  # of several any one will do: all that have it are of one family
+    # Of several any one will do: all that have it are of one family.
+    own = [
+        next((one.group_id for one in groups_of(text) if not one.lent), "")
+        for text in rows["group"]
+    ]
+    rows = rows.with_columns(group=pl.Series(own, dtype=pl.String))
     groups = {
         one: rows["group"][first] or content_id("group", ids[first])
         for one, first in found.first.items()
     }
-    splits = {
-        one: rows["split"][first] for one, first in found.first.items()
-    }  # a family's first is placed where any of it is
+    # A family's first is placed where any of it is.
+    splits = {one: rows["split"][first] for one, first in found.first.items()}
     grouped = rows.with_columns(
         group=at.replace_strict(groups, default=pl.col("group"), return_dtype=pl.String),
         split=at.replace_strict(splits, default=pl.col("split"), return_dtype=pl.String),

@@ -46,11 +46,11 @@ class Drift(Stage):
         """Ratings whose judge is the digest of `start`; TrainError where a response's speech is not
         in the table.
         """
+        from psycopref.nets import tokens
         from psycopref.nets import weights as folders
-        from psycopref.train import examples
 
         loaded = folders.load_policy(weights)
-        encoded = examples.encoded(loaded.tokenizer, speeches, responses)
+        encoded = tokens.encoded(loaded.tokenizer, speeches, responses)
         rows = list(encoded.values())
         folders.fitting(
             loaded.model, max((len(row.ids) for row in rows), default=0), "drift: an answer"

@@ -11,29 +11,110 @@ from pydantic import Field, model_validator
 
 from psycopref.config.instruments import InstrumentSetting
 from psycopref.config.prompts import PromptSetting, load_prompt
-from psycopref.errors import TableError
-from psycopref.judging.pairwise import OVERALL, Game, Match, Pairwise, Side
+from psycopref.judging.pairwise import OVERALL, Match, Pairwise
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.entries import EntrySetting
-from psycopref.queries.columns import coarse, reward_of
-from psycopref.settings import Stage
+from psycopref.queries.columns import reward_of
+from psycopref.queries.matches import matched, verdicts_by_reward
+from psycopref.queries.verdicts import of_item, votes
+from psycopref.settings import LATER, Stage
 from psycopref.stats.intervals import Floats
 from psycopref.stats.length import words
-from psycopref.stats.matches import Matched, figures
+from psycopref.stats.matches import Draws, Matched, numbers
 from psycopref.stats.swaps import repeats
 from psycopref.store.keys import unit
-from psycopref.store.parquet import table
 from psycopref.tables import (
     Failure,
+    Figure,
     Metric,
     Rating,
     Response,
     Speech,
     Verdict,
-    Winner,
-    estimate,
-    metric,
 )
+
+ARM = "{arm=raw|constrained}"
+OVERALL_OF = ("{part=overall}:" + ARM,)
+RATED = ("{part=overall|compliant}:" + ARM, "item:{item}:" + ARM, "topic:{topic}:" + ARM)
+BY_TOPIC = ("topic:{topic}:" + ARM,)
+# What two systems' answers are called: against the opponent, against the policy's start, a size of
+# an ablation, a null opponent; `checkpoint` and `system` are read by their flows alone.
+MATCH = "{match=winrate|winrate.*|null.*|checkpoint|system}"
+
+
+def _counted(word: str, slices: tuple[str, ...], says: str) -> Figure:
+    return Figure(f"{MATCH}.{word}", "count", slices, says)
+
+
+def _estimated(word: str, slices: tuple[str, ...], says: str) -> Figure:
+    return Figure(f"{MATCH}.{word}", "estimate", slices, says)
+
+
+def _claimed(word: str, slices: tuple[str, ...], says: str) -> Figure:
+    return Figure(f"{MATCH}.{word}", "p", slices, says)
+
+
+WINS = _counted("wins", RATED, "prompts that ours won")
+TIES = _counted("ties", RATED, "prompts that were tied, flips among them")
+LOSSES = _counted("losses", RATED, "prompts that ours lost")
+FLIPS = _counted("flips", RATED, "ties in which the judge named the same place in both orders")
+FAILED = _counted("failed", RATED, "prompts of which an order has no verdict")
+WORST = _estimated("worst", RATED, "the rate with every failed order lost")
+BEST = _estimated("best", RATED, "the rate with every failed order won")
+UNMATCHED = _counted("unmatched", OVERALL_OF, "prompts that only one of the systems answered")
+WORDS_OURS = _estimated("words_ours", OVERALL_OF, "mean words of our answers")
+WORDS_THEIRS = _estimated("words_theirs", OVERALL_OF, "mean words of their answers")
+LENGTH_CORRELATION = _estimated(
+    "length_correlation", OVERALL_OF, "Spearman's correlation of score and difference in words"
+)
+LENGTH_CONTROLLED = _estimated(
+    "length_controlled", OVERALL_OF, "the rate that the model predicts at equal length"
+)
+LENGTH_COEFFICIENT = _estimated(
+    "length_coefficient", OVERALL_OF, "log-odds of a win per standard deviation of the difference"
+)
+LENGTH_MATCHED = _estimated(
+    "length_matched", OVERALL_OF, "the rate of the prompts whose lengths are about equal"
+)
+LONGER = _counted("longer", OVERALL_OF, "prompts on which our answer is the longer one")
+SHORTER = _counted("shorter", OVERALL_OF, "prompts on which our answer is the shorter one")
+NO_OVERLAP = _counted(
+    "length_controlled.no_overlap", OVERALL_OF, "no such rate: prompts on the thinner side"
+)
+SEPARATED = _counted(
+    "length_controlled.separated", OVERALL_OF, "no such rate: length alone tells wins from losses"
+)
+COMPLIANCE = _estimated(
+    "compliance", OVERALL_OF, "share of our answers within 20 % of the words asked for"
+)
+FIRST_POSITION = _estimated(
+    "first_position", OVERALL_OF, "of verdicts with a winner, share for the answer shown first"
+)
+CONSISTENT = _estimated(
+    "consistent", OVERALL_OF, "share of prompts of which both orders say the same"
+)
+POOLED = _estimated("pooled", BY_TOPIC, "the topic's rate drawn towards the mean of all topics")
+INTERACTION_P = _claimed(
+    "interaction_p", ("{part=topics}:" + ARM,), "permutation test that all topics have one rate"
+)
+HOLM_P = _claimed("holm_p", BY_TOPIC, "adjusted sign test of a topic against one half")
+REPEAT_FAILED = _counted(
+    "repeat_failed", OVERALL_OF, "questions without a verdict when they were put again"
+)
+REPEAT_AGREEMENT = _estimated(
+    "repeat_agreement", OVERALL_OF, "share of equal verdicts when the same is asked again"
+)
+REPEAT_KAPPA = _estimated("repeat_kappa", OVERALL_OF, "Cohen's kappa of the two verdicts")
+_MORE = (
+    WINS, TIES, LOSSES, FLIPS, FAILED, WORST, BEST, UNMATCHED, WORDS_OURS, WORDS_THEIRS,
+    LENGTH_CORRELATION, LENGTH_CONTROLLED, LENGTH_COEFFICIENT, LENGTH_MATCHED, LONGER, SHORTER,
+    NO_OVERLAP, SEPARATED, COMPLIANCE, FIRST_POSITION, CONSISTENT, POOLED, INTERACTION_P, HOLM_P,
+    REPEAT_FAILED, REPEAT_AGREEMENT, REPEAT_KAPPA,
+)  # fmt: skip
+WIN_RATE = Figure(MATCH, "estimate", RATED, "share of prompts won, a tie is half a win", _MORE)
+# What `stats.matches` calls its numbers.
+FIGURES = {"rate": WIN_RATE, **{one.name.rpartition(".")[2]: one for one in _MORE}}
 
 
 class Evaluated(NamedTuple):
@@ -57,7 +138,8 @@ class Evaluate(Stage):
     too: a call per order as before, with a longer prompt, where one call per item would be eight
     times as many. `repeats` is the share of prompts (drawn by a hash) whose questions are put to
     the judge a second time, for how steady it is. `name` and `arm` name the metrics;
-    docs/evaluation.md lists them.
+    docs/evaluation.md lists them. Topics are grouped by the list `topics` (the shipped one where it
+    is None; a recipe gives its own).
     """
 
     judge: EntrySetting | None = None
@@ -70,6 +152,7 @@ class Evaluate(Stage):
     arm: Literal["raw", "constrained"] = "raw"
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -116,19 +199,14 @@ class Evaluate(Stage):
         """Answers to verdicts and figures. `targets` are the responses whose lengths were asked for
         in the constrained arm (default: theirs).
         """
-        matches, alone = _matched(speeches, ours, theirs)
+        matches, alone = matched(speeches, ours, theirs)
         failures: list[Failure] = []
-        judge = (
-            Pairwise(self.judge, self.prompt, self.instrument if self.items == "all" else None)
-            if self.judge
-            else None
-        )
+        judge = self._judge()
         if judge is None:
-            verdicts = _by_reward(matches, reward_of(scores))
+            verdicts = verdicts_by_reward(matches, reward_of(scores))
         else:
-            verdicts, failures = judge.play(
-                lab, [game for match in matches for game in match.games()], self.attempts
-            )
+            games = [game for match in matches for game in match.games()]
+            verdicts, failures = judge.play(lab, games, self.attempts)
         if not matches:
             return Evaluated(verdicts, failures, [])
         given = self._given(matches, verdicts, alone, targets)
@@ -136,8 +214,15 @@ class Evaluate(Stage):
         return Evaluated(
             verdicts,
             failures,
-            [*figures(given, self.name, self.arm, self.draws, self.seed), *again],
+            [*self._figures(given), *again],
         )
+
+    def _judge(self) -> Pairwise | None:
+        """The language model that is asked; None where a reward model decides."""
+        if self.judge is None:
+            return None
+        by = self.instrument if self.items == "all" else None
+        return Pairwise(self.judge, self.prompt, by)
 
     def _again(
         self, lab: Lab, judge: Pairwise, matches: Sequence[Match], outcomes: Floats
@@ -152,27 +237,24 @@ class Evaluate(Stage):
         verdicts, _ = judge.play(
             lab, [game for match in some for game in match.games()], self.attempts, draw=1
         )
-        second = _outcomes(some, [row for row in verdicts if row.item == OVERALL], orders=2)
+        second = _votes(some, of_item(verdicts), orders=2)
         prompts = [match.speech.speech_id for match in some for _ in range(2)]
         found = repeats(outcomes[drawn].ravel(), second.ravel(), prompts, self.draws, self.seed)
-        place = f"overall:{self.arm}"
-        lost = (
-            [
-                metric(
-                    f"{self.name}.repeat_failed",
-                    place,
-                    int(np.isnan(second).sum()),
-                    count=second.size,
-                )
-            ]
-            if some
-            else []
-        )
+        where = {"match": self.name, "part": "overall", "arm": self.arm}
+        lost = REPEAT_FAILED.rows(int(np.isnan(second).sum()), second.size, **where)
         return [
-            *lost,
-            *estimate(f"{self.name}.repeat_agreement", place, found.agreement),
-            *estimate(f"{self.name}.repeat_kappa", place, found.kappa),
+            *(lost if some else []),
+            *REPEAT_AGREEMENT.rows(found.agreement, **where),
+            *REPEAT_KAPPA.rows(found.kappa, **where),
         ]
+
+    def _figures(self, given: Matched) -> list[Metric]:
+        """The rows of every number of the comparison."""
+        made = []
+        how = Draws(self.draws, self.seed)
+        for what, where, found, of in numbers(given, self.arm == "constrained", how):
+            made += FIGURES[what].rows(found, of, match=self.name, arm=self.arm, **where)
+        return made
 
     def _given(
         self,
@@ -187,13 +269,8 @@ class Evaluate(Stage):
             if self.instrument
             else [OVERALL]
         )
-        own: dict[str, list[Verdict]] = {item: [] for item in items}
-        for row in verdicts:
-            own[row.item].append(row)
-        outcomes = {
-            item: _outcomes(matches, rows, orders=1 if self.judge is None else 2)
-            for item, rows in own.items()
-        }
+        orders = 1 if self.judge is None else 2
+        outcomes = {item: _votes(matches, of_item(verdicts, item), orders) for item in items}
         counts = np.array(
             [[words(match.ours.text), words(match.theirs.text)] for match in matches],
             dtype=np.float64,
@@ -203,76 +280,12 @@ class Evaluate(Stage):
             [wanted.get(match.speech.speech_id, counts[at, 1]) for at, match in enumerate(matches)]
         )
         prompts = [match.speech.speech_id for match in matches]
-        topics = [coarse(match.speech.topic) for match in matches]
+        known = groups(self.topics)
+        topics = [known.get(match.speech.topic, match.speech.topic) for match in matches]
         return Matched(prompts, outcomes, counts, topics, alone, target)
 
 
-def _matched(
-    speeches: Sequence[Speech], ours: Sequence[Response], theirs: Sequence[Response]
-) -> tuple[list[Match], int]:
-    """The speeches that both answered, in order of speech id, and how many only one of them
-    answered.
-    """
-    known = {speech.speech_id: speech for speech in speeches}
-    sides = [_one_each(rows, known, name) for name, rows in (("ours", ours), ("theirs", theirs))]
-    both = sorted(sides[0].keys() & sides[1].keys())
-    return [Match(known[one], sides[0][one], sides[1][one]) for one in both], len(
-        sides[0].keys() ^ sides[1].keys()
-    )
-
-
-def _one_each(rows: Sequence[Response], known: dict[str, Speech], name: str) -> dict[str, Side]:
-    """Draw 0 of each known speech; TableError where a side has two, since a system answers once."""
-    found: dict[str, Side] = {}
-    for response_id, speech_id, text in (
-        table(Response, rows)
-        .frame.filter(pl.col("draw") == 0)
-        .select("response_id", "speech_id", "text")
-        .iter_rows()
-    ):
-        if speech_id in found:
-            raise TableError(
-                f"evaluate: {name} holds two answers (draw 0) to speech {speech_id!r}; give the"
-                " answers of one system"
-            )
-        if speech_id in known:
-            found[speech_id] = Side(response_id, text)
-    return found
-
-
-def _by_reward(matches: Sequence[Match], rewards: pl.DataFrame) -> list[Verdict]:
-    """The higher reward wins, equal rewards tie; TableError where an answer has no score."""
-    score = {
-        one: (value, judge)
-        for one, value, judge in rewards.select("response_id", "reward", "judge").iter_rows()
-    }
-    verdicts = []
-    for speech, ours, theirs in matches:
-        lost = [side.response_id for side in (ours, theirs) if side.response_id not in score]
-        if lost:
-            raise TableError(
-                f"evaluate: {lost[0]!r} has no reward; score the answers of both systems first"
-            )
-        (first, judge), (second, other) = score[ours.response_id], score[theirs.response_id]
-        if judge != other:
-            raise TableError(
-                f"evaluate: {ours.response_id!r} and {theirs.response_id!r} were scored by two"
-                " reward models, whose scales do not compare"
-            )
-        winner: Winner = "first" if first > second else "second" if second > first else "tie"
-        verdicts.append(Game(speech, ours, theirs).verdict(winner, judge))
-    return sorted(verdicts, key=lambda v: v.verdict_id)
-
-
-def _outcomes(matches: Sequence[Match], verdicts: Sequence[Verdict], orders: int) -> Floats:
-    """(matches, orders) from our side: 1 ours won, 0.5 tie, 0 theirs won, NaN for an order without
-    a verdict.
-    """
-    points: dict[Winner, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
-    seen = {(row.first_id, row.second_id): points[row.winner] for row in verdicts}
-    out = np.full((len(matches), orders), np.nan)
-    for at, (_, ours, theirs) in enumerate(matches):
-        out[at, 0] = seen.get((ours.response_id, theirs.response_id), np.nan)
-        if orders == 2:
-            out[at, 1] = 1 - seen.get((theirs.response_id, ours.response_id), np.nan)
-    return out
+def _votes(matches: Sequence[Match], verdicts: pl.DataFrame, orders: int) -> Floats:
+    """`votes` of the matches, (matches, orders)."""
+    ours = [match.ours.response_id for match in matches]
+    return votes(ours, [match.theirs.response_id for match in matches], verdicts, orders)

@@ -17,17 +17,41 @@ from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
+from psycopref.queries.preferences import ends, ordered_pairs, preference_rows, unrated
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
 from psycopref.stats.judges import compare
 from psycopref.stats.length import correlation
 from psycopref.store.parquet import Table, table
-from psycopref.tables import Failure, Metric, Preference, Rating, Response, Speech, estimate, metric
+from psycopref.tables import (
+    Failure,
+    Figure,
+    Metric,
+    Preference,
+    Rating,
+    Response,
+    Speech,
+)
 
 Rule = Literal["every", "best_worst"]
 Factor = Annotated[float, Field(ge=0)]
 Weight = Annotated[float, Field(gt=0)]
 _DRAWS = 1000  # of a bootstrap over all speeches of a dataset, once for each item and two judges
+
+PAIRS = Figure(
+    "pairs",
+    "count",
+    ("{set=train|dev|test|gold|test_all}",),
+    "preference pairs of each split; `test_all`: every test pair with a gap",
+)
+BY_ITEM = ("{item}: {one} & {two}",)
+KAPPA = Figure("judges.kappa", "estimate", BY_ITEM, "quadratic kappa of two judges' scores")
+DIFFERENCE = Figure(
+    "judges.difference", "estimate", BY_ITEM, "the first judge's mean less the other's"
+)
+SPEARMAN = Figure(
+    "judges.spearman", "estimate", ("{one} & {two}",), "Spearman's correlation of means over items"
+)
 
 
 class Paired(NamedTuple):
@@ -137,17 +161,19 @@ class Pair(Stage):
         )
         is_test = pl.col("split") == "test"
         train, test = scored.filter(~is_test), scored.filter(is_test)
-        every = _pairs(test)
+        every = ordered_pairs(test)
         wanted = [
-            _pairs(train if self.train == "every" else _ends(train)),
-            every if self.test == "every" else _pairs(_ends(test)),
+            ordered_pairs(train if self.train == "every" else ends(train)),
+            every if self.test == "every" else ordered_pairs(ends(test)),
         ]
-        preferences = _rows(scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9))
-        measure = _rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
-        failures = _lacking(rated.filter(pl.col("overall").is_null()))
+        preferences = preference_rows(
+            scored, pl.concat(wanted).filter(pl.col("gap") >= self.gap - 1e-9)
+        )
+        measure = preference_rows(scored, every.filter(pl.col("gap") >= self.measure_gap))
+        failures = unrated(rated.filter(pl.col("overall").is_null()))
         counts = [
             *_counts(preferences),
-            metric("pairs", "test_all", len(measure), count=len(measure)),
+            *PAIRS.rows(len(measure), set="test_all"),
         ]
         return Paired(preferences, measure, failures, counts + self._agreement(rated, list(judges)))
 
@@ -232,27 +258,21 @@ class Pair(Stage):
             both = rated.drop_nulls([_cell(item, judge) for item in items for judge in (one, two)])
             if not both.height:
                 continue
-            pair, mean = (
-                f"{one} & {two}",
-                [
-                    reduce(add, [pl.col(_cell(item, judge)) for item in items])
-                    for judge in (one, two)
-                ],
-            )
+            sums = [
+                reduce(add, [pl.col(_cell(item, judge)) for item in items]) for judge in (one, two)
+            ]
             speeches = both["speech"].cast(pl.String).to_list()
-            first, second = (both.select(one.round(9)).to_series().to_numpy() for one in mean)
-            out += estimate(
-                "judges.spearman", pair, _rounded(correlation(first, second, speeches, _DRAWS))
-            )
+            first, second = (both.select(s.round(9)).to_series().to_numpy() for s in sums)
+            found = _rounded(correlation(first, second, speeches, _DRAWS))
+            out += SPEARMAN.rows(found, one=one, two=two)
             for item in items if self.instrument else ():
                 first, second = (
                     both[_cell(item, judge)].round(9).to_numpy() for judge in (one, two)
                 )
-                found = compare(
-                    second, first, speeches, np.union1d(first, second), _DRAWS
-                )  # its bias is the second it is given less the first
-                out += estimate("judges.kappa", f"{item}: {pair}", _rounded(found.kappa))
-                out += estimate("judges.difference", f"{item}: {pair}", _rounded(found.bias))
+                # Its bias is the second it is given less the first.
+                both_of = compare(second, first, speeches, np.union1d(first, second), _DRAWS)
+                out += KAPPA.rows(_rounded(both_of.kappa), item=item, one=one, two=two)
+                out += DIFFERENCE.rows(_rounded(both_of.bias), item=item, one=one, two=two)
         return out
 
 
@@ -277,65 +297,7 @@ def _known(where: str, kind: str, names: list[str], known: list[str]) -> None:
             )
 
 
-def _ends(scored: pl.DataFrame) -> pl.DataFrame:
-    """The best and the worst response of each speech; equal scores are settled by id (rows are in
-    the order of ids).
-    """
-    ranked = scored.select("row", "speech", "overall").sort("speech", "overall", "row")
-    last = pl.col("speech") != pl.col("speech").shift(-1)
-    first = pl.col("speech") != pl.col("speech").shift(1)
-    return ranked.filter(first.fill_null(True) | last.fill_null(True))
-
-
-def _pairs(scored: pl.DataFrame) -> pl.DataFrame:
-    """All ordered pairs of one speech with a positive gap, as row numbers."""
-    one, two = (
-        scored.select("speech", "row", "overall"),
-        scored.select("speech", other="row", low="overall"),
-    )
-    gap = (pl.col("overall") - pl.col("low")).round(9)
-    return (
-        one.lazy()
-        .join(two.lazy(), on="speech")
-        .select("row", "other", gap=gap)
-        .filter(pl.col("gap") > 0)
-        .collect()
-    )
-
-
-def _rows(scored: pl.DataFrame, pairs: pl.DataFrame) -> Table[Preference]:
-    chosen, rejected = (scored["response_id"].gather(pairs[side]) for side in ("row", "other"))
-    made = pl.DataFrame(
-        {
-            "speech_id": scored["speech_id"].gather(pairs["row"]),
-            "chosen_id": chosen,
-            "rejected_id": rejected,
-            "gap": pairs["gap"],
-        }
-    )
-    key = pl.format(
-        "preference-{}-{}", pl.col("chosen_id").str.slice(9), pl.col("rejected_id").str.slice(9)
-    )
-    whole = made.with_columns(preference_id=key, split=scored["split"].gather(pairs["row"]))
-    return Table(
-        Preference,
-        whole.select("preference_id", "speech_id", "chosen_id", "rejected_id", "gap", "split").sort(
-            "preference_id"
-        ),
-    )
-
-
-def _lacking(unrated: pl.DataFrame) -> Table[Failure]:
-    key = pl.format("failure-unrated-{}", "response_id")
-    rows = unrated.select(
-        failure_id=key, subject_id="response_id", reason=pl.lit("unrated: pair"), call_id=pl.lit("")
-    )
-    return Table(Failure, rows.sort("failure_id"))
-
-
 def _counts(preferences: Table[Preference]) -> list[Metric]:
     found = dict(preferences.frame.group_by("split").len().iter_rows())
-    return [
-        metric("pairs", split, found.get(split, 0), count=found.get(split, 0))
-        for split in ("train", "dev", "test", "gold")
-    ]
+    splits = ("train", "dev", "test", "gold")
+    return [row for split in splits for row in PAIRS.rows(found.get(split, 0), set=split)]

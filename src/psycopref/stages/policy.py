@@ -1,9 +1,8 @@
 """Responses or preferences to a policy: supervised training, or DPO from where a policy stands."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
@@ -13,13 +12,13 @@ from psycopref.nets.start import Size
 from psycopref.processes import rank
 from psycopref.settings import Settings
 from psycopref.tables import Point, Preference, Response, Speech, Split
+from psycopref.train.objectives import OBJECTIVES, Name, Objective
 from psycopref.train.settings import Training
 
 if TYPE_CHECKING:
+    from psycopref.nets.forward import Measure
     from psycopref.nets.weights import Loaded
     from psycopref.train.examples import Found
-    from psycopref.train.loop import Task
-    from psycopref.train.losses import Outcome, Values
 
 
 class Trained(NamedTuple):
@@ -32,6 +31,14 @@ class Trained(NamedTuple):
     snapshots: Path
 
 
+class Tables(NamedTuple):
+    """What a policy is trained on."""
+
+    speeches: Sequence[Speech]
+    responses: Sequence[Response]
+    preferences: Sequence[Preference]
+
+
 class SizedStart(Settings):
     """Where the policies of one size of an ablation start: what differs from [training.start]."""
 
@@ -40,12 +47,8 @@ class SizedStart(Settings):
 
 
 class Policy(Training):
-    """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences with
-    `beta` (and `anchor`, 0 in the paper).
-
-    Other objectives on preferences, each in `train/losses.py` with its source: `cdpo` (with
-    `smoothing`), `ipo`, `kto`, and without a reference `simpo` (with `gamma`) and `orpo` (`beta` is
-    its lambda). `base` trains nothing: it writes the `base` model out as a start.
+    """Paper, section 4.2: `sft` on the responses of `split`, or `dpo` on its preferences; the other
+    objectives are in `train/objectives.py`, each with its source in `train/losses.py`.
 
     Starts from `start` where one is given, else from `base` (a hub id or folder), else from a fresh
     small Llama of `size` whose tokenizer is learnt from the speeches and responses of `split`
@@ -53,18 +56,39 @@ class Policy(Training):
     be asked for later.
     """
 
-    objective: Literal["base", "sft", "dpo", "cdpo", "ipo", "simpo", "orpo", "kto"] = "dpo"
-    split: Split = "train"
-    dev: Split = "dev"
-    beta: float = Field(default=0.1, gt=0)
-    anchor: float = Field(default=0.0, ge=0)
-    smoothing: float = Field(default=0.1, ge=0, lt=0.5)
-    gamma: float = Field(default=0.5, ge=0)
+    objective: Name = Field(default="dpo", description="What is learnt from what.")
+    split: Split = Field(default="train", description="Split of the speeches trained on.")
+    dev: Split = Field(default="dev", description="Split looked at meanwhile; '' for none.")
+    beta: float = Field(
+        default=0.1,
+        gt=0,
+        description="How much a log-ratio counts: large keeps the policy near the reference.",
+    )
+    anchor: float = Field(
+        default=0.0,
+        ge=0,
+        description="`dpo`: that many times the chosen response's mean negative log-probability is"
+        " added; 0 in the paper.",
+    )
+    smoothing: float = Field(
+        default=0.1,
+        ge=0,
+        lt=0.5,
+        description="`cdpo`: share of the preferences taken to be the wrong way round.",
+    )
+    gamma: float = Field(
+        default=0.5, ge=0, description="`simpo`: by how much the chosen response must lead."
+    )
 
     @classmethod
     def version(cls) -> int:
-        """2: packed rows; sums in another order. 3: grouped heads are not copied; so too."""
+        """3, since packed rows with grouped heads add up in another order."""
         return 3
+
+    @property
+    def learns(self) -> Objective:
+        """What the objective needs."""
+        return OBJECTIVES[self.objective]
 
     def run(
         self,
@@ -81,30 +105,19 @@ class Policy(Training):
         Log-ratios are taken against `reference` where one is given (a folder with the same
         tokenizer), else against where training starts.
         """
-        from psycopref.nets import weights
+        tables = Tables(speeches, responses, preferences)
+        if not self.learns.rows:
+            return self._as_it_is(lab.place, tables, start)
+        from psycopref.nets import forward, weights
         from psycopref.train import adapters, examples, loop
 
-        if self.objective == "base" and rank():
-            return Trained(
-                lab.place / "weights", [], lab.place / "snapshots"
-            )  # the first process writes it out alone
-        loaded = self._model(speeches, responses, start)
-        if self.objective == "base":
-            made = weights.save(
-                loaded,
-                lab.place / "weights",
-                "policy",
-                self,
-                {"objective": "none: the base model as it is"},
-            )
-            return Trained(made, [], _folder(lab.place))
+        loaded = self._model(tables, start)
         weights.set_dropout(loaded.model, self.dropout)
-        task = self._task()
+        task = loop.Task(self.objective, forward.logps, self.learns.of(self))
         against = self._reference(loaded, reference)
-        found, dev = (
-            self._items(loaded, against, task, split, speeches, responses, preferences, lab.place)
-            for split in (self.split, self.dev)
-        )
+        found = self._items(loaded, against, task.measure, self.split, tables, lab.place)
+        dev = self._items(loaded, against, task.measure, self.dev, tables, lab.place)
+        # a reference of its own is as large as the policy: it goes before training starts
         del against
         adapters.attach(loaded.model, self)
         curve = loop.train(
@@ -117,21 +130,29 @@ class Policy(Training):
             lab.progress,
             lab.board,
         )
-        facts: dict[str, object] = {
+        left_out = [
+            examples.left_out("too_long", found),
+            examples.left_out("dev_too_long", dev),
+        ]
+        facts = {
             "objective": self.objective,
             "examples": len(found.items),
             "examples too long": found.too_long,
         }
-        points = [
-            examples.left_out("too_long", found),
-            examples.left_out("dev_too_long", dev),
-            *curve,
-        ]
         full = self.model_copy(update={"quantise": ""})
-        made = self._written(
-            lab.place, loaded, facts, lambda: full._model(speeches, responses, start).model
-        )
-        return Trained(made, points, _folder(lab.place))
+        made = self._written(lab.place, loaded, facts, lambda: full._model(tables, start).model)
+        return Trained(made, [*left_out, *curve], _folder(lab.place))
+
+    def _as_it_is(self, place: Path, tables: Tables, start: Path | None) -> Trained:
+        """The base model written out; of several processes the first does it alone."""
+        from psycopref.nets import weights
+
+        if rank():
+            return Trained(place / "weights", [], place / "snapshots")
+        facts: dict[str, object] = {"objective": "none: the base model as it is"}
+        loaded = self._model(tables, start)
+        made = weights.save(loaded, place / "weights", "policy", self, facts)
+        return Trained(made, [], _folder(place))
 
     def _written(
         self, place: Path, loaded: "Loaded", facts: dict[str, object], whole: Callable[[], Any]
@@ -140,41 +161,32 @@ class Policy(Training):
         place.
         """
         from psycopref.nets import weights
-        from psycopref.train import adapters, loop
+        from psycopref.train import adapters, checkpoints
 
-        made = weights.save(
-            loaded._replace(model=adapters.finished(loaded.model, self, whole)),
-            place / "weights",
-            "policy",
-            self,
-            facts,
-        )
+        ended = loaded._replace(model=adapters.finished(loaded.model, self, whole))
+        made = weights.save(ended, place / "weights", "policy", self, facts)
         for number in range(1, self.snapshots + 1):
-            model = adapters.finished(
-                loaded.model, self, whole, loop.snapshot(place / "checkpoint", number)
-            )
+            kept = checkpoints.snapshot(place / "checkpoint", number)
+            state = loaded._replace(model=adapters.finished(loaded.model, self, whole, kept))
             said = {**facts, "snapshot": f"{number} of {self.snapshots}"}
-            weights.save(
-                loaded._replace(model=model), _folder(place) / str(number), "policy", self, said
-            )
+            weights.save(state, _folder(place) / str(number), "policy", self, said)
         return made
 
-    def _model(
-        self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None
-    ) -> "Loaded":
+    def _model(self, tables: Tables, start: Path | None) -> "Loaded":
+        """The model that training starts from."""
         from psycopref.nets import weights
         from psycopref.train import examples
 
         if start is not None or self.base:
-            return weights.load_policy(
-                start or self.base, None if self.objective == "base" else self
-            )
-        if self.objective != "sft":
+            # what is only written out is written whole
+            plan = self if self.learns.rows else None
+            return weights.load_policy(start or self.base, plan)
+        if self.learns.rows != 1:
             raise TrainError(
                 f"policy: {self.objective} has nothing to start from; give `start` or `base`, or"
                 ' train with objective = "sft" first'
             )
-        texts = examples.texts(speeches, responses, self.split)
+        texts = examples.texts(tables.speeches, tables.responses, self.split)
         if not texts:
             raise TrainError(
                 f"policy: no text in split {self.split!r} to learn a tokenizer from; check the"
@@ -182,36 +194,14 @@ class Policy(Training):
             )
         return weights.fresh_policy(texts, self.size, self.seed)
 
-    def _task(self) -> "Task":
-        from psycopref.nets import forward
-        from psycopref.train import loop, losses
-
-        match self.objective:
-            case "base" | "sft":
-                objective: Callable[[Values], Outcome] = losses.sft
-            case "dpo":
-                objective = partial(losses.dpo, beta=self.beta, anchor=self.anchor)
-            case "cdpo":
-                objective = partial(losses.cdpo, beta=self.beta, smoothing=self.smoothing)
-            case "ipo":
-                objective = partial(losses.ipo, beta=self.beta)
-            case "simpo":
-                objective = partial(losses.simpo, beta=self.beta, gamma=self.gamma)
-            case "orpo":
-                objective = partial(losses.orpo, beta=self.beta)
-            case "kto":
-                objective = partial(losses.kto, beta=self.beta)
-        return loop.Task(self.objective, forward.logps, objective)
-
     def _reference(self, loaded: "Loaded", reference: Path | None) -> Any:
         """The model that log-ratios are taken against."""
         from psycopref.nets import weights
 
         if reference is None:
             return loaded.model
-        other = weights.load_policy(
-            reference, self
-        )  # quantised as the policy is: a log-ratio holds no rounding
+        # quantised as the policy is: a log-ratio holds no rounding
+        other = weights.load_policy(reference, self)
         if other.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
             raise TrainError(
                 f"policy: the reference {reference.parent.name} has another tokenizer than the"
@@ -223,34 +213,31 @@ class Policy(Training):
         self,
         loaded: "Loaded",
         against: Any,
-        task: "Task",
+        measure: "Measure",
         split: Split,
-        speeches: Sequence[Speech],
-        responses: Sequence[Response],
-        preferences: Sequence[Preference],
+        tables: Tables,
         place: Path,
     ) -> "Found":
         """What to learn from in a split ('' for none), with the reference's log-probabilities where
         the objective has a reference.
         """
-        from psycopref.train import examples, loop
+        from psycopref.train import examples
+        from psycopref.train.reference import with_reference
 
-        if not split:
-            return examples.Found([], 0)
-        if self.objective == "sft":
-            return examples.answers(loaded.tokenizer, speeches, responses, split, self.max_length)
-        found = examples.pairs(
-            loaded.tokenizer, speeches, responses, preferences, split, self.max_length
-        )
-        if self.objective in ("simpo", "orpo"):
+        tokenizer, longest = loaded.tokenizer, self.max_length
+        if self.learns.rows == 1:
+            texts = (tables.speeches, tables.responses)
+            return examples.answers(tokenizer, *texts, split, longest)
+        found = examples.pairs(tokenizer, *tables, split, longest)
+        items = found.items
+        if not items:
             return found
-        if self.objective == "kto":
-            found = found._replace(items=examples.with_others(found.items, split))
-        return found._replace(
-            items=loop.reference(
-                against, task.measure, found.items, self, place / "reference" / f"{split}.pt"
-            )
-        )
+        if self.learns.shift:
+            items = examples.with_others(items, split)
+        if self.learns.reference:
+            kept = place / "reference" / f"{split}.pt"
+            items = with_reference(against, measure, items, self, kept)
+        return found._replace(items=items)
 
 
 def _folder(place: Path) -> Path:

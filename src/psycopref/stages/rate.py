@@ -14,15 +14,33 @@ from psycopref.config.prompts import PromptSetting, load_prompt
 from psycopref.judging.answers import read_all_ratings, read_ratings, unreadable
 from psycopref.judging.ratings import rating_ask
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.entries import EntrySetting, ModelEntry
-from psycopref.queries.columns import coarse_column
-from psycopref.settings import Stage
+from psycopref.queries.columns import coarse_column, outcome_column
+from psycopref.queries.dropout import GROUPS, lost_rows
+from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Rating, Response, Speech, content_id, estimate, metric
+from psycopref.tables import Failure, Figure, Metric, Rating, Response, Speech, content_id
+
+ASKED = Figure("ratings.asked", "count", ("all",), "responses times items, judges and repeats")
+LOST = Figure(
+    "rate.lost",
+    "estimate",
+    (*GROUPS, "judge:{judge}"),
+    "share of the ratings asked for that was lost",
+)
+LOST_TO = Figure("rate.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
+AT = ("{place}: {judge}",)
+SCORE_AT = Figure(
+    "position.score", "estimate", AT, "mean score of the reply shown first, second, ..."
+)
+EFFECT_AT = Figure(
+    "position.effect", "estimate", AT, "its difference to the other replies of its call"
+)
 
 
 class Rated(NamedTuple):
@@ -67,6 +85,9 @@ class Rate(Stage):
     everything so many times, each time in another order; ratings of repeats are rows of their own.
     A cut-off or unreadable answer is asked again, `attempts` times in all; a refusal or a filter is
     final.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     instrument: InstrumentSetting
@@ -77,6 +98,7 @@ class Rate(Stage):
     responses_per_call: int = Field(default=4, ge=1)
     attempts: int = Field(default=2, ge=1)
     repeats: int = Field(default=1, ge=1)
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -262,15 +284,14 @@ class Rate(Stage):
         judge.
         """
         each = len(self.instrument.items) * self.repeats
-        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse_column())
+        coarse = coarse_column(groups(self.topics))
+        topics = people.pick("speech_id", "topic").select("speech_id", topic=coarse)
         rows = (
             answers.pick("response_id", "speech_id", "model")
             .join(topics, on="speech_id")
             .rename({"speech_id": "cluster"})
         )
-        lost = failures.pick("subject_id", "reason").select(
-            "subject_id", outcome=pl.col("reason").str.split(": ").list.first()
-        )
+        lost = failures.pick("subject_id", "reason").select("subject_id", outcome=outcome_column())
         outcomes = lost["outcome"].unique().to_list()
         counts = lost.group_by("subject_id").agg(
             [(pl.col("outcome") == outcome).sum().alias(outcome) for outcome in outcomes]
@@ -282,18 +303,21 @@ class Rate(Stage):
         wanted = each * whole.height * len(self.everyone)
         rated = ratings.pick("subject_id", "judge").group_by("subject_id", "judge").len()
         by_judge = [
-            _lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated)
+            row
             for judge in self.everyone
             if wanted
+            for row in _lost_by(judge.name, rows.with_columns(asked=pl.lit(each)), rated)
         ]
         return [
-            metric("ratings.asked", "all", wanted, count=wanted),
-            *dropout("rate.lost", whole, outcomes, {"topic": "topic", "model": "model"}),
+            *ASKED.rows(wanted),
+            *lost_rows(
+                dropout(whole, outcomes, {"topic": "topic", "model": "model"}), LOST, LOST_TO
+            ),
             *by_judge,
         ]
 
 
-def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
+def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> list[Metric]:
     """The share of a judge's own ratings that was lost: what was asked of it for each response,
     less what it rated.
     """
@@ -301,12 +325,8 @@ def _lost_by(judge: str, rows: pl.DataFrame, rated: pl.DataFrame) -> Metric:
     counted = rows.join(own, left_on="response_id", right_on="subject_id", how="left").with_columns(
         pl.col("given").fill_null(0)
     )
-    return lost_share(
-        "rate.lost",
-        f"judge:{judge}",
-        counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64),
-        counted,
-    )
+    losses = counted["asked"].cast(pl.Int64) - counted["given"].cast(pl.Int64)
+    return LOST.rows(lost_share(losses, counted), judge=judge)
 
 
 def _grouped(
@@ -331,10 +351,11 @@ def _bias(positions: dict[str, Positions]) -> list[Metric]:
     """
     out = []
     for judge, one in positions.items():
-        for name, found in zip(("position.score", "position.effect"), one.figures(), strict=True):
+        for figure, found in zip((SCORE_AT, EFFECT_AT), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
                 first, last = (
                     None if end is None else round(end, 9) for end in (low, high)
                 )  # last digits of sums differ between machines
-                out += estimate(name, f"{place}: {judge}", (round(value, 9), first, last, count))
+                rounded = (round(value, 9), first, last, count)
+                out += figure.rows(rounded, place=str(place), judge=judge)
     return out

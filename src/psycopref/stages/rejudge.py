@@ -16,7 +16,33 @@ from psycopref.settings import Stage
 from psycopref.stats.intervals import bootstrap_sums, codes, mean_interval, percentile
 from psycopref.stats.judges import compare, pair_flips, rank_changes
 from psycopref.store.parquet import table
-from psycopref.tables import Metric, Rating, Response, estimate, metric
+from psycopref.tables import Figure, Metric, Rating, Response
+
+BOTH = ("{part=overall}", "item:{item}")
+WHOLE = ("{part=overall}",)
+RESPONSES = Figure(
+    "compare.responses", "count", ("all",), "responses that both judges rated in full"
+)
+FAILURES = Figure("compare.failures", "count", ("all",), "failures of the new judge")
+KAPPA = Figure(
+    "compare.kappa", "estimate", BOTH, "quadratic kappa of the new judge and the old one"
+)
+SPEARMAN = Figure("compare.spearman", "estimate", BOTH, "Spearman's correlation of the two")
+EXACT = Figure("compare.exact", "estimate", BOTH, "share of responses with the same points")
+BIAS = Figure("compare.bias", "estimate", BOTH, "the new judge's points less the old one's")
+SAME = Figure(
+    "compare.pairs_same", "estimate", WHOLE, "clear pairs that the new judge orders so too"
+)
+TIED = Figure("compare.pairs_tied", "estimate", WHOLE, "clear pairs that the new judge ties")
+TURNED = Figure("compare.pairs_turned", "estimate", WHOLE, "clear pairs that it turns round")
+BEST_CHANGED = Figure(
+    "compare.best_changed", "estimate", WHOLE, "share of speeches whose best response is another"
+)
+RANK = Figure("compare.rank", "estimate", ("model:{model}",), "a responder's new rank less its old")
+TAU = Figure("compare.tau", "estimate", ("{part=models}",), "Kendall's tau of responders' ranks")
+# By the names that `stats.judges` gives them.
+AGREEMENT = {"kappa": KAPPA, "spearman": SPEARMAN, "exact": EXACT, "bias": BIAS}
+FATES = {"same": SAME, "tied": TIED, "turned": TURNED}
 
 
 class Rejudged(NamedTuple):
@@ -68,31 +94,22 @@ class Rejudge(Stage):
                 "compare: no response was rated by both judges on every item; look at the failures"
                 " of [dataset.rate]"
             )
-        out = [metric("compare.responses", "all", both.height, count=both.height)]
+        out = RESPONSES.rows(both.height)
         for item in self.instrument.items:
-            out += self._agreement(
-                f"item:{item.name}", both, f"{item.name}:old", f"{item.name}:new"
-            )
+            sides = (f"{item.name}:old", f"{item.name}:new")
+            out += self._agreement(both, *sides, item=item.name)
         speeches = both["speech_id"].to_list()
-        whole, wide = (
-            both.with_columns(pl.col("old", "new").round(0)),
-            float(self.instrument.high - self.instrument.low),
-        )
+        whole = both.with_columns(pl.col("old", "new").round(0))
+        wide = float(self.instrument.high - self.instrument.low)
         out += [
             row
-            for row in self._agreement("overall", whole, "old", "new")
-            if row.name != "compare.bias"
+            for row in self._agreement(whole, "old", "new", part="overall")
+            if row.name != BIAS.name
         ]  # of whole points; the bias is of the means
-        out += estimate(
-            "compare.bias",
-            "overall",
-            mean_interval(
-                (both["new"] - both["old"]).to_numpy(),
-                speeches,
-                self.draws,
-                self.seed,
-                span=(-wide, wide),
-            ),
+        change = (both["new"] - both["old"]).to_numpy()
+        out += BIAS.rows(
+            mean_interval(change, speeches, self.draws, self.seed, span=(-wide, wide)),
+            part="overall",
         )
         return Rejudged([*out, *self._pairs(both), *self._ranks(both)])
 
@@ -120,7 +137,7 @@ class Rejudge(Stage):
             frame = frame.with_columns((pl.sum_horizontal(weighted) / total).round(9).alias(side))
         return frame.sort("response_id")
 
-    def _agreement(self, place: str, both: pl.DataFrame, old: str, new: str) -> list[Metric]:
+    def _agreement(self, both: pl.DataFrame, old: str, new: str, **where: str) -> list[Metric]:
         first, second = (
             both[name].round(9).to_numpy() for name in (old, new)
         )  # the mean of equal repeats is the same to the last digit
@@ -131,7 +148,7 @@ class Rejudge(Stage):
         return [
             row
             for name, figure in zip(found._fields, found, strict=True)
-            for row in estimate(f"compare.{name}", place, figure)
+            for row in AGREEMENT[name].rows(figure, **where)
         ]
 
     def _pairs(self, both: pl.DataFrame) -> list[Metric]:
@@ -147,18 +164,12 @@ class Rejudge(Stage):
             out += [
                 row
                 for name, figure in zip(flips._fields, flips, strict=True)
-                for row in estimate(f"compare.pairs_{name}", "overall", figure)
+                for row in FATES[name].rows(figure, part="overall")
             ]
         changed = (_best(one, "old") != _best(one, "new")).to_numpy().astype(float)
         speeches = one["speech_id"].unique().sort().to_list()
-        return [
-            *out,
-            *estimate(
-                "compare.best_changed",
-                "overall",
-                mean_interval(changed, speeches, self.draws, self.seed, share=True),
-            ),
-        ]
+        share = mean_interval(changed, speeches, self.draws, self.seed, share=True)
+        return [*out, *BEST_CHANGED.rows(share, part="overall")]
 
     def _ranks(self, both: pl.DataFrame) -> list[Metric]:
         """How the responders' order by mean score changes, with intervals by speech: each draw
@@ -188,9 +199,9 @@ class Rejudge(Stage):
         rows = [
             row
             for model, figure in zip(models, found[:-1], strict=True)
-            for row in estimate("compare.rank", f"model:{model}", figure)
+            for row in RANK.rows(figure, model=model)
         ]
-        return rows + (estimate("compare.tau", "models", found[-1]) if len(models) > 1 else [])
+        return rows + (TAU.rows(found[-1], part="models") if len(models) > 1 else [])
 
 
 def _best(rows: pl.DataFrame, side: str) -> pl.Series:

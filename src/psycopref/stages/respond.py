@@ -1,6 +1,6 @@
 """Speeches and a pool to responses: for each speech some models are drawn and each answers once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
@@ -9,17 +9,22 @@ from pydantic import Field, model_validator
 from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
 from psycopref.errors import ModelError
 from psycopref.lab import Lab
+from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.connect import recorded_ids
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
-from psycopref.settings import Stage
+from psycopref.queries.dropout import GROUPS, lost_rows
+from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Response, Speech, content_id
+from psycopref.tables import Failure, Figure, Metric, Response, Speech, content_id
 
 Count = Annotated[int, Field(ge=1)]
+
+LOST = Figure("respond.lost", "estimate", GROUPS, "share of the answers asked for that was lost")
+LOST_TO = Figure("respond.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
 
 
 class Responded(NamedTuple):
@@ -63,6 +68,9 @@ class Respond(Stage):
     `unrecorded = "skip"` has no response. `words` asks for a length: a number, or [low, high] for
     one that is drawn by a hash of the speech, in steps of ten, the same for all models that answer
     it.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     pool: PoolSetting
@@ -72,6 +80,7 @@ class Respond(Stage):
     include_given: bool = False
     unrecorded: Literal["error", "skip"] = "error"
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
 
     @classmethod
     def version(cls) -> int:
@@ -105,11 +114,13 @@ class Respond(Stage):
                         kept.add(made)
                     else:
                         failures.add(made)
-                        lost.append((speech_id, ask.model, made.reason.partition(":")[0]))
+                        lost.append((speech_id, ask.model, made.parts().outcome))
                     tick()
         responses = kept.table()
         return Responded(
-            responses, failures.table(), _dropout(table(Speech, speeches), responses, lost)
+            responses,
+            failures.table(),
+            _dropout(table(Speech, speeches), responses, lost, groups(self.topics)),
         )
 
     def _asks(
@@ -193,7 +204,10 @@ def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
 
 
 def _dropout(
-    speeches: Table[Speech], responses: Table[Response], lost: list[tuple[str, str, str]]
+    speeches: Table[Speech],
+    responses: Table[Response],
+    lost: list[tuple[str, str, str]],
+    groups: Mapping[str, str],
 ) -> list[Metric]:
     """Answers asked for and the share that was lost: over all, by topic, by model. What came with
     the source was not asked for.
@@ -205,7 +219,7 @@ def _dropout(
     rows = pl.concat([got, pl.DataFrame(lost, schema=columns, orient="row")])
     outcomes = sorted({row[2] for row in lost})
     whole = rows.join(
-        speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column()),
+        speeches.pick("speech_id", "topic").select("speech_id", topic=coarse_column(groups)),
         on="speech_id",
     )
     counted = whole.select(
@@ -215,4 +229,5 @@ def _dropout(
         asked=pl.lit(1),
         **{name: (pl.col("outcome") == name).cast(pl.Int64) for name in outcomes},
     )
-    return dropout("respond.lost", counted, outcomes, {"topic": "topic", "model": "model"})
+    found = dropout(counted, outcomes, {"topic": "topic", "model": "model"})
+    return lost_rows(found, LOST, LOST_TO)

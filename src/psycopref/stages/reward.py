@@ -3,7 +3,6 @@ label.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +11,11 @@ from pydantic import Field
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.tables import Point, Preference, Response, Speech, Split
+from psycopref.train.objectives import REWARD, Objective
 from psycopref.train.settings import Training
 
 if TYPE_CHECKING:
     from psycopref.nets.weights import Loaded
-    from psycopref.train.examples import Found
 
 
 class Rewarded(NamedTuple):
@@ -27,26 +26,35 @@ class Rewarded(NamedTuple):
 
 
 class Reward(Training):
-    """Paper, section 4.1. Trains on the preferences of `split`, looks at those of `dev` ('' for
-    none).
+    """Paper, section 4.1: Bradley-Terry on preferences.
 
     The backbone comes from `start` (a policy's folder) where one is given, else from `base` (a hub
     id or folder), else it is a fresh small Llama of `size` whose tokenizer is learnt from the
-    speeches and responses of `split` alone. `margin` asks for a lead that grows with the gap of the
-    ratings, `centre` keeps rewards around 0 (both 0 in the paper).
+    speeches and responses of `split` alone.
     """
 
-    split: Split = "train"
-    dev: Split = "dev"
-    margin: float = Field(default=0.0, ge=0)
-    centre: float = Field(default=0.0, ge=0)
+    split: Split = Field(default="train", description="Split of the preferences trained on.")
+    dev: Split = Field(default="dev", description="Split looked at meanwhile; '' for none.")
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        description="Times the gap of the ratings is the lead that is asked for; 0 in the paper.",
+    )
+    centre: float = Field(
+        default=0.0, ge=0, description="How much rewards are kept around 0; 0 in the paper."
+    )
 
     @classmethod
     def version(cls) -> int:
-        """2: packed rows; sums in another order. 3: the last layer at the tokens that are read; so
-        too.
+        """3, since the last layer is worked out only at the tokens that are read, and adds up in
+        another order.
         """
         return 3
+
+    @property
+    def learns(self) -> Objective:
+        """What the objective needs."""
+        return REWARD
 
     def run(
         self,
@@ -60,51 +68,40 @@ class Reward(Training):
         loss is not a number.
         """
         from psycopref.nets import forward, weights
-        from psycopref.train import adapters, examples, loop, losses
+        from psycopref.train import adapters, examples, loop
 
         loaded = self._model(speeches, responses, start)
         weights.set_dropout(loaded.model, self.dropout)
         adapters.attach(loaded.model, self)
-        found = examples.pairs(
-            loaded.tokenizer, speeches, responses, preferences, self.split, self.max_length
-        )
-        dev = (
-            examples.pairs(
-                loaded.tokenizer, speeches, responses, preferences, self.dev, self.max_length
-            )
-            if self.dev
-            else None
-        )
-        task = loop.Task(
-            "reward",
-            forward.rewards,
-            partial(losses.bradley_terry, margin=self.margin, centre=self.centre),
-        )
+        tables = (speeches, responses, preferences)
+        found = examples.pairs(loaded.tokenizer, *tables, self.split, self.max_length)
+        dev = examples.pairs(loaded.tokenizer, *tables, self.dev, self.max_length)
         curve = loop.train(
             loaded.model,
-            task,
+            loop.Task("reward", forward.rewards, self.learns.of(self)),
             found.items,
-            dev.items if dev else [],
+            dev.items,
             self,
             lab.place / "checkpoint",
             lab.progress,
             lab.board,
         )
         full = self.model_copy(update={"quantise": ""})
-        loaded = loaded._replace(
-            model=adapters.finished(
-                loaded.model, self, lambda: full._model(speeches, responses, start).model
-            )
+        whole = adapters.finished(
+            loaded.model, self, lambda: full._model(speeches, responses, start).model
         )
         facts: dict[str, object] = {
-            "objective": losses.bradley_terry.__name__,
+            "objective": self.learns.loss,
             "pairs": len(found.items),
             "pairs too long": found.too_long,
         }
-        return Rewarded(
-            weights.save(loaded, lab.place / "weights", "reward", self, facts),
-            [*_left_out(found, dev), *curve],
+        left_out = [examples.left_out("too_long", found)]
+        if self.dev:
+            left_out.append(examples.left_out("dev_too_long", dev))
+        made = weights.save(
+            loaded._replace(model=whole), lab.place / "weights", "reward", self, facts
         )
+        return Rewarded(made, [*left_out, *curve])
 
     def _model(
         self, speeches: Sequence[Speech], responses: Sequence[Response], start: Path | None
@@ -121,12 +118,3 @@ class Reward(Training):
                 " splits, or give `base`"
             )
         return weights.fresh_reward(texts, self.size, self.seed)
-
-
-def _left_out(found: "Found", dev: "Found | None") -> list[Point]:
-    """Points at step 0 that say how many pairs were longer than `max_length`."""
-    from psycopref.train import examples
-
-    return [examples.left_out("too_long", found)] + (
-        [examples.left_out("dev_too_long", dev)] if dev else []
-    )

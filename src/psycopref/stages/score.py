@@ -40,12 +40,11 @@ class Score(Stage):
         """Ratings whose judge is the digest of `weights`; TrainError where a response is longer
         than the model reads.
         """
-        from psycopref.nets import device, forward
+        from psycopref.nets import device, forward, tokens
         from psycopref.nets import weights as folders
-        from psycopref.train import examples
 
         loaded = folders.load_reward(weights)
-        encoded = examples.encoded(
+        encoded = tokens.encoded(
             loaded.tokenizer, speeches, responses
         )  # a response that stands twice has one rating
         limit = getattr(loaded.model.config, "max_position_embeddings", None) or 0

@@ -19,7 +19,7 @@ from psycopref.settings import Stage
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import canonical, unit
 from psycopref.store.parquet import Gather, Table, table
-from psycopref.tables import Failure, Metric, Speech, Split, TopicLabel, content_id, metric
+from psycopref.tables import Failure, Figure, Metric, Speech, Split, TopicLabel, content_id
 
 _FEW, _LARGE = (
     20,
@@ -28,6 +28,18 @@ _FEW, _LARGE = (
     # group is told
 )
 _BATCH = 2000  # speeches that the classifier holds as vectors at once
+
+SPEECHES = Figure(
+    "topics.speeches",
+    "count",
+    ("{whose=given|fine|coarse|unsure|failed|none}",),
+    "whose topic the speeches have: the source's, the labeller's, nobody's",
+)
+MEASURED = ("{level=fine|coarse}: {on}",)
+RIGHT = Figure("topics.right", "estimate", MEASURED, "labels of held-out speeches that are right")
+COVERAGE = Figure("topics.coverage", "estimate", MEASURED, "share of them that is labelled")
+PRECISION = Figure("topics.precision", "estimate", MEASURED, "share of these that is right")
+THRESHOLD = Figure("topics.threshold", "setting", MEASURED, "probability from which one is")
 
 
 class Topicked(NamedTuple):
@@ -217,8 +229,9 @@ class Topics(Stage):
         }
         parts["none"] = len(given) - sum(parts.values())
         return [
-            metric("topics.speeches", name, count, count=len(given))
+            row
             for name, count in parts.items()
+            for row in SPEECHES.rows(count, len(given), whose=name)
         ]
 
     def _judged(
@@ -331,24 +344,15 @@ def _figures(learnt: training.Learnt) -> list[Metric]:
         "fine": (trained.fine, trained.fine_right),
         "coarse": (trained.coarse, trained.coarse_right),
     }
-    found = []
+    found: list[Metric] = []
     for level, (bar, right) in named.items():
-        for name, value in (
-            ("precision", bar.precision),
-            ("coverage", bar.coverage),
-            ("right", right),
+        for figure, value in (
+            (PRECISION, bar.precision),
+            (COVERAGE, bar.coverage),
+            (RIGHT, right),
         ):
             if value is not None:
-                found.append(
-                    metric(
-                        f"topics.{name}",
-                        f"{level}: {on}",
-                        value.value,
-                        value.low,
-                        value.high,
-                        value.n,
-                    )
-                )
+                found += figure.rows(value, level=level, on=on)
         if bar.threshold is not None:
-            found.append(metric("topics.threshold", f"{level}: {on}", bar.threshold))
+            found += THRESHOLD.rows(bar.threshold, level=level, on=on)
     return found

@@ -15,7 +15,8 @@ from psycopref.experts.matches import Match, drawn_matches, judged_by_experts
 from psycopref.experts.sampling import drawn, drawn_replies
 from psycopref.experts.sheets import SheetRow, pair_rows, reply_rows
 from psycopref.lab import Lab
-from psycopref.settings import Stage
+from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.settings import LATER, Stage
 from psycopref.store.parquet import table
 from psycopref.tables import Annotation, ExpertRating, Metric, Preference, Rating, Response, Speech
 
@@ -45,6 +46,9 @@ class Validate(Stage):
     no opponent's answer is seen twice. `repeats` is the share of pairs and matches shown once more
     at the end, sides swapped. `cut` is the score up to which `safety` counts as unsafe. Annotations
     come from people by `runs`; none is ever made here.
+
+    Topics are grouped by the list `topics` (the shipped one where it is None; a recipe
+    gives its own).
     """
 
     pairs: int = Field(default=200, ge=1)
@@ -59,6 +63,7 @@ class Validate(Stage):
     topic_min: int = Field(default=30, ge=2)
     draws: int = Field(default=2000, ge=100)
     seed: int = 0
+    topics: TopicsSetting | None = Field(default=None, json_schema_extra=LATER)
     layouts: tuple[Layout, ...] = Field(default=("csv",), min_length=1, exclude=True)
 
     @classmethod
@@ -106,7 +111,7 @@ class Validate(Stage):
             *self._games(people, games),
             *self._replies(people, responses),
         ]
-        how = figures.Draws(self.draws, self.seed, self.topic_min)
+        how = figures.Draws(self.draws, self.seed, self.topic_min, groups(self.topics))
         made = figures.counts(sheet, annotations, scored)
         made += figures.compared(annotations, preferences, speeches, how)
         made += judged_by_experts(annotations, games, how)
@@ -120,9 +125,8 @@ class Validate(Stage):
         self, people: pl.DataFrame, responses: Sequence[Response], preferences: Sequence[Preference]
     ) -> list[SheetRow]:
         texts = table(Response, responses).frame.select("response_id", "text")
-        sample = drawn(
-            table(Preference, preferences).frame.join(people, on="speech_id"), self.pairs, self.seed
-        )
+        whole = table(Preference, preferences).frame.join(people, on="speech_id")
+        sample = drawn(whole, self.pairs, self.seed, groups(self.topics))
         for side in ("chosen", "rejected"):
             sample = sample.join(
                 texts.rename({"text": side}), left_on=f"{side}_id", right_on="response_id"
@@ -145,6 +149,5 @@ class Validate(Stage):
         if not self.replies:
             return []
         answers = table(Response, responses).frame.join(people, on="speech_id")
-        return reply_rows(
-            drawn_replies(answers, self.replies, self.seed), self.annotators, self.seed
-        )
+        sample = drawn_replies(answers, self.replies, self.seed, groups(self.topics))
+        return reply_rows(sample, self.annotators, self.seed)

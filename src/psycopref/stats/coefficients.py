@@ -84,15 +84,13 @@ def coefficients(
                 value, max(-1.0, (wilson(1.0, groups)[0] - chance) / (1 - chance)), 1.0, units
             )
         else:
-            drawn = bootstrap_sums(
-                sums,
-                lambda total, one=statistic: _beyond(*one(_read(total, q, mirror))),  # type: ignore[misc]
-                draws,
-                seed,
-            )
-            out[name] = percentile(
-                value, drawn, units, (0.0 if name == "raw" else -1.0, 1.0), groups
-            )
+
+            def beyond(total: Floats, one: Statistic = statistic) -> Floats:
+                return _beyond(*one(_read(total, q, mirror)))
+
+            drawn = bootstrap_sums(sums, beyond, draws, seed)
+            least = 0.0 if name == "raw" else -1.0
+            out[name] = percentile(value, drawn, units, (least, 1.0), groups)
     return out
 
 

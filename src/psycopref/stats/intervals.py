@@ -143,14 +143,6 @@ def mean_interval(
     return percentile(float(data.mean()), drawn, data.size, (0.0, 1.0) if share else span, many)
 
 
-def mean_by_cluster(
-    values: ArrayLike, clusters: Sequence[str], draws: int = 2000, seed: int = 0
-) -> tuple[float, float | None, float | None]:
-    """`mean_interval` as plain (value, low, high)."""
-    value, low, high, _ = mean_interval(values, clusters, draws, seed)
-    return value, low, high
-
-
 def paired_difference(
     ours: ArrayLike,
     theirs: ArrayLike,

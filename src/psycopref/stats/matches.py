@@ -1,8 +1,8 @@
-"""The figures of a comparison of two systems: win rates by item and topic, counts, lengths, and
-what is left at equal length.
+"""What is counted in a comparison of two systems: win rates by item and topic, counts, lengths,
+and what is left at equal length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,10 @@ from psycopref.stats.length_control import length_control
 from psycopref.stats.swaps import swaps
 from psycopref.stats.topics import topic_rates
 from psycopref.stats.winrate import WinRate, prompt_scores, win_rate
-from psycopref.tables import Metric, estimate, metric
 
 SLACK = 0.2
-_COUNTS = ("wins", "ties", "losses", "flips", "failed")
+COUNTS = ("wins", "ties", "losses", "flips", "failed")
+WHOLE: Mapping[str, str] = {"part": "overall"}
 
 
 class Matched(NamedTuple):
@@ -36,134 +36,114 @@ class Matched(NamedTuple):
     targets: Floats
 
 
-class _Maker(NamedTuple):
-    name: str
-    arm: str
-    draws: int
-    seed: int
-
-    def rates(self, place: str, outcomes: Floats, prompts: Sequence[str]) -> list[Metric]:
-        """Win rate and counts of a slice."""
-        return rate_rows(
-            self.name, f"{place}:{self.arm}", win_rate(outcomes, prompts, self.draws, self.seed)
-        )
-
-
-def figures(given: Matched, name: str, arm: str, draws: int = 2000, seed: int = 0) -> list[Metric]:
-    """Every figure of a comparison, as metrics `<name>` and `<name>.<what>` with slices
-    `<part>:<arm>`; docs/evaluation.md says how to read them.
+class Number(NamedTuple):
+    """A number of a comparison: `what` it is, of which part of the prompts ({'part': 'overall'},
+    {'item': ...}, {'topic': ...}), and, where it is no estimate, the prompts it rests on (`of`).
     """
-    make, overall = _Maker(name, arm, draws, seed), given.outcomes["overall"]
-    rows = make.rates("overall", overall, given.prompts)
-    rows.append(metric(f"{name}.unmatched", f"overall:{arm}", given.alone, count=given.alone))
-    rows += _lengths(make, given, overall)
+
+    what: str
+    where: Mapping[str, str]
+    found: Interval | float
+    of: int = 0
+
+
+class Draws(NamedTuple):
+    """How intervals are drawn."""
+
+    draws: int = 2000
+    seed: int = 0
+
+
+USUAL = Draws()
+
+
+def numbers(given: Matched, constrained: bool = False, how: Draws = USUAL) -> Iterator[Number]:
+    """Every number of a comparison; docs/evaluation.md says how to read them. `constrained`: ours
+    was asked for a length (`targets`).
+    """
+    overall = given.outcomes["overall"]
+    yield from _rates(WHOLE, overall, given.prompts, how)
+    yield Number("unmatched", WHOLE, given.alone, given.alone)
+    yield from _lengths(given, overall, constrained, how)
     if overall.ndim == 2 and overall.shape[1] == 2:
-        judge = swaps(overall, given.prompts, draws, seed)
-        rows += [
-            *estimate(f"{name}.first_position", f"overall:{arm}", judge.first),
-            *estimate(f"{name}.consistent", f"overall:{arm}", judge.consistent),
-        ]
+        judge = swaps(overall, given.prompts, *how)
+        yield Number("first_position", WHOLE, judge.first)
+        yield Number("consistent", WHOLE, judge.consistent)
     for item, outcomes in given.outcomes.items():
         if item != "overall":
-            rows += make.rates(f"item:{item}", outcomes, given.prompts)
-    return rows + _topics(make, given, overall)
+            yield from _rates({"item": item}, outcomes, given.prompts, how)
+    yield from _topics(given, overall, how)
 
 
-def rate_rows(name: str, place: str, found: WinRate) -> list[Metric]:
-    """The rate and its counts; `.worst` and `.best` bound it over what the failed prompts might
-    have said.
+def _rates(
+    where: Mapping[str, str], outcomes: Floats, prompts: Sequence[str], how: Draws
+) -> Iterator[Number]:
+    """Win rate ('rate') and counts of a part."""
+    return rate_numbers(where, win_rate(outcomes, prompts, *how))
+
+
+def rate_numbers(where: Mapping[str, str], found: WinRate) -> Iterator[Number]:
+    """The rate and its counts; 'worst' and 'best' bound it over what the failed prompts might have
+    said.
     """
     every = found.wins + found.ties + found.losses + found.failed
-    rows = estimate(name, place, found.rate)
-    rows += [
-        metric(f"{name}.{field}", place, getattr(found, field), count=every) for field in _COUNTS
-    ]
+    yield Number("rate", where, found.rate)
+    for field in COUNTS:
+        yield Number(field, where, getattr(found, field), every)
     if found.failed:
-        rows += [
-            *estimate(f"{name}.worst", place, found.worst),
-            *estimate(f"{name}.best", place, found.best),
-        ]
-    return rows
+        yield Number("worst", where, found.worst)
+        yield Number("best", where, found.best)
 
 
-def _lengths(make: _Maker, given: Matched, overall: Floats) -> list[Metric]:
+def _lengths(given: Matched, overall: Floats, constrained: bool, how: Draws) -> Iterator[Number]:
     """Lengths, what they have to do with winning, the rate at equal length, and in the constrained
     arm who complied.
     """
-    place, prompts, spare = f"overall:{make.arm}", given.prompts, (make.draws, make.seed)
-    found: dict[str, Interval] = {
-        f"words_{side}": mean_interval(given.words[:, at], prompts, *spare)
-        for at, side in enumerate(("ours", "theirs"))
-    }
+    prompts, ours = given.prompts, given.words[:, 0]
+    for at, side in enumerate(("ours", "theirs")):
+        mean = mean_interval(given.words[:, at], prompts, *how)
+        yield Number(f"words_{side}", WHOLE, mean)
     scores, _ = prompt_scores(overall)
     judged = np.flatnonzero(np.isfinite(scores)).tolist()
     kept, names = scores[judged], [prompts[at] for at in judged]
-    difference = (given.words[:, 0] - given.words[:, 1])[judged]
-    found["length_correlation"] = correlation(kept, difference, names, *spare)
-    rows: list[Metric] = []
+    difference = (ours - given.words[:, 1])[judged]
+    yield Number("length_correlation", WHOLE, correlation(kept, difference, names, *how))
+    counts: list[Number] = []
     if judged:
-        control = length_control(kept, difference, names, *spare)
-        found |= {
-            "length_controlled": control.rate,
-            "length_coefficient": control.coefficient,
-            "length_matched": control.matched,
-        }
-        sides = {"longer": control.longer, "shorter": control.shorter}
-        rows += [
-            metric(f"{make.name}.{side}", place, count, count=len(judged))
-            for side, count in sides.items()
-        ]
+        control = length_control(kept, difference, names, *how)
+        yield Number("length_controlled", WHOLE, control.rate)
+        yield Number("length_coefficient", WHOLE, control.coefficient)
+        yield Number("length_matched", WHOLE, control.matched)
+        counts.append(Number("longer", WHOLE, control.longer, len(judged)))
+        counts.append(Number("shorter", WHOLE, control.shorter, len(judged)))
         if control.reason:
-            rows.append(
-                metric(
-                    f"{make.name}.length_controlled.{control.reason}",
-                    place,
-                    control.thin,
-                    count=len(judged),
-                )
-            )
-    if make.arm == "constrained":
-        complied = within(given.words[:, 0], given.targets, SLACK)
-        found["compliance"] = mean_interval(complied, prompts, *spare, share=True)
+            counts.append(Number(control.reason, WHOLE, control.thin, len(judged)))
+    if constrained:
+        complied = within(ours, given.targets, SLACK)
+        yield Number("compliance", WHOLE, mean_interval(complied, prompts, *how, share=True))
         kept_to = np.flatnonzero(complied).tolist()
-        rows += (
-            make.rates("compliant", overall[kept_to], [prompts[at] for at in kept_to])
-            if kept_to
-            else []
-        )
-    return [
-        row
-        for what, figure in found.items()
-        for row in estimate(f"{make.name}.{what}", place, figure)
-    ] + rows
+        if kept_to:
+            own = [prompts[at] for at in kept_to]
+            counts += _rates({"part": "compliant"}, overall[kept_to], own, how)
+    yield from counts
 
 
-def _topics(make: _Maker, given: Matched, overall: Floats) -> list[Metric]:
+def _topics(given: Matched, overall: Floats, how: Draws) -> Iterator[Number]:
     """Rate and counts of each coarse topic, its partially pooled rate, the test that topics differ,
     and claims where they do.
     """
-    rows: list[Metric] = []
     for topic in sorted(set(given.topics) - {""}):
-        where = [at for at, own in enumerate(given.topics) if own == topic]
-        rows += make.rates(f"topic:{topic}", overall[where], [given.prompts[at] for at in where])
+        at = [row for row, own in enumerate(given.topics) if own == topic]
+        yield from _rates({"topic": topic}, overall[at], [given.prompts[row] for row in at], how)
     scores, _ = prompt_scores(overall)
     judged = [at for at, own in enumerate(given.topics) if own and np.isfinite(scores[at])]
     if not judged:
-        return rows
-    found = topic_rates(scores[judged], [given.topics[at] for at in judged], seed=make.seed)
+        return
+    found = topic_rates(scores[judged], [given.topics[at] for at in judged], seed=how.seed)
     for topic, pooled in zip(found.names, found.pooled, strict=False):
-        rows += estimate(f"{make.name}.pooled", f"topic:{topic}:{make.arm}", pooled)
+        yield Number("pooled", {"topic": topic}, pooled)
     if found.interaction == found.interaction:
-        rows.append(
-            metric(
-                f"{make.name}.interaction_p",
-                f"topics:{make.arm}",
-                found.interaction,
-                count=len(judged),
-            )
-        )
+        yield Number("interaction_p", {"part": "topics"}, found.interaction, len(judged))
     counts = dict(zip(found.names, found.counts, strict=True))
-    return rows + [
-        metric(f"{make.name}.holm_p", f"topic:{topic}:{make.arm}", p, count=counts[topic])
-        for topic, p in found.claims.items()
-    ]
+    for topic, p in found.claims.items():
+        yield Number("holm_p", {"topic": topic}, p, counts[topic])

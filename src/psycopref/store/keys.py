@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 
 def plain(value: Any) -> Any:
     """A value as JSON knows it: dataclasses and settings become dicts, tuples lists, paths strings.
 
     Settings fields declared with `exclude=True` (endpoints, keys, concurrency, prices) are left
-    out: they do not change what a step yields.
+    out: they do not change what a step yields. A field declared with
+    `json_schema_extra={"later": True}` is left out while it has its default: it came after steps
+    had been made, and they keep their keys.
     """
-    if value is None or isinstance(
-        value, (str, int, float)
-    ):  # most of what there is; a call's id is made for every ask
+    # Most of what there is; a call's id is made for every ask.
+    if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return _settled(value, value.model_dump(mode="json"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
@@ -32,6 +34,32 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def _settled(value: Any, dumped: Any) -> Any:
+    """What settings were dumped to, without the later fields that are at their default; also those
+    of settings within settings.
+    """
+    if isinstance(value, BaseModel) and isinstance(dumped, dict):
+        fields = type(value).model_fields
+        return {
+            name: _settled(getattr(value, name), one) if name in fields else one
+            for name, one in dumped.items()
+            if name not in fields or not _as_before(fields[name], getattr(value, name))
+        }
+    if isinstance(value, dict) and isinstance(dumped, dict):
+        own = {str(key): one for key, one in value.items()}
+        return {key: _settled(own.get(key), one) for key, one in dumped.items()}
+    if isinstance(value, list | tuple) and isinstance(dumped, list):
+        return [_settled(one, other) for one, other in zip(value, dumped, strict=True)]
+    return dumped
+
+
+def _as_before(field: FieldInfo, value: Any) -> bool:
+    """Whether a field came later and says nothing yet."""
+    extra = field.json_schema_extra
+    later = isinstance(extra, dict) and bool(extra.get("later"))
+    return later and bool(value == field.get_default(call_default_factory=True))
 
 
 # One encoder for all: `json.dumps` with settings makes a new one each time. It takes what `plain`

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from psycopref.errors import StoreError
-from psycopref.tables import Metric, metric
+from psycopref.tables import LACKING, Kind, Metric, kind_of, metric
 
 LAST = "steps.json"
 
@@ -81,13 +82,14 @@ def last(run_folder: Path) -> dict[str, Any]:
     return found
 
 
-def kept_metrics(run_folder: Path) -> list[Metric]:
+def kept_metrics(run_folder: Path, kind_of: Callable[[str], Kind] = kind_of) -> list[Metric]:
     """The figures of a run, whichever version wrote them; StoreError where they are no rows of
     figures.
 
     Fields that this version does not know are left out. An estimate without an interval, which
     older versions wrote, cannot be claimed: the count `<name>.without_interval` stands in its
-    place, as `tables.estimate` would have put it.
+    place, as `tables.estimate` would have put it. `kind_of` says which names are estimates:
+    `flows.figures.kind_of` knows those declared now, `tables.kind_of` only words of old names.
     """
     path, names = run_folder / "metrics.json", [one.name for one in dataclasses.fields(Metric)]
     found = read_json(path)
@@ -96,14 +98,21 @@ def kept_metrics(run_folder: Path) -> list[Metric]:
     made = []
     for row in found:
         known = {name: row[name] for name in names if name in row}
+        bare = row.get("low") is None or row.get("high") is None or not row.get("count")
+        if bare and kind_of(row["name"]) == "estimate":
+            made.append(_lacking(row))
+            continue
         try:
             made.append(Metric(**{"metric_id": "", **known}))
         except (TypeError, ValueError):
-            count = row.get("count") or 0
-            made.append(
-                metric(f"{row['name']}.without_interval", str(row["slice"]), count, count=count)
-            )
+            made.append(_lacking(row))
     return made
+
+
+def _lacking(row: dict[str, Any]) -> Metric:
+    """The count that stands in place of a bare estimate."""
+    count = row.get("count") or 0
+    return metric(row["name"] + LACKING, row["slice"], count, count=count, kind="count")
 
 
 def _of_a_figure(row: Any) -> bool:

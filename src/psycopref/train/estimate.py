@@ -93,13 +93,13 @@ def states(plan: Training, model: Shape) -> float:
     """Bytes of weights, gradients and moments in float32 (16 a parameter; frozen beside adapters 4,
     or 0.9 in four bits), and of the copies that bf16 autocast makes (2 a trained parameter).
     """
-    per = (
-        0.9
-        if plan.quantise
-        else 4.0
-        if plan.lora
-        else 16.0 + (2.0 if plan.precision == "bf16" else 0.0)
-    )
+    per = 16.0
+    if plan.quantise:
+        per = 0.9
+    elif plan.lora:
+        per = 4.0
+    elif plan.precision == "bf16":
+        per = 18.0
     return per * model.parameters + 16.0 * 18 * plan.lora * model.wide
 
 

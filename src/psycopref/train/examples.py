@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from psycopref.errors import TrainError
-from psycopref.nets.tokens import Encoded, encode, messages, taught_target
+from psycopref.nets.tokens import Encoded, encode, encoded, messages, taught_target
 from psycopref.tables import Point, Preference, Response, Speech, Split, content_id
 from psycopref.train.packs import Item
 
@@ -34,12 +34,14 @@ def answers(
     split: Split,
     max_length: int,
 ) -> Found:
-    """Supervised items: every response to a speech of `split`; half of them show their length as a
-    word target.
+    """Supervised items: every response to a speech of `split` ('' for none); half of them show
+    their length as a word target.
 
     The weight of an item is its number of response tokens, so that a batch's loss is a mean over
     tokens.
     """
+    if not split:
+        return Found([], 0)
     chosen = {speech.speech_id: speech for speech in speeches if speech.split == split}
     rows = []
     for row in responses:
@@ -62,9 +64,11 @@ def pairs(
     split: Split,
     max_length: int,
 ) -> Found:
-    """Preference items of `split`, chosen first; TrainError where a preference names a speech or
-    response that is not there.
+    """Preference items of `split` ('' for none), chosen first; TrainError where a preference names
+    a speech or response that is not there.
     """
+    if not split:
+        return Found([], 0)
     wanted = [row for row in preferences if row.split == split]
     used = {key for row in wanted for key in (row.chosen_id, row.rejected_id)}
     rows = encoded(tokenizer, speeches, [row for row in responses if row.response_id in used])
@@ -101,23 +105,6 @@ def with_others(items: Sequence[Item], split: str = "train") -> list[Item]:
         )
         out.append(item._replace(beside=(Encoded(other, item.rows[0].response),)))
     return out
-
-
-def encoded(
-    tokenizer: Any, speeches: Sequence[Speech], responses: Sequence[Response]
-) -> dict[str, Encoded]:
-    """Token ids by response id; TrainError where a response's speech is not in the table."""
-    by_id = {speech.speech_id: speech for speech in speeches}
-    lost = [row.response_id for row in responses if row.speech_id not in by_id]
-    if lost:
-        raise TrainError(
-            f"{len(lost)} responses answer speeches that are not in the table ({lost[0]} first);"
-            " give the speeches they answer"
-        )
-    return {
-        row.response_id: encode(tokenizer, messages(by_id[row.speech_id]), row.text)
-        for row in responses
-    }
 
 
 def left_out(name: str, found: Found) -> Point:

@@ -10,19 +10,36 @@ from torch import Tensor
 
 
 class Values(NamedTuple):
-    """What is known of a batch of B items with R rows each (chosen first): tensors are B x R, or B.
+    """What is known of a batch of B items with at most R rows each (of a pair the chosen one
+    first): tensors are B x R, B, or B x R x T with T response tokens at most.
 
-    `values_BR` is a reward or the summed log-probability of a response, `reference_BR` the
-    reference model's, `tokens_BR` the number of response tokens, `gaps_B` by how much the chosen
-    response was rated higher, `shift` an estimate of the divergence from the reference over the
-    whole batch (`kto` alone; without gradient).
+    A row that is not there (items may have unequal numbers of rows) has 0 tokens; what stands in
+    the other tensors at its place, and past the end of a shorter response, is 0 and means nothing.
+    Objectives on pairs read the first two rows, which their items have.
     """
 
     values_BR: Tensor
+    """A reward, or the summed log-probability of a response."""
     reference_BR: Tensor
+    """The reference model's; without gradient."""
     tokens_BR: Tensor
+    """Numbers of response tokens."""
     gaps_B: Tensor | None = None
+    """By how much the chosen response was rated higher."""
     shift: Tensor | None = None
+    """An estimate of the divergence from the reference over the whole batch (`kto` alone; without
+    gradient).
+    """
+    logps_BRT: Tensor | None = None
+    """The log-probability of each response token, where the task measures tokens."""
+    old_logps_BRT: Tensor | None = None
+    """Those under the policy that sampled the responses, where items have them; without
+    gradient.
+    """
+    advantages_BR: Tensor | None = None
+    """By how much a response was better than expected, where items have it."""
+    mask_BRT: Tensor | None = None
+    """True where a response token is; there is one whenever there is logps_BRT."""
 
 
 class Outcome(NamedTuple):
@@ -32,6 +49,16 @@ class Outcome(NamedTuple):
 
     losses_B: Tensor
     margins_B: Tensor | None
+
+    @property
+    def pairs(self) -> int:
+        """How many of the items are pairs."""
+        return 0 if self.margins_B is None else len(self.margins_B)
+
+    @property
+    def hits(self) -> int:
+        """In how many of them the chosen row leads."""
+        return 0 if self.margins_B is None else int((self.margins_B > 0).sum())
 
 
 def bradley_terry(v: Values, margin: float = 0.0, centre: float = 0.0) -> Outcome:
@@ -113,10 +140,8 @@ def kto(v: Values, beta: float) -> Outcome:
     """
     ratios_BR = v.values_BR - v.reference_BR
     z = torch.zeros((), device=ratios_BR.device) if v.shift is None else v.shift.clamp_min(0)
-    desirable_B, undesirable_B = (
-        1 - torch.sigmoid(beta * (ratios_BR[:, 0] - z)),
-        1 - torch.sigmoid(beta * (z - ratios_BR[:, 1])),
-    )
+    desirable_B = 1 - torch.sigmoid(beta * (ratios_BR[:, 0] - z))
+    undesirable_B = 1 - torch.sigmoid(beta * (z - ratios_BR[:, 1]))
     return Outcome((desirable_B + undesirable_B) / 2, beta * _ahead(ratios_BR))
 
 

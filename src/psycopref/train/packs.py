@@ -10,19 +10,23 @@ from psycopref.nets.tokens import Encoded
 
 
 class Item(NamedTuple):
-    """One thing to learn from: one response (supervised) or chosen and rejected (preferences), in
-    this order.
-
-    `weight` is its share in the mean of a batch, `gap` the difference of the ratings; `reference`
-    holds the reference model's log-probability of each row. `beside` is a response set beside
-    another prompt, where an objective asks for one (KTO).
+    """One thing to learn from: one response (supervised), chosen and rejected in this order
+    (preferences), or a group of responses of any number.
     """
 
     rows: tuple[Encoded, ...]
     weight: float = 1.0
+    """Its share in the mean of a batch."""
     reference: tuple[float, ...] = ()
+    """The reference model's log-probability of each row, then of each row beside."""
     gap: float = 0.0
+    """The difference of the ratings."""
     beside: tuple[Encoded, ...] = ()
+    """A response set beside another prompt, where an objective asks for one (KTO)."""
+    old_logps: tuple[tuple[float, ...], ...] = ()
+    """For each row the log-probability of each response token under the policy that sampled it."""
+    advantages: tuple[float, ...] = ()
+    """For each row by how much it was better than expected."""
 
     @property
     def length(self) -> int:

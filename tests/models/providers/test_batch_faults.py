@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from helpers.batches import ASKS, Provider, entry, provider
+from helpers.batches import ASKS, Provider, entry
 
 from psycopref.errors import ModelError
 from psycopref.lab import Lab
@@ -17,8 +17,6 @@ from psycopref.models.entries import ModelEntry
 from psycopref.models.providers import batch
 from psycopref.models.providers.batch import Batch
 from psycopref.store.calls import Ask, Message, Reply
-
-__all__ = ["provider"]  # the fixture
 
 
 def instead(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.tiny import TINY, build_world
-from test_local import SENTENCE, save
+from helpers.words_model import SENTENCE, save
 
 from psycopref.errors import ModelError
 from psycopref.lab import Lab

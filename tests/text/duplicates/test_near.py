@@ -267,7 +267,8 @@ def test_a_very_long_text() -> None:
 
 def test_the_same_in_every_process() -> None:
     code = (
-        "import random; from psycopref.text.near import repeats; rng = random.Random(3); base ="
+        "import random; from psycopref.text.duplicates.near import repeats;"
+        " rng = random.Random(3); base ="
         " [rng.choices('abcdefgh', k=40) for _ in range(50)];print(repeats([' '.join(one[at:]) for"
         " one in base for at in range(6)], 0.8, 2))"
     )

@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
-from psycopref.tables import LENT
 from psycopref.text.duplicates.families import Families
 from psycopref.text.duplicates.meanings import Meanings
 from psycopref.text.duplicates.near import Kept, Rare, Similar, rare, screened
@@ -48,7 +47,7 @@ def _untold(items: Iterable[T], _: str, /) -> Iterable[T]:
 def sifted(
     texts: Sequence[str] | pl.Series,
     sides: Sequence[str],
-    groups: Sequence[str],
+    groups: Sequence[Sequence[tuple[str, bool]]],
     measure: Measure,
     meanings: Callable[[], Meanings] | None = None,
     over: Over = _untold,
@@ -56,11 +55,11 @@ def sifted(
     """Texts in the order in which they are preferred; what goes names a text that stays, and is no
     ground for another to go.
 
-    `groups` are ids with spaces between them; `LENT` before one says that only a newcomer's exact
-    repeat has it. The groups of a text that repeats another are those of the other, too: where such
-    a group stands on another side already, all is looked through again with that known. Of texts
-    that have a side the one that comes later goes then; a newcomer's group takes none of them with
-    it: what has that group and no side goes.
+    `groups` are ids, each with whether it is lent: only a newcomer's exact repeat has it. The
+    groups of a text that repeats another are those of the other, too: where such a group stands on
+    another side already, all is looked through again with that known. Of texts that have a side the
+    one that comes later goes then; a newcomer's group takes none of them with it: what has that
+    group and no side goes.
     """
     found = screened(
         over(texts, "dedup: shingles"),
@@ -69,11 +68,8 @@ def sifted(
         measure.permutations,
     )
     similar = Similar(texts, measure.words)
-    members = [tuple(one for one in group.split() if not one.startswith(LENT)) for group in groups]
-    lent = [
-        tuple(one.removeprefix(LENT) for one in group.split() if one.startswith(LENT))
-        for group in groups
-    ]
+    members = [tuple(one for one, is_lent in own if not is_lent) for own in groups]
+    lent = [tuple(one for one, is_lent in own if is_lent) for own in groups]
     barred: dict[str, int] = {}
     while True:
         families = Families(Kept(found, similar, measure.threshold, measure.cluster), sides)

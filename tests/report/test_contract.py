@@ -1,0 +1,123 @@
+"""Sections and metrics: what a section reads some stage makes, and what is made a section reads or
+the page lists as further; from the runs of every flow, not from names made up here.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from helpers.every_metric import Everything, everything
+from markupsafe import escape
+
+from psycopref.report.metrics import MATCH, WITHOUT_INTERVAL, expanded, held, matches
+from psycopref.report.page import all_contents, further, render
+from psycopref.report.section import Section
+from psycopref.report.sections import SECTIONS
+from psycopref.store.keys import canonical
+from psycopref.tables import Metric
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Everything:
+    return everything(tmp_path_factory.mktemp("runs"))
+
+
+def unmade(sections: tuple[Section, ...], metrics: list[Metric]) -> dict[str, set[str]]:
+    """By section what it reads and nobody made; a figure without interval counts as made."""
+    made = {row.name.removesuffix(WITHOUT_INTERVAL) for row in metrics}
+    names = matches(metrics)
+    lacking = {
+        one.key: {name for name in one.reads if not expanded([name], names) & made}
+        for one in sections
+    }
+    return {key: names for key, names in lacking.items() if names}
+
+
+def test_every_metric_that_a_section_reads_is_made_somewhere(runs: Everything) -> None:
+    assert unmade(SECTIONS, runs.metrics) == {}
+
+
+def test_a_renamed_metric_is_found_out(runs: Everything) -> None:
+    """What the test above would say after somebody renamed a figure where it is made."""
+    for section, old in (("reward", "reward.accuracy"), ("winrates", "winrate.unmatched")):
+        renamed = [
+            dataclasses.replace(row, name="novel.name") if row.name == old else row
+            for row in runs.metrics
+        ]
+        lacking = unmade(SECTIONS, renamed)[section]
+        assert lacking == {old.replace("winrate.", f"{MATCH}.")}
+
+
+def test_a_section_holds_only_what_it_says_it_reads(runs: Everything) -> None:
+    for flow, data in runs.runs.items():
+        names = matches(data.metrics)
+        for section in SECTIONS:
+            wanted = expanded(section.reads, names)
+            content = section.content(data)
+            undeclared = {row.name.removesuffix(WITHOUT_INTERVAL) for row in held(content)} - wanted
+            assert not undeclared, f"{section.key} of {flow} shows what it does not read"
+            own = [row for row in data.metrics if row.name.removesuffix(WITHOUT_INTERVAL) in wanted]
+            # The names of the comparisons are those that have wins; no section is without them.
+            own += [row for row in data.metrics if row.name.endswith(".wins") and row not in own]
+            alone = section.content(dataclasses.replace(data, metrics=own))
+            assert plain(alone) == plain(content), f"{section.key} of {flow} looks elsewhere"
+
+
+def plain(content: Mapping[str, Any]) -> str:
+    """A content as text; tables that polars orders as it likes are none of it."""
+    return canonical(content)
+
+
+def test_every_metric_that_is_made_stands_on_the_page_or_among_the_further_ones(
+    runs: Everything,
+) -> None:
+    for flow, data in runs.runs.items():
+        contents = all_contents(data)
+        shown = {(row.name, row.slice) for row in held(list(contents.values()))}
+        rest = {(row.name, row.slice) for row in further(data, contents)}
+        assert shown | rest == {(row.name, row.slice) for row in data.metrics}, flow
+        listed = render(data).partition('id="further"')[2].partition("</section>")[0]
+        assert all(f'<th scope="row">{escape(name)}</th>' in listed for name, _ in rest), flow
+
+
+def test_further_figures_are_those_that_are_known_to_be(runs: Everything) -> None:
+    """Counts of the run and of what rounds learnt from; a name more here is a figure that a section
+    has lost, or one that wants a section.
+    """
+    left = {
+        row.name
+        for data in runs.runs.values()
+        for row in further(data, all_contents(data))
+        if not row.name.endswith(WITHOUT_INTERVAL)
+    }
+    assert left - FURTHER == set()
+
+
+FURTHER = {
+    "calls.failed",
+    "calls.made",
+    "failures",
+    "pairs",
+    "ratings",
+    "ratings.asked",
+    "responses",
+    "seconds",
+    "speeches.dropped",
+    "speeches.kept",
+    "speeches.read",
+    *(
+        f"round.{name}"
+        for name in (
+            "distinct_2",
+            "finished",
+            "pairs",
+            "self_bleu",
+            "speeches",
+            "without_pair",
+            "words",
+        )
+    ),
+}
