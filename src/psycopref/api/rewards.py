@@ -95,15 +95,14 @@ class RewardModel:
             return forward.measured(model, forward.rewards, rows, _ROWS, tick)
 
     def _encoded(self, speeches: Sequence[str], responses: Sequence[str]) -> "list[Encoded]":
-        from psycopref.nets import foreign
-        from psycopref.train import examples
+        from psycopref.nets import foreign, tokens
 
         people = {text: Speech(content_id("speech", text), "", text) for text in speeches}
         answers = [
             Response(f"response-{at}", people[speech].speech_id, "", response)
             for at, (speech, response) in enumerate(zip(speeches, responses, strict=True))
         ]
-        encode = examples.encoded if self.ours else foreign.encoded
+        encode = tokens.encoded if self.ours else foreign.encoded
         encoded = encode(self._loaded.tokenizer, list(people.values()), answers)
         limit = getattr(self._loaded.model.config, "max_position_embeddings", None) or 0
         longer = [key for key, row in encoded.items() if limit and len(row.ids) > limit]

@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from psycopref.errors import SourceError
 from psycopref.sources.found import Found
+from psycopref.sources.merged import Merged
 from psycopref.sources.prepared import prepared_rows
 from psycopref.sources.sample import read
-from psycopref.stages.collect import LONGEST, speech_id
-from psycopref.tables import Speech, content_id
-from psycopref.text.normal import folded
+from psycopref.store.parquet import Table
+from psycopref.tables import Speech
 from psycopref.text.privacy.masker import Masker
 
 SOURCE = "notebook"
@@ -24,21 +23,22 @@ def sample_texts(count: int | None = None) -> list[str]:
     return [found.text for found in read(None, {})][:count]
 
 
-class Read(NamedTuple):
+class Given(NamedTuple):
     """Speeches without a split, and how many texts were left out, by reason."""
 
-    speeches: list[Speech]
+    speeches: Table[Speech]
     left_out: Counter[str]
 
 
 def speeches_of(
     texts: Iterable[str], topics: Sequence[str], groups: Sequence[str], masked: bool
-) -> Read:
-    """Texts as speeches: repaired and, where `masked`, with personal details as placeholders.
+) -> Given:
+    """Texts as speeches, as the stage `collect` makes them: repaired and, where `masked`, with
+    personal details as placeholders.
 
-    Left out are 'empty' texts, 'long' ones (over 100,000 characters, not masked) and 'repeated'
-    ones (the same but for case, punctuation and white space; the first is of the groups of all).
-    SourceError where a text is no string, or topics or groups are not as many as the texts.
+    Left out are 'empty' texts, 'long' ones (over 100,000 characters) and a 'duplicate' (the same
+    but for case, punctuation and white space; the first is of the groups of all). SourceError
+    where a text is no string, or topics or groups are not as many as the texts.
     """
     strings = _strings(texts)
     for name, given in (("topics", topics), ("groups", groups)):
@@ -47,27 +47,15 @@ def speeches_of(
                 f"speeches: {len(given)} {name} for {len(strings)} texts; give one for each, or"
                 " none"
             )
-    found = [
+    merged = Merged()
+    rows = [
         Found(str(at), text, topics[at] if topics else "", group=groups[at] if groups else "")
         for at, text in enumerate(strings)
-        if len(text) <= LONGEST
     ]
-    left = Counter(long=len(strings) - len(found))
-    by_sound: dict[str, Speech] = {}
-    for row in prepared_rows(found, Masker() if masked else None):
-        sound = folded(row.text)
-        own = content_id("group", SOURCE, row.group) if row.group else ""
-        first = by_sound.get(sound)
-        if not sound:
-            left["empty"] += 1
-        elif first is None:
-            key = speech_id(row.text)
-            by_sound[sound] = Speech(key, SOURCE, row.text, topic=row.topic, group=own)
-        else:
-            left["repeated"] += 1
-            groups_of_all = dict.fromkeys([*first.group.split(), *own.split()])
-            by_sound[sound] = replace(first, group=" ".join(groups_of_all))
-    return Read(list(by_sound.values()), +left)
+    bearable = [row for row in rows if merged.bearable(SOURCE, row)]
+    for row in prepared_rows(bearable, Masker() if masked else None):
+        merged.take(SOURCE, row)
+    return Given(merged.speeches(), Counter(row.reason for row in merged.dropped))
 
 
 def _strings(texts: Iterable[str]) -> list[str]:

@@ -35,7 +35,7 @@ from psycopref.store import run_folder
 from psycopref.store.parquet import Table, table
 from psycopref.tables import Metric, Point, Preference, Rating, Response, Speech
 
-# A reward model from nothing, as in the quickstart: seconds on a CPU. Used where there is no `base`.
+# A reward model from nothing, as in the quickstart (seconds on a CPU), where there is no `base`.
 SMALL = {
     "size": {"vocab": 1024, "hidden": 96, "layers": 1, "heads": 2, "kv_heads": 1, "inner": 256},
     "epochs": 2,

@@ -1,7 +1,8 @@
 """The runs and steps of a workspace, as rows."""
 
+import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ import polars as pl
 
 from psycopref.errors import StoreError
 from psycopref.runs.headline import Shown, headlines
-from psycopref.runs.summary import began
 from psycopref.store import run_folder, steps
 
 
@@ -44,6 +44,12 @@ def runs(work: Path) -> list[RunLine]:
     """Every run, the oldest first; StoreError where the workspace may not be read."""
     lines = [_run(place) for place in folders(work / "runs")]
     return sorted(lines, key=lambda line: (line.began is not None, line.began, line.run))
+
+
+def began(place: Path) -> datetime | None:
+    """When a run left its folder, by its name (UTC); None where the name does not say."""
+    found = re.search(r"-(\d{8}T\d{6})(-\d+)?$", place.name)
+    return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else None
 
 
 def _run(place: Path) -> RunLine:

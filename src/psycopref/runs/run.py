@@ -88,9 +88,7 @@ def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Pat
         metrics = figures.checked(
             [*stage_metrics, *_run_metrics(lab, built, trained, time.monotonic() - began)]
         )
-        page = render(
-            dataclasses.replace(data, metrics=metrics, steps=lab.taken), drawn, contents
-        )
+        page = render(dataclasses.replace(data, metrics=metrics, steps=lab.taken), drawn, contents)
         place = new_run(work, name)
         if expert and recipe.validate_:
             write_all(

@@ -1,15 +1,14 @@
 """A finished run in a few lines: what was made, the figures that say most, what needs attention."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psycopref.errors import StoreError
+from psycopref.flows.figures import kind_of
 from psycopref.runs.headline import Shown, headlines
 from psycopref.store import run_folder, steps
 from psycopref.tables import Metric
@@ -46,7 +45,7 @@ class Summary(NamedTuple):
 def summary(place: Path) -> Summary:
     """The summary of a finished run; StoreError where its files are damaged."""
     taken = run_folder.taken(place)
-    metrics = run_folder.kept_metrics(place)
+    metrics = run_folder.kept_metrics(place, kind_of)
     counts = {(row.name, row.slice): int(row.value) for row in metrics if row.low is None}
     seconds = [row.value for row in metrics if (row.name, row.slice) == ("seconds", "run")]
     return Summary(
@@ -61,12 +60,6 @@ def summary(place: Path) -> Summary:
         list(attention(place, taken, metrics)),
         place / "report.html",
     )
-
-
-def began(place: Path) -> datetime | None:
-    """When a run left its folder, by its name (UTC); None where the name does not say."""
-    found = re.search(r"-(\d{8}T\d{6})(-\d+)?$", place.name)
-    return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else None
 
 
 def _made(taken: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]) -> dict[str, int]:

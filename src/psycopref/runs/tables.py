@@ -27,7 +27,7 @@ def step_folder(work: Path, step: str) -> Path:
     if not place.is_dir():
         raise StoreError(
             f"{place}: this step of the run was deleted; run its recipe again in {work} to remake"
-            " it"
+            " it first"
         )
     return place
 
@@ -36,7 +36,10 @@ def first(work: Path, taken: Taken, stage: str) -> Path:
     """The folder of a run's first step of a stage; StoreError where it has none."""
     found = [str(entry["step"]) for entry in taken if entry["stage"] == stage]
     if not found:
-        raise StoreError(f"{work}: the run has no {stage!r} step")
+        raise StoreError(
+            f"{work}: the run has no {stage!r} step, so there are no tables of it; `psycopref show"
+            " RUN` lists its steps"
+        )
     return step_folder(work, found[0])
 
 
