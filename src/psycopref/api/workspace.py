@@ -240,7 +240,7 @@ class Workspace:
         return Run(runs.run_recipe(name, recipe, self.folder, self._progress))
 
     def runs(self) -> pl.DataFrame:
-        """The runs of this workspace, oldest first: `run`, `began`, `recipe`, `seconds`, `state`,
+        """The runs of this workspace, oldest first: `run`, `ended`, `recipe`, `seconds`, `state`,
         and each one's headline figure as `figure`, `value`, `low`, `high`, `n`.
         """
         return listing.frame(listing.runs(self.folder))

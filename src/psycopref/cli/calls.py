@@ -54,10 +54,12 @@ def _summary(work: Path) -> None:
         whole = [_money(row) for row in kept.summary()]
         days = [_money(row) for row in kept.by_day()]
         spent = kept.spent()
-    view.table(f"calls in {work}", ["stage", "model", "outcome", *numbers], whole, right=numbers)
-    view.table("by day (UTC)", ["day", "model", *numbers], days, right=numbers)
+    view.table(
+        f"calls in {work}", ["stage", "model", "outcome", *numbers], whole, numbers, ["model"]
+    )
+    view.table("by day (UTC)", ["day", "model", *numbers], days, numbers, ["model"])
     print(
-        f"{spent:,.2f} dollars, as far as prices were known when the calls were made (price_in,"
+        f"{spent:,.2f} dollars, as far as prices were known when the calls were made\n(price_in and"
         " price_out in the pool)"
     )
 

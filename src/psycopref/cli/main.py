@@ -15,10 +15,10 @@ from psycopref.processes import share_the_machine
 # In the order of the help; a new command is a file and a name here.
 COMMANDS = (run, show, calls, report, compare, plan, export, verify)
 EXAMPLES = """examples:
-  psycopref run quickstart               the whole paper on the sample that ships with the package
-  psycopref run mine.toml --dry-run      what it will ask and cost, before anything is asked
-  psycopref show                         the runs in work/, each with its headline figure
-  psycopref COMMAND --help               a command's words, defaults and examples
+  psycopref run quickstart            the whole paper on the sample that ships
+  psycopref run mine.toml --dry-run   what it will ask and cost; nothing is asked
+  psycopref show                      the runs in work/, with their headline figures
+  psycopref COMMAND --help            a command's words, defaults and examples
 """
 
 
@@ -27,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="psycopref",
         description=(
-            "Counseling principles into preference data, reward models, aligned models and figures"
-            " that hold."
+            "Counseling principles into preference data, reward models, aligned models and\n"
+            "figures that hold."
         ),
         epilog=EXAMPLES,
         formatter_class=Help,

@@ -1,15 +1,20 @@
 """`psycopref plan`: how many prompts or pairs a claim needs, before money is spent."""
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psycopref.cli.words import command
+from psycopref.cli.words import COLUMNS, command
 from psycopref.runs.claim import Claim
 
 if TYPE_CHECKING:
     from psycopref.runs.planning import Line
 
+ALWAYS = (
+    "two-sided tests at 0.05, 95 % intervals; prompts are independent clusters; an interval's width"
+    " needs no power, so both columns are the same"
+)
 NUMBERS = {
     "rate": "the win rate one hopes to show",
     "ties": "share of prompts that tie or flip with the order",
@@ -65,19 +70,21 @@ def _print(lines: "list[Line]") -> None:
 
     powers = [f"power {one:g}" for one in POWERS]
     rows = [
-        [
-            line.claim,
-            line.unit,
-            *(f"{count:,}" for count in _each(line.counts, len(POWERS))),
-            line.assumed,
-        ]
+        [line.claim, line.unit, *(f"{count:,}" for count in _each(line.counts, len(POWERS)))]
         for line in lines
     ]
-    view.table("how many", ["to show that", "of", *powers, "assumed"], rows, right=powers)
-    print(
-        "Two-sided tests at 0.05, 95 % intervals; prompts are independent clusters. An interval's"
-        " width needs no power: both columns are the same."
-    )
+    view.table("how many", ["to show that", "of", *powers], rows, right=powers)
+    print("assumed")
+    for sentence in [*(f"{line.claim}: {line.assumed}" for line in lines), ALWAYS]:
+        print(
+            textwrap.fill(
+                sentence,
+                COLUMNS,
+                initial_indent="- ",
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            )
+        )
 
 
 def _each(counts: tuple[int, ...], powers: int) -> tuple[int, ...]:

@@ -5,12 +5,12 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from psycopref.cli.words import command
+from psycopref.cli.words import COLUMNS, command
 
 if TYPE_CHECKING:
     from psycopref.runs.summary import Summary
 
-LINES, COLUMNS = 25, 80  # what a run says at its end fits on a screen
+LINES = 25  # what a run says at its end fits on a screen
 
 
 def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -10,6 +10,8 @@ from psycopref.cli.words import command
 if TYPE_CHECKING:
     from psycopref.runs.listing import RunLine
 
+WIDE = 120  # columns from which on a run has room on one line
+
 
 def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The words of the command."""
@@ -74,11 +76,15 @@ def _runs(work: Path) -> None:
     from psycopref.runs import listing
 
     rows = [_line(line) for line in listing.runs(work)]
-    heads = ["run", "began (UTC)", "recipe", "length", "state", "headline figure"]
-    if rows:
-        view.table(f"runs in {work}", heads, rows, right=["length"])
-    else:
+    heads = ["run", "ended (UTC)", "recipe", "length", "state", "headline figure"]
+    if not rows:
         print(f"{work}: no run yet; `psycopref run quickstart --work {work}` makes one")
+    elif view.console().width >= WIDE:
+        view.table(f"runs in {work}", heads, rows, right=["length"], whole=["run"])
+    else:
+        print(f"runs in {work} (when they ended in UTC, length, state)")
+        for run, ended, recipe, length, state, figure in rows:
+            print(f"{run}  {ended}  {length}  {state}\n    {recipe}: {figure or 'no figure'}")
     begun = listing.unfinished(listing.step_lines(work))
     if begun:
         names = ", ".join(line.step for line in begun)
@@ -92,8 +98,8 @@ def _line(line: "RunLine") -> list[str]:
     if line.figure is not None:
         says, one = line.figure
         figure = f"{says} {one.value:.3f} {view.interval(one)} n {one.count:,}"
-    began = "" if line.began is None else f"{line.began:%Y-%m-%d %H:%M}"
-    return [line.run, began, line.recipe, view.duration(line.seconds), line.state, figure]
+    ended = "" if line.ended is None else f"{line.ended:%Y-%m-%d %H:%M}"
+    return [line.run, ended, line.recipe, view.duration(line.seconds), line.state, figure]
 
 
 def _steps(work: Path) -> None:

@@ -26,17 +26,19 @@ def table(
     whole: Sequence[str] = (),
 ) -> None:
     """Print a table; `right` are the columns of numbers, `whole` those that are never folded."""
-    view = View(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    out = console()
+    print(f"\n{title}")
+    view = View(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     for head in heads:
         view.add_column(
-            head,
+            Text(head),
             justify="right" if head in right else "left",
             overflow="fold",
             no_wrap=head in whole,
         )
     for row in rows:
         view.add_row(*(Text(cell) for cell in row))
-    console().print(view)
+    out.print(view)
 
 
 def interval(metric: Metric) -> str:

@@ -1,8 +1,11 @@
 """How a command is described: one line, examples, defaults shown."""
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+
+COLUMNS = 80
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -26,7 +29,7 @@ def command(
     made = commands.add_parser(
         name,
         help=says,
-        description=says[0].upper() + says[1:] + ".",
+        description=textwrap.fill(says[0].upper() + says[1:] + ".", COLUMNS),
         epilog="\n".join(["examples:", *(f"  {line}" for line in examples)]),
         formatter_class=Help,
     )

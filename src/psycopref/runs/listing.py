@@ -14,12 +14,12 @@ from psycopref.store import run_folder, steps
 
 
 class RunLine(NamedTuple):
-    """One run of a workspace. `began` is when it left its folder (UTC), `seconds` how long it took,
+    """One run of a workspace. `ended` is when it left its folder (UTC), `seconds` how long it took,
     `state` 'finished', 'did not end' or 'damaged'; `figure` is the one that says most of it.
     """
 
     run: str
-    began: datetime | None
+    ended: datetime | None
     recipe: str
     seconds: float | None
     state: str
@@ -43,10 +43,10 @@ class StepLine(NamedTuple):
 def runs(work: Path) -> list[RunLine]:
     """Every run, the oldest first; StoreError where the workspace may not be read."""
     lines = [_run(place) for place in folders(work / "runs")]
-    return sorted(lines, key=lambda line: (line.began is not None, line.began, line.run))
+    return sorted(lines, key=lambda line: (line.ended is not None, line.ended, line.run))
 
 
-def began(place: Path) -> datetime | None:
+def ended(place: Path) -> datetime | None:
     """When a run left its folder, by its name (UTC); None where the name does not say."""
     found = re.search(r"-(\d{8}T\d{6})(-\d+)?$", place.name)
     return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else None
@@ -55,17 +55,17 @@ def began(place: Path) -> datetime | None:
 def _run(place: Path) -> RunLine:
     recipe = place.name.rpartition("-")[0]
     if not run_folder.finished(place):
-        return RunLine(place.name, began(place), recipe, None, "did not end", None)
+        return RunLine(place.name, ended(place), recipe, None, "did not end", None)
     try:
         metrics = run_folder.kept_metrics(place)
         recipe = str(run_folder.last(place).get("recipe", recipe))
     except StoreError:
-        return RunLine(place.name, began(place), recipe, None, "damaged", None)
+        return RunLine(place.name, ended(place), recipe, None, "damaged", None)
     seconds = [row.value for row in metrics if (row.name, row.slice) == ("seconds", "run")]
     first = headlines(metrics, 1)
     return RunLine(
         place.name,
-        began(place),
+        ended(place),
         recipe,
         seconds[0] if seconds else None,
         "finished",
@@ -120,7 +120,7 @@ def frame(lines: Iterable[RunLine]) -> pl.DataFrame:
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "run": pl.String,
-    "began": pl.Datetime(time_zone="UTC"),
+    "ended": pl.Datetime(time_zone="UTC"),
     "recipe": pl.String,
     "seconds": pl.Float64,
     "state": pl.String,

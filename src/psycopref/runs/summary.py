@@ -130,25 +130,33 @@ def _lost(taken: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]) -> Iter
 
 
 def _unmatched(metrics: Sequence[Metric]) -> Iterator[str]:
+    alone = [
+        f"{row.value:,.0f} of {row.name.removesuffix('.unmatched')} {row.slice.rpartition(':')[2]}"
+        for row in metrics
+        if row.name.endswith(".unmatched") and row.value
+    ]
+    if alone:
+        yield f"test prompts that only one side answered do not count: {', '.join(alone)}"
     for row in metrics:
-        if row.name.endswith(".unmatched") and row.value:
-            named = f"{row.name.removesuffix('.unmatched')} {row.slice.replace('overall:', '')}"
-            yield f"{named}: {row.value:,.0f} test prompts have only one answer and do not count"
         if row.name == "reward.unscored" and row.value:
             yield f"{row.slice}: {row.value:,.0f} of {row.count:,} pairs were not scored"
 
 
 def _too_long(work: Path, taken: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Examples that training left out as longer than `max_length`: the step's curve says so."""
+    left: Counter[str] = Counter()
     for step in dict.fromkeys(str(e["step"]) for e in taken if "curve" in e.get("rows", {})):
         try:
             curve = steps.frame(work / "steps" / step, "curve")
         except StoreError as error:  # the run stands, its step does not
             yield str(error)
             continue
-        left = curve.filter(pl.col("name") == "too_long")["value"].sum()
-        if left:
-            yield f"{step}: {left:,.0f} examples are longer than max_length, so not trained on"
+        left[step] = int(curve.filter(pl.col("name") == "too_long")["value"].sum())
+    if left.total():
+        yield (
+            f"{left.total():,} examples are longer than max_length, so not trained on"
+            f" ({_listed(+left)})"
+        )
 
 
 def _by_stage(taken: Sequence[Mapping[str, Any]], table: str) -> Counter[str]:
