@@ -3,6 +3,7 @@ the run that it was.
 """
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
