@@ -59,7 +59,6 @@ judge = {{ name = "ranker", kind = "openai", url = "{url}", concurrency = 4 }}
 """
 JUDGE = """[training.evaluate]
 judge = {{ name = "judge", kind = "openai", url = "{url}", concurrency = 4 }}
-items = "all"
 repeats = 1.0
 """
 
@@ -124,7 +123,8 @@ def checked(folder: Path) -> Path:
             return {
                 "annotator": f"e{seat}",
                 "overall": sides[(n * seat) % 3],
-                "safety": sides[(n + seat) % 4],
+                # Two experts alone: Cohen's kappa is of two.
+                "safety": sides[(n + seat) % 4] if seat < 3 else "",
                 "seconds": str(20 + n),
             }
 

@@ -63,13 +63,13 @@ ROOMS: dict[str, Room] = {
         "one corpus per file, licences",
         "errors settings tables store text config",
     ),
-    "models": Room(
-        "entries, providers, and how a call is made once",
-        "errors settings progress store config",
-    ),
     "nets": Room(
         "models from inside (torch)",
         "errors processes settings tables progress store stats",
+    ),
+    "models": Room(
+        "entries, providers, and how a call is made once",
+        "errors settings progress store config nets",
     ),
     "train": Room(
         "one loop, pure objectives (torch)",
@@ -97,8 +97,8 @@ ROOMS: dict[str, Room] = {
     ),
     "stages": Room(
         "one piece of work per file; none knows another",
-        "errors processes needs settings tables progress store text stats config sources "
-        "models nets train lab labels judging queries experts",
+        "errors processes needs settings tables progress store text stats config sources nets "
+        "models train lab judging labels queries experts",
     ),
     "flows": Room(
         "each flow: its recipe and the order of its stages",

@@ -36,7 +36,12 @@ class _Asking(Lab):
         self.asking = ""
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
-        """Yield what the ledger has; collect the rest, then stop."""
+        """Yield what the ledger has; collect the rest, then stop. Weights are asked as ever: they
+        are here, and what comes after them may lack calls of others.
+        """
+        if all(entry.kind == "weights" for entry in models):
+            yield from super().ask(asks, models)
+            return
         every = {ask.call_id: ask for ask in asks}
         self.entries = {entry.name: entry for entry in models}
         self.asking = self._stage

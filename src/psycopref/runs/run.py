@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopref.errors import RecipeError
 from psycopref.experts.files import read_all
-from psycopref.experts.matches import Match, matched
+from psycopref.experts.matches import BlindMatch, matched
 from psycopref.flows.base import Done
 from psycopref.lab import Lab
 from psycopref.progress import Progress
@@ -91,7 +91,7 @@ def _validated(recipe: Recipe, lab: Lab, done: Done) -> Validated | None:
     )
 
 
-def _matches(done: Done) -> list[Match]:
+def _matches(done: Done) -> list[BlindMatch]:
     """The policy against the opponent, by arm, with the judge's verdicts."""
     arms = dict(done.arms)
     theirs, test = arms.pop("opponent"), done.test()

@@ -12,7 +12,7 @@ from psycopref.judging.calls import once
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.calling.answer import Exchange
-from psycopref.models.connect import recorded_ids
+from psycopref.models.connect import can_answer
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
 from psycopref.queries.dropout import GROUPS, lost_rows
@@ -159,18 +159,12 @@ class Respond(Stage):
         ):
             if len(drawn) == self.per_speech:
                 break
-            made = (
-                offer
-                if isinstance(offer, Response)
-                else respond_ask(self.prompt, offer, speech, self.target(speech))
-            )
-            if (
-                not isinstance(made, Ask)
-                or not isinstance(offer, ModelEntry)
-                or offer.kind != "recorded"
-                or made.call_id in recorded_ids(offer)
-            ):
-                drawn.append(made)
+            if isinstance(offer, Response):
+                drawn.append(offer)
+                continue
+            ask = respond_ask(self.prompt, offer, speech, self.target(speech))
+            if can_answer(offer, ask):
+                drawn.append(ask)
         return drawn
 
     def target(self, speech: Speech) -> int:

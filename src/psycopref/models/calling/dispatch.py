@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Literal
 
 from psycopref.errors import PsycoprefError
 from psycopref.models.calling.lane import Endpoint, Lane, Outbox, Result, Unanswered, Work
 from psycopref.models.calling.rate_limit import RateLimit
 from psycopref.models.connect import connect
-from psycopref.models.entries import ModelEntry
+from psycopref.models.entries import GATHERED, ModelEntry
 from psycopref.models.providers.protocol import BatchProvider, Provider
 from psycopref.store.calls import Ask, Reply
 
@@ -92,6 +93,9 @@ class Dispatcher:
         that is nobody's answer is raised here.
         """
         self._taken = []
+        for lane in self._lanes.values() if block else ():
+            if isinstance(lane, _Batches):
+                lane.go()
         waits = block and self._outbox.empty()
         try:
             self._take(block)
@@ -142,8 +146,11 @@ def _results(taken: Sequence[Result | BaseException]) -> list[Result]:
 
 
 def together(entry: ModelEntry) -> int:
-    """How many calls of a batch API go into one batch."""
-    return entry.concurrency if "concurrency" in entry.model_fields_set else TOGETHER
+    """How many calls a model that gathers them is handed at once: of a batch API one batch; weights
+    cut their own batches, of prompts of like length.
+    """
+    said = entry.kind == "openai-batch" and "concurrency" in entry.model_fields_set
+    return entry.concurrency if said else TOGETHER
 
 
 def _address(entry: ModelEntry) -> tuple[str, ...]:
@@ -160,13 +167,12 @@ class _Batches:
         self._provider = provider
         self._outbox = outbox
         self._stopped = threading.Event()
-        self._size = BATCH
-        self._linger = 0.0
-        if entry.kind == "openai-batch":
-            # what is handed in together is answered together, so it waits until no more comes
-            self._size = together(entry)
-            self._linger = GATHER
-        self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._size = together(entry) if entry.kind in GATHERED else BATCH
+        # What is handed to a batch API together is answered together, so it waits until nothing
+        # more comes; weights are waited for by the caller, who says when that is.
+        self._linger = {"openai-batch": GATHER, "weights": None}.get(entry.kind, 0.0)
+        self._told = True
+        self._inbox: queue.SimpleQueue[Work | None | Literal["go"]] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
         self._working = self._executor.submit(self._work)
         self._working.add_done_callback(self._ended)
@@ -178,6 +184,13 @@ class _Batches:
     def send(self, work: Sequence[Work]) -> None:
         for one in work:
             self._inbox.put(one)
+        self._told = False
+
+    def go(self) -> None:
+        """Nothing more comes until some of it is answered."""
+        if not self._told and self._linger is None:
+            self._inbox.put("go")
+        self._told = True
 
     def kept(self, calls: int) -> None:
         """Nothing waits for it: a batch is answered as a whole."""
@@ -192,13 +205,16 @@ class _Batches:
         while len(part) < self._size:
             try:
                 one = self._inbox.get(
-                    block=not part or self._linger > 0, timeout=self._linger if part else None
+                    block=not part or self._linger != 0, timeout=self._linger if part else None
                 )
             except queue.Empty:
                 break
             if one is None:
                 return []
-            part.append(one)
+            if one != "go":
+                part.append(one)
+            elif part:
+                break
         return part
 
     def _answer(self, left: dict[str, Ask]) -> None:

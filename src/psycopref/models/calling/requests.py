@@ -12,7 +12,7 @@ from psycopref.models.calling import dispatch
 from psycopref.models.calling.dispatch import Dispatcher
 from psycopref.models.calling.lane import Note, Result, Unanswered
 from psycopref.models.calling.spill import SpillFile
-from psycopref.models.entries import ENDPOINTS, ModelEntry
+from psycopref.models.entries import ENDPOINTS, GATHERED, ModelEntry
 from psycopref.progress import Progress
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
@@ -251,10 +251,10 @@ class Requests:
 
 def enough(entry: ModelEntry, chunk: int = CHUNK) -> int:
     """Asks of a model that are held: twice what may be in flight or goes into a batch; of a
-    provider's batch API, one batch.
+    provider's batch API one batch, of weights what they cut into batches.
     """
     if entry.kind in ENDPOINTS:
         return 2 * entry.concurrency + chunk
-    if entry.kind == "openai-batch":
+    if entry.kind in GATHERED:
         return dispatch.together(entry)
     return 2 * max(entry.concurrency, dispatch.BATCH) + chunk
