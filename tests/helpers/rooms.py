@@ -65,7 +65,7 @@ ROOMS: dict[str, Room] = {
     ),
     "nets": Room(
         "models from inside (torch)",
-        "errors processes settings tables progress store stats",
+        "errors processes settings tables progress store stats config",
     ),
     "models": Room(
         "entries, providers, and how a call is made once",
