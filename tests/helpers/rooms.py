@@ -77,7 +77,7 @@ ROOMS: dict[str, Room] = {
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes progress store stats lab report runs",
+        "errors processes progress store stats config lab report runs",
     ),
     "__main__": Room("python -m psycopref", "cli"),
 }

@@ -31,6 +31,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="say what will be asked, what it costs and what training takes; ask and train nothing",
     )
+    recipes = commands.add_parser(
+        "recipes", help="list the shipped recipes and launch files, or copy one to edit it"
+    )
+    recipes.add_argument("action", nargs="?", choices=["copy"], help="nothing: list them")
+    recipes.add_argument("name", nargs="?", help="copy: a recipe or launch file, as listed")
+    recipes.add_argument(
+        "file", nargs="?", type=Path, help="copy: where to (default: its own name, in this folder)"
+    )
     shown = commands.add_parser("show", help="show the runs, one run, one step or one table")
     shown.add_argument(
         "what",
@@ -163,6 +171,10 @@ def _do(args: argparse.Namespace) -> int:
     match args.command:
         case "run":
             return _run(args)
+        case "recipes":
+            from psycopref.cli.recipes import recipes
+
+            return recipes(args.action, args.name, args.file)
         case "show":
             show.show(args.work, args.what, args.rows)
             return 0
