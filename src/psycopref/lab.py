@@ -257,7 +257,7 @@ def head_of(
     }
 
 
-def _inputs(stage: Runs[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+def _inputs(stage: Runs[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     """The digests of what a stage is given.
 
     By position, and a keyword that only says the name of the next position counts as such. Behind

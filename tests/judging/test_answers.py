@@ -178,15 +178,13 @@ def test_no_damage_to_punctuation_changes_a_score() -> None:
             text = source
             for _ in range(rng.randint(1, 3)):
                 at, kind = rng.randrange(len(text) or 1), rng.random()
-                text = (
-                    text[:at] + text[at + 1 :]
-                    if kind < 0.5
-                    else (
-                        text[:at] + rng.choice("\"',{}[]: \n") + text[at:]
-                        if kind < 0.9
-                        else text[:at]
-                    )
-                )
+                before, after = text[:at], text[at:]
+                if kind < 0.5:
+                    text = before + after[1:]
+                elif kind < 0.9:
+                    text = before + rng.choice("\"',{}[]: \n") + after
+                else:
+                    text = before
             found = read_ratings(text, 4, SCALE)
             read += found is not None
             assert found is None or [one.score for one in found] == [3, 1, 5, 2], text

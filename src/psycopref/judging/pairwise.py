@@ -48,7 +48,8 @@ class Match(NamedTuple):
 
     def games(self) -> tuple["Game", "Game"]:
         """The match in both orders."""
-        return Game(self.speech, self.ours, self.theirs), Game(self.speech, self.theirs, self.ours)
+        game = Game(self.speech, self.ours, self.theirs)
+        return game, game.swap()
 
 
 class Game(NamedTuple):
@@ -57,6 +58,10 @@ class Game(NamedTuple):
     speech: Speech
     first: Side
     second: Side
+
+    def swap(self) -> "Game":
+        """The same match in the other order."""
+        return Game(self.speech, self.second, self.first)
 
     def verdict(
         self, winner: Winner, judge: str, item: str = OVERALL, call_id: str = ""

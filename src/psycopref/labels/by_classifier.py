@@ -11,13 +11,12 @@ from psycopref.store.keys import unit
 from psycopref.store.parquet import Gather, Table
 from psycopref.tables import Figure, Metric, Speech, TopicLabel
 
+BATCH = 2000  # speeches that are held as vectors at once
 MEASURED = ("{level=fine|coarse}: {on}",)
 RIGHT = Figure("topics.right", "estimate", MEASURED, "labels of held-out speeches that are right")
 COVERAGE = Figure("topics.coverage", "estimate", MEASURED, "share of them that is labelled")
 PRECISION = Figure("topics.precision", "estimate", MEASURED, "share of these that is right")
 THRESHOLD = Figure("topics.threshold", "setting", MEASURED, "probability from which one is")
-
-BATCH = 2000  # speeches that are held as vectors at once
 
 
 class ByClassifier(NamedTuple):
@@ -73,19 +72,15 @@ def _figures(learnt: training.Learnt) -> list[Metric]:
     `.coverage` where sure, `.right` for all, by level.
     """
     trained, on = learnt
-    named = {
-        "fine": (trained.fine, trained.fine_right),
-        "coarse": (trained.coarse, trained.coarse_right),
-    }
     found: list[Metric] = []
-    for level, (bar, right) in named.items():
-        for figure, value in (
-            (PRECISION, bar.precision),
-            (COVERAGE, bar.coverage),
-            (RIGHT, right),
-        ):
-            if value is not None:
-                found += figure.rows(value, level=level, on=on)
+    for level, bar, right in (
+        ("fine", trained.fine, trained.fine_right),
+        ("coarse", trained.coarse, trained.coarse_right),
+    ):
+        shares = ((PRECISION, bar.precision), (COVERAGE, bar.coverage), (RIGHT, right))
+        for figure, share in shares:
+            if share is not None:
+                found += figure.rows(share, level=level, on=on)
         if bar.threshold is not None:
             found += THRESHOLD.rows(bar.threshold, level=level, on=on)
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopref.errors import RecipeError
 from psycopref.experts.files import read_all
-from psycopref.experts.matches import Match, matched
+from psycopref.experts.matches import BlindMatch, matched
 from psycopref.flows.base import Done
 from psycopref.lab import Lab
 from psycopref.progress import Progress
@@ -25,6 +25,11 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
+    return run_recipe(short, recipe, work, progress)
+
+
+def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Path:
+    """Run a recipe that was loaded or built; `name` is what its runs are called."""
     check(name, recipe)
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
@@ -33,7 +38,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
             return work
         _no_pairs(done, progress)
         expert = _validated(recipe, lab, done)
-        return leave(lab, short, recipe, done, expert, began)
+        return leave(lab, name, recipe, done, expert, began)
 
 
 def check(name: str, recipe: Recipe) -> None:
@@ -91,7 +96,7 @@ def _validated(recipe: Recipe, lab: Lab, done: Done) -> Validated | None:
     )
 
 
-def _matches(done: Done) -> list[Match]:
+def _matches(done: Done) -> list[BlindMatch]:
     """The policy against the opponent, by arm, with the judge's verdicts."""
     arms = dict(done.arms)
     theirs, test = arms.pop("opponent"), done.test()

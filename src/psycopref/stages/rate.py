@@ -325,7 +325,7 @@ def _bias(positions: dict[str, Positions]) -> list[Metric]:
     for judge, one in positions.items():
         for figure, found in zip((SCORE_AT, EFFECT_AT), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
-                # Last digits of sums differ between machines.
+                # last digits of sums differ between machines
                 first, last = (None if end is None else round(end, 9) for end in (low, high))
                 rounded = (round(value, 9), first, last, count)
                 out += figure.rows(rounded, place=str(place), judge=judge)

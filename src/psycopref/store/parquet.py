@@ -43,6 +43,13 @@ def schema(row_type: type) -> dict[str, Any]:
     return {field.name: _dtype(hints[field.name]) for field in dataclasses.fields(row_type)}
 
 
+def known_as(row_type: type) -> str:
+    """The name of a row type in digests: its own, or what it was called before it was renamed
+    (`KNOWN_AS`), or every step made from such rows would be made again.
+    """
+    return str(getattr(row_type, "KNOWN_AS", row_type.__name__))
+
+
 def _later(row_type: type) -> dict[str, Any]:
     """The columns that older files lack, each with its default."""
     return {
@@ -80,6 +87,10 @@ class Table(Sequence[Row], Generic[Row]):
         self._path = frame if isinstance(frame, Path) else Path()
         self._rows = -1 if self._held is None else self._held.height
         self._digest = ""
+
+    def __repr__(self) -> str:
+        """How many rows of what, and none of them: they may hold what clients said."""
+        return f"<{len(self):,} rows of {self.row_type.__name__}>"
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -150,7 +161,7 @@ class Table(Sequence[Row], Generic[Row]):
         are found.
         """
         if not self._digest:
-            sha = hashlib.sha256(self.row_type.__name__.encode())
+            sha = hashlib.sha256(known_as(self.row_type).encode())
             later = [
                 pl.col(name).eq(default).all() for name, default in _later(self.row_type).items()
             ]
