@@ -57,7 +57,8 @@ def conversation(turns: int, place: Path) -> str:
     began = time.process_time()
     for turn in range(turns):
         role = ("user", "assistant")[turn % 2]
-        said.append(Message(role, f"{turn} {''.join(rng.choices(letters, k=600))}"))  # type: ignore[arg-type]
+        text = f"{turn} {''.join(rng.choices(letters, k=600))}"
+        said.append(Message(role, text))  # type: ignore[arg-type]
         ask = Ask("counselor", tuple(said), 0.7, 400)
         whole += len(ask.canonical.encode())
         ledger.add([(ask, Reply(ask.call_id, "ok", "Hm."))], "bench")
