@@ -33,12 +33,9 @@ def entry(folder: Path, **more: object) -> ModelEntry:
     return ModelEntry(name="w", kind="weights", model=str(folder), **more)  # type: ignore[arg-type]
 
 
-def asks(prompts: int, draws: int, **more: object) -> list[Ask]:
-    return [
-        Ask("w", (Message("user", " ".join(WORDS[: n + 1])),), 1.0, 12, draw=draw, **more)  # type: ignore[arg-type]
-        for n in range(prompts)
-        for draw in range(draws)
-    ]
+def asks(prompts: int, draws: int) -> list[Ask]:
+    chats = [(Message("user", " ".join(WORDS[: n + 1])),) for n in range(prompts)]
+    return [Ask("w", chat, 1.0, 12, draw=draw) for chat in chats for draw in range(draws)]
 
 
 def told(replies: Iterator[Reply]) -> dict[str, tuple[str, str, int]]:
