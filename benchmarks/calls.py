@@ -8,8 +8,8 @@ Every client sends the same requests (a counseling prompt of about 2,400 charact
 it, so that no two are alike) to benchmarks/endpoint.py in a process of its own, at most --flight at
 once, and is held to one core. `sdk-*` are plain loops with the openai SDK, `aiohttp` and `httpx2`
 the same loop without the SDK, `raw` a loop over sockets that parses nothing, which says what the
-server can do; `lab` is `Lab.ask` with its ledger, `play` the same by `Lab.play`. --distilabel
-names the Python of an environment that has distilabel[openai].
+server can do; `lab` is `Lab.ask` with its ledger, `play` the same by `Lab.play`. --distilabel names
+the Python of an environment that has distilabel[openai].
 """
 
 import argparse
