@@ -79,20 +79,15 @@ def everything(folder: Path) -> Everything:
         "paper": paper,
         "ablation": ablation,
     }
+    metrics: list[Metric] = []
+    with Lab(folder / "stages") as lab:
+        for stage in (calibrated, evaluated, masked, labelled, guarded, ranked):
+            metrics += stage(lab)
     runs: dict[str, ReportData] = {}
     for name, flow in flows.items():
         (folder / name).mkdir()
         runs[name] = opened(flow(folder / name))
-    metrics = [row for one in runs.values() for row in one.metrics]
-    with Lab(folder / "stages") as lab:
-        metrics += [
-            *calibrated(lab),
-            *evaluated(lab),
-            *masked(lab, folder),
-            *labelled(lab),
-            *guarded(),
-            *ranked(),
-        ]
+        metrics += runs[name].metrics
     return Everything(runs, metrics)
 
 
@@ -231,10 +226,11 @@ def _reward(row: Response, value: float) -> Rating:
     return Rating(key, row.response_id, "reward", "weights:0123456789ab", value)
 
 
-def masked(lab: Lab, folder: Path) -> list[Metric]:
+def masked(lab: Lab) -> list[Metric]:
     """A file with an address in a speech."""
-    (folder / "own.csv").write_text("text\nWrite to me at ann@mail.example please.\n", "utf-8")
-    source = SourceSetting(name="csv", path=folder / "own.csv")
+    path = lab.work / "own.csv"
+    path.write_text("text\nWrite to me at ann@mail.example please.\n", encoding="utf-8")
+    source = SourceSetting(name="csv", path=path)
     return list(lab.do(Collect(sources=(source,))).metrics)
 
 
