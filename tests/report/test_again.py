@@ -106,5 +106,5 @@ def test_a_damaged_run_is_named_with_what_to_do(
         assert main.main(call) == 1, call
         said = capsys.readouterr().err
         assert (
-            str(work) in said and "run its recipe again" in said or "run the recipe again" in said
-        )
+            str(work) in said and "run its recipe again" in said
+        ) or "run the recipe again" in said
