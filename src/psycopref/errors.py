@@ -4,7 +4,13 @@ text.
 
 
 class PsycoprefError(Exception):
-    """The root: everything the command line prints as one clear message instead of a traceback."""
+    """The root: everything the command line and a notebook show as one clear message instead of a
+    traceback.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback (`traceback.print_exception` has it)."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class RecipeError(PsycoprefError):

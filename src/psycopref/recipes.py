@@ -12,7 +12,7 @@ from psycopref.errors import RecipeError
 from psycopref.flows import FLOWS
 from psycopref.flows.base import Flow, Recipe
 
-__all__ = ["RECIPES", "Recipe", "flow_of", "load_recipe", "resolved"]
+__all__ = ["RECIPES", "Recipe", "flow_of", "load_recipe", "recipe_of", "resolved"]
 
 RECIPES = DATA / "recipes"
 
@@ -33,13 +33,19 @@ def load_recipe(name: str) -> tuple[str, Recipe]:
             f"no recipe {name!r}{did_you_mean(name, known)}; give the path of a .toml file or one"
             f" of {known} (looked in {RECIPES}/)"
         )
-    values = read_toml(path)
+    return path.stem, recipe_of(read_toml(path), str(path))
+
+
+def recipe_of(values: dict[str, Any], where: str) -> Recipe:
+    """The recipe that settings make; RecipeError lists every mistake, `where` says where they
+    stand.
+    """
     flow = FLOWS.get(str(values.get("flow", "")))
     if flow is None:
         raise RecipeError(
-            f"{path}: flow must be one of {sorted(FLOWS)}, found {values.get('flow')!r}"
+            f"{where}: flow must be one of {sorted(FLOWS)}, found {values.get('flow')!r}"
         )
-    return path.stem, checked(flow.Recipe, values, str(path))
+    return checked(flow.Recipe, values, where)
 
 
 def resolved(recipe: Recipe) -> str:

@@ -65,7 +65,7 @@ ROOMS: dict[str, Room] = {
     ),
     "nets": Room(
         "models from inside (torch)",
-        "errors processes settings tables progress store stats",
+        "errors processes settings tables progress store stats config",
     ),
     "models": Room(
         "entries, providers, and how a call is made once",
@@ -114,12 +114,17 @@ ROOMS: dict[str, Room] = {
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
-        "errors needs settings tables progress store config sources models train lab experts "
-        "stages flows recipes report",
+        "errors needs settings tables progress store stats config sources models train lab "
+        "experts stages flows recipes report",
+    ),
+    "api": Room(
+        "what `import psycopref` gives a notebook",
+        "errors tables progress store text stats config sources nets models lab stages "
+        "recipes runs",
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes needs progress store stats lab flows report runs",
+        "errors processes needs tables progress store config lab flows report runs",
     ),
     "__main__": Room(
         "python -m psycopref",

@@ -3,6 +3,7 @@ the run that it was.
 """
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -64,8 +65,8 @@ def recipe(folder: Path, topics: str) -> object:
 
 def test_a_recipe_gives_its_list_to_every_stage_that_groups_by_topic(tmp_path: Path) -> None:
     own = recipe(tmp_path, f'topics = "{tmp_path / "money.toml"}"')
-    stages = (own.dataset.respond, own.dataset.rate, own.validate_)  # type: ignore[attr-defined]
-    for stage in stages:
+    parts: Any = own
+    for stage in (parts.dataset.respond, parts.dataset.rate, parts.validate_):
         assert [one.name for one in stage.topics.coarse] == ["Money"]
     (tmp_path / "again.toml").write_text(resolved(own), encoding="utf-8")  # type: ignore[arg-type]
     assert load_recipe(str(tmp_path / "again.toml"))[1] == own

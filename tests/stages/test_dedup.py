@@ -212,7 +212,7 @@ class Lines(Progress):
     def track(self, name: str, total: int | None = None) -> Iterator[Tick]:
         with super().track(name, total) as tick:
             yield tick
-        self.told[f"{name} of {total}"] = tick._done
+        self.told[f"{name} of {total}"] = tick.done
 
 
 @pytest.mark.parametrize("count", [0, 1, 500, 1234])

@@ -1,86 +1,62 @@
-"""What a workspace holds, for people: runs, steps, tables, calls, and whether all is as it was
-written.
-"""
+"""`psycopref show`: the runs of a workspace, one run, the steps, one step, one table."""
 
+import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import polars as pl
-from rich.console import Console
-from rich.table import Table as View
+from psycopref.cli.words import command
 
-from psycopref.errors import StoreError
-from psycopref.flows.figures import kind_of
-from psycopref.lab import Lab
-from psycopref.store import run_folder, steps
-from psycopref.store.ledger import Ledger
+if TYPE_CHECKING:
+    from psycopref.runs.listing import RunLine
 
-_HEAD = (
-    "pairs",
-    "reward.accuracy",
-    "reward.auc",
-    "reward.ece",
-    "reward.brier",
-    "policy.gold_reward",
-    "policy.kl",
-    "policy.words",
-    "policy.finished",
-    "winrate",
-    "winrate.start",
-    "winrate.length_controlled",
-    "systems.winrate",
-    "systems.difference",
-    "calls.made",
-    "calls.failed",
-    "seconds",
-)
+WIDE = 120  # columns from which on a run has room on one line
 
 
-def _view(title: str, names: list[str], rows: list[list[str]]) -> None:
-    view = View(title=title, title_justify="left")
-    for name in names:
-        view.add_column(name, overflow="fold")
-    for row in rows:
-        view.add_row(*row)
-    Console().print(view)
+def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The words of the command."""
+    made = command(
+        commands,
+        "show",
+        "show the runs, one run, the steps, one step or one table",
+        [
+            "psycopref show                                  the runs, the newest last",
+            "psycopref show quickstart-20261201T045259       its steps and every figure",
+            "psycopref show steps                            every step, begun ones too",
+            "psycopref show rate-46f65c4dcaae                a step's settings and tables",
+            "psycopref show rate-46f65c4dcaae/ratings --rows 3 --chars 500",
+        ],
+    )
+    made.add_argument(
+        "what",
+        nargs="?",
+        default="",
+        help="a run's or step's name, STEP/TABLE, or `steps`; nothing lists the runs",
+    )
+    made.add_argument("--rows", type=int, default=10, metavar="N", help="rows of a table")
+    made.add_argument("--chars", type=int, default=60, metavar="N", help="characters of a text")
+    made.set_defaults(do=do)
 
 
-def headline(place: Path) -> str:
-    """The main figures of a run as plain lines."""
-    lines = []
-    for row in run_folder.kept_metrics(place, kind_of):
-        if row.name in _HEAD and not row.slice.startswith("topic:"):
-            span = (
-                f"  [{row.low:.3f}, {row.high:.3f}]"
-                if row.low is not None and row.high is not None
-                else ""
-            )
-            lines.append(f"{row.name:<20} {row.slice:<22} {row.value:>10.3f}{span}  n={row.count}")
-    return "\n".join(lines)
+def do(args: argparse.Namespace) -> int:
+    """Show what was asked for; StoreError where nothing has that name."""
+    from psycopref.errors import StoreError
+    from psycopref.runs.listing import folders
+    from psycopref.store import run_folder, steps
 
-
-def show(work: Path, what: str, rows: int) -> None:
-    """Print the runs, one run's figures and steps, one step's manifest, or the first rows of
-    STEP/TABLE.
-    """
-    step, _, table = what.partition("/")
+    work: Path = args.work
+    step, _, table = args.what.partition("/")
     folder = work / "steps" / step
-    if not what:
-        _view(
-            f"runs in {work}",
-            ["run", ""],
-            [
-                [path.name, "" if run_folder.finished(path) else "did not end"]
-                for path in _folders(work / "runs")
-            ],
-        )
-    elif what in [path.name for path in _folders(work / "runs")]:
-        _show_run(run_folder.latest(work, what))
-    elif folder.name != step or folder not in _folders(work / "steps"):
+    if not args.what:
+        _runs(work)
+    elif args.what == "steps":
+        _steps(work)
+    elif args.what in [path.name for path in folders(work / "runs")]:
+        _run(run_folder.latest(work, args.what))
+    elif folder.name != step or folder not in folders(work / "steps"):
         raise StoreError(
             f"{work}: no run and no step is named {step!r}; `psycopref show` lists the runs,"
-            " `psycopref show RUN` its steps"
+            " `psycopref show steps` the steps"
         )
     elif step.endswith(".part"):
         raise StoreError(
@@ -88,106 +64,107 @@ def show(work: Path, what: str, rows: int) -> None:
             " it: a run of its recipe goes on from what is in it"
         )
     elif table:
-        _show_table(folder, table, rows)
+        _table(folder, table, args.rows, args.chars)
     else:
         print(json.dumps(steps.load_manifest(folder), indent=1, ensure_ascii=False))
-
-
-def _folders(place: Path) -> list[Path]:
-    return sorted(path for path in place.glob("*") if path.is_dir())
-
-
-def _show_run(place: Path) -> None:
-    entries = run_folder.taken(place)
-    rows = [
-        [
-            str(e["step"]),
-            "found" if e.get("found") else "made",
-            f"{e.get('made_seconds', 0.0):.1f}",
-            ", ".join(f"{v} {k}" for k, v in e.get("rows", {}).items()),
-        ]
-        for e in entries
-    ]
-    _view(place.name, ["step", "", "seconds", "rows"], rows)
-    print(headline(place))
-
-
-def _show_table(folder: Path, table: str, rows: int) -> None:
-    frame = steps.frame(folder, table)
-    with pl.Config(tbl_rows=rows, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=200):
-        print(frame.head(rows))
-
-
-def calls(work: Path, action: str | None, file: str | None) -> int:
-    """The ledger's summary; the calls a recipe still lacks, as JSON lines; or replies added from a
-    file.
-    """
-    from psycopref.runs.elsewhere import add, missing
-
-    if action is None:
-        ledger = _open(work)
-        counted = ["calls", "tokens in", "tokens out", "dollars"]
-        _view(
-            f"calls in {work}",
-            ["stage", "model", "outcome", *counted],
-            [_money(row) for row in ledger.summary()],
-        )
-        _view("by day (UTC)", ["day", "model", *counted], [_money(row) for row in ledger.by_day()])
-        print(
-            f"{ledger.spent():,.2f} dollars, as far as prices were known when the calls were made"
-            " (price_in, price_out in the pool)"
-        )
-        return 0
-    if file is None:
-        raise StoreError(
-            f"calls {action}: name {'the recipe' if action == 'missing' else 'the file of replies'}"
-        )
-    if action == "missing":
-        missing(work, file)
-    else:
-        with Lab(work) as lab:
-            print(f"{add(lab.ledger, Path(file))} replies added")
     return 0
 
 
-def _money(row: dict[str, Any]) -> list[str]:
-    cost = row["dollars"]
-    return [str(value) for name, value in row.items() if name != "dollars"] + [
-        "–" if cost is None else f"{cost:,.4f}"
+def _runs(work: Path) -> None:
+    """The runs, and which steps were begun and did not end."""
+    from psycopref.cli import view
+    from psycopref.runs import listing
+
+    rows = [_line(line) for line in listing.runs(work)]
+    heads = ["run", "ended (UTC)", "recipe", "length", "state", "headline figure"]
+    if not rows:
+        print(f"{work}: no run yet; `psycopref run quickstart --work {work}` makes one")
+    elif view.console().width >= WIDE:
+        view.table(f"runs in {work}", heads, rows, right=["length"], whole=["run"])
+    else:
+        print(f"runs in {work} (when they ended in UTC, length, state)")
+        for run, ended, recipe, length, state, figure in rows:
+            print(f"{run}  {ended}  {length}  {state}\n    {recipe}: {figure or 'no figure'}")
+    begun = listing.unfinished(listing.step_lines(work))
+    if begun:
+        names = ", ".join(line.step for line in begun)
+        print(f"begun and not ended (a run of their recipe goes on from them): {names}")
+
+
+def _line(line: "RunLine") -> list[str]:
+    from psycopref.cli import view
+
+    figure = ""
+    if line.figure is not None:
+        says, one = line.figure
+        figure = f"{says} {one.value:.3f} {view.interval(one)} n {one.count:,}"
+    ended = "" if line.ended is None else f"{line.ended:%Y-%m-%d %H:%M}"
+    return [line.run, ended, line.recipe, view.duration(line.seconds), line.state, figure]
+
+
+def _steps(work: Path) -> None:
+    from psycopref.cli import view
+    from psycopref.runs import listing
+
+    rows = [
+        [
+            line.step,
+            line.finished.replace("T", " ").removesuffix("+00:00"),
+            view.duration(line.seconds),
+            f"{line.calls:,}",
+            _rows(line.rows) if line.state == "finished" else line.state,
+        ]
+        for line in listing.step_lines(work)
     ]
+    heads = ["step", "finished (UTC)", "length", "calls", "rows"]
+    view.table(f"steps in {work}", heads, rows, right=["length", "calls"])
 
 
-def _open(work: Path) -> Ledger:
-    if not (work / "calls.sqlite").is_file():
-        raise StoreError(
-            f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one"
-        )
-    return Ledger(work / "calls.sqlite")
+def _rows(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items())
 
 
-def verify(work: Path) -> int:
-    """Check every finished step and every call; prints what is wrong; 0 when nothing is."""
-    folders = list(steps.listed(work / "steps"))
-    problems = [problem for folder in folders for problem in steps.verify(folder)]
-    calls_kept = 0
-    try:
-        ledger = _open(work)
-        problems += [f"{ledger.path}: {line}" for line in ledger.check()]
-        problems += [
-            f"{ledger.path}: {call_id} is not the id of its request"
-            for call_id in ledger.wrong_ids()
+def _run(place: Path) -> None:
+    """A run: its steps, every figure, and the lines that a run ends with, in full."""
+    from psycopref.cli import run, view
+    from psycopref.flows.figures import kind_of
+    from psycopref.runs.summary import summary
+    from psycopref.store import run_folder
+
+    steps = [
+        [
+            str(entry["step"]),
+            "found" if entry.get("found") else "made",
+            view.duration(entry.get("made_seconds", 0.0)),
+            _rows(entry.get("rows", {})),
         ]
-        problems += [
-            f"{ledger.path}: the reply of {call_id} changed since it was written"
-            for call_id in ledger.changed()
-        ]
-        calls_kept = sum(row["calls"] for row in ledger.summary())
-    except StoreError as error:
-        problems.append(str(error))
-    for problem in problems:
-        print(problem)
-    print(
-        f"{len(folders)} steps, {calls_kept} calls:"
-        f" {'all as written' if not problems else f'{len(problems)} problems'}"
-    )
-    return 1 if problems else 0
+        for entry in run_folder.taken(place)
+    ]
+    view.table(place.name, ["step", "", "length", "rows"], steps, right=["length"])
+    figures = [
+        [row.name, row.slice, f"{row.value:,.3f}", view.interval(row), f"{row.count:,}"]
+        for row in run_folder.kept_metrics(place, kind_of)
+    ]
+    heads = ["figure", "of", "value", "95 % interval", "n"]
+    view.table("figures", heads, figures, right=["value", "n"])
+    print("\n".join(run.lines(summary(place), most=10_000)))
+
+
+def _table(folder: Path, table: str, rows: int, chars: int) -> None:
+    """The first rows of a table, as wide as the terminal; a pipe gets every column."""
+    import polars as pl
+
+    from psycopref.cli.view import console
+    from psycopref.store import steps
+
+    frame = steps.frame(folder, table)
+    with pl.Config(
+        tbl_rows=rows,
+        tbl_cols=-1,
+        fmt_str_lengths=chars,
+        tbl_width_chars=console().width,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+    ):
+        print(frame.head(rows))
+    print(f"{min(rows, frame.height):,} of {frame.height:,} rows of {folder.name}/{table}")

@@ -2,7 +2,6 @@
 nothing is trained.
 """
 
-import os
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +11,8 @@ from psycopref.recipes import load_recipe
 from psycopref.report import content, two_runs
 from psycopref.report.drawn import NUMBERS, load_figures, load_numbers
 from psycopref.report.figures import draw, numbers
-from psycopref.report.markdown import twin
 from psycopref.report.page import drawn_contents, render
 from psycopref.store import run_folder
-from psycopref.store import steps as stored
 from psycopref.store.keys import canonical
 from psycopref.store.ledger import Ledger
 
@@ -91,20 +88,3 @@ def _side(place: Path) -> two_runs.Side:
         content.games(run),
         content.margins(run),
     )
-
-
-def write(page: str, out: Path | None) -> None:
-    """A page on the terminal as Markdown, or in a file, as HTML where its name ends so; nobody else
-    may read the file, since it may hold client text.
-    """
-    if out is None:
-        print(twin(page), end="")
-        return
-    try:
-        with os.fdopen(
-            os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(page if out.suffix in (".html", ".htm") else twin(page))
-    except OSError as error:
-        raise stored.explain(error, out) from error
-    print(f"written to {out}")

@@ -83,11 +83,11 @@ def opened(run: Run) -> Opened:
     )
     stage = {name.rpartition("-")[0]: name for name in reversed(names)}
     if not built:
-        found = stage["collect"]
-        pairs = _in_splits(_table(run, found, "preferences", Preference), people[-1])
+        collected = stage["collect"]
+        pairs = _in_splits(_table(run, collected, "preferences", Preference), people[-1])
         responses, ratings = (
-            _table(run, found, "responses", Response),
-            _table(run, found, "ratings", Rating),
+            _table(run, collected, "responses", Response),
+            _table(run, collected, "ratings", Rating),
         )
     else:
         pairs = _table(run, stage["pair"], "preferences", Preference)
@@ -184,7 +184,7 @@ def games(run: Run) -> list[Game]:
         if out["row"] == "Response"
     }
     named = matches(run.metrics)
-    found: dict[tuple[str, str], Game] = {}
+    played: dict[tuple[str, str], Game] = {}
     for step, manifest in manifests.items():
         answers = [held[digest] for digest in manifest["inputs"] if digest in held]
         name, arm = (
@@ -194,11 +194,11 @@ def games(run: Run) -> list[Game]:
         if (
             manifest["stage"] == "evaluate"
             and len(answers) >= 2
-            and (name, arm) not in found
+            and (name, arm) not in played
             and name in named
         ):
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
-            found[name, arm] = Game(
+            played[name, arm] = Game(
                 name,
                 arm,
                 run.recipe.sides(name),
@@ -207,7 +207,7 @@ def games(run: Run) -> list[Game]:
                 theirs,
                 2 if manifest["settings"].get("judge") else 1,
             )
-    return list(found.values())
+    return list(played.values())
 
 
 def margins(run: Run) -> dict[str, pl.DataFrame]:

@@ -43,9 +43,9 @@ class Game:
         order = sorted(
             self.scores().iter_rows(), key=lambda row: sha256(row[0].encode()).hexdigest()
         )
-        found: dict[str, tuple[str, str, str, str]] = {}
+        firsts: dict[str, tuple[str, str, str, str]] = {}
         for speech, ours, theirs, score in order:
             for outcome, value in OUTCOMES.items():
                 if score == value:
-                    found.setdefault(outcome, (outcome, speech, ours, theirs))
-        return [found[outcome] for outcome in OUTCOMES if outcome in found]
+                    firsts.setdefault(outcome, (outcome, speech, ours, theirs))
+        return [firsts[outcome] for outcome in OUTCOMES if outcome in firsts]

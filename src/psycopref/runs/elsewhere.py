@@ -5,11 +5,10 @@ replies taken in.
 import json
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopref.errors import ModelError, StoreError
 from psycopref.lab import K, Lab, T
@@ -65,9 +64,9 @@ class _Stop(Exception):
     pass
 
 
-def missing(work: Path, recipe_name: str) -> int:
-    """Print, one JSON line each, the calls that the next unfinished stage of a recipe lacks; keeps
-    them in the workspace too.
+def missing(work: Path, recipe_name: str) -> list[dict[str, Any]]:
+    """The calls that the next unfinished stage of a recipe lacks, each as a line of the batch
+    format; they are kept in the workspace too.
     """
     from psycopref.recipes import flow_of, load_recipe
 
@@ -84,16 +83,15 @@ def missing(work: Path, recipe_name: str) -> int:
         ) as file:  # client text
             file.writelines(canonical(ask) + "\n" for ask in lab.found)
         _remember(work, lab)
-        for ask in lab.found:
-            line = {
+        return [
+            {
                 "custom_id": ask.call_id,
                 "method": "POST",
                 "url": "/v1/chat/completions",
                 "body": lab.entries[ask.model].request(ask),
             }
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-        print(f"{len(lab.found)} calls are missing", file=sys.stderr)
-        return len(lab.found)
+            for ask in lab.found
+        ]
 
 
 def _remember(work: Path, lab: _Asking) -> None:
@@ -129,16 +127,25 @@ def _remembered(path: Path) -> tuple[str, dict[str, ModelEntry]]:
     return str(kept["stage"]), entries
 
 
-def add(ledger: Ledger, path: Path) -> int:
-    """Take replies into the ledger from another ledger file or a batch answer file; gives how many
-    were new.
+class Added(NamedTuple):
+    """How many replies were new, and the lines that were passed over by reason: their calls are
+    still missing.
+    """
+
+    new: int
+    passed: Counter[str]
+
+
+def add(ledger: Ledger, path: Path) -> Added:
+    """Take replies into the ledger from another ledger file or a batch answer file. StoreError or
+    ModelError where it is no such file; nothing of it is added then.
     """
     if not path.is_file():
         raise StoreError(
             f"{path}: no such file; give a ledger (.sqlite) or the batch answers (.jsonl)"
         )
     if path.suffix == ".sqlite":
-        return ledger.merge(path)
+        return Added(ledger.merge(path), Counter())
     asked, passed = _asked(ledger.path.with_name(ASKS)), Counter[str]()
     stage, prices = _remembered(ledger.path.with_name(PRICES))
     new = ledger.add(
@@ -146,14 +153,7 @@ def add(ledger: Ledger, path: Path) -> int:
         stage,
         lambda ask, reply: cost(prices[ask.model], ask, reply) if ask.model in prices else None,
     )
-    if passed:
-        why = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
-        print(
-            f"{path}: {passed.total()} lines were passed over ({why}); their calls are still"
-            " missing",
-            file=sys.stderr,
-        )
-    return new
+    return Added(new, passed)
 
 
 def _asked(path: Path) -> dict[str, Ask]:

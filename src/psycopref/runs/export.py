@@ -12,11 +12,10 @@ import polars as pl
 from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
+from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
 from psycopref.store import run_folder, steps
-
-Taken = list[dict[str, Any]]
 
 
 def export(what: str, folder: Path, work: Path, run: str = "", licence: str = "") -> None:
@@ -77,28 +76,9 @@ def _copied(source: Path, terms: str) -> Callable[[Path], None]:
     return fill
 
 
-def _folder(work: Path, entry: dict[str, Any]) -> Path:
-    place = work / "steps" / str(entry["step"])
-    if not place.is_dir():
-        raise StoreError(
-            f"{place}: this step of the run was deleted; run its recipe again in {work} to remake"
-            " it, then export"
-        )
-    return place
-
-
-def _step(work: Path, taken: Taken, stage: str) -> Path:
-    found = [entry for entry in taken if entry["stage"] == stage]
-    if not found:
-        raise StoreError(
-            f"{work}: the run has no {stage!r} step, so there is nothing of it to export"
-        )
-    return _folder(work, found[0])
-
-
 def _weights(work: Path, taken: Taken, what: str) -> Path:
     """The reward model trained on split 'train', or the last policy."""
-    folders = [_folder(work, entry) for entry in taken if entry["stage"] == what]
+    folders = [step_folder(work, str(entry["step"])) for entry in taken if entry["stage"] == what]
     kept = [
         folder
         for folder in folders
@@ -118,22 +98,12 @@ def _weights(work: Path, taken: Taken, what: str) -> Path:
 def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], None]:
     terms = _terms(work, taken)
     label = label_for(terms, licence)
-    rated = any(
-        entry["stage"] == "rate" for entry in taken
-    )  # else the source brought its own; later steps answer and pair too
-    stages = (
-        ("topics", "respond", "rate", "pair")
-        if rated
-        else ("topics", "collect", "collect", "collect")
-    )
-    names = ("speeches", "responses", "ratings", "preferences")
-    speeches, responses, ratings, preferences = (
-        steps.frame(_step(work, taken, stage), name)
-        for stage, name in zip(stages, names, strict=True)
-    )
-    settings = steps.load_manifest(_step(work, taken, "rate"))["settings"] if rated else {}
-    items = _items(ratings, settings)
-    frame = flat(speeches, responses, ratings, preferences, items)
+    found = dataset(work, taken)
+    settings: dict[str, Any] = {}
+    if rated(taken):
+        settings = steps.load_manifest(first(work, taken, "rate"))["settings"]
+    items = _items(found.ratings, settings)
+    frame = flat(*found, items)
     if not frame.height:
         raise RecipeError(
             f"{work}: the run has no preference pairs to export; look at its report, and at `gap`"
@@ -146,12 +116,12 @@ def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], Non
     text = (DATA / "cards" / "preferences.md").read_text(encoding="utf-8")
     counts = {name: part.height for name, part in parts.items()}
     origins = {
-        "sources": ", ".join(sorted(set(speeches["source"]))),
+        "sources": ", ".join(sorted(set(found.speeches["source"]))),
         "licence": label.lower(),
         "licences": said(terms),
     }
     card = text.format(
-        **origins, **counts, **_said(settings, ratings, items, "history" in frame.columns)
+        **origins, **counts, **_said(settings, found.ratings, items, "history" in frame.columns)
     )
 
     def fill(folder: Path) -> None:
@@ -168,7 +138,7 @@ def _terms(work: Path, taken: Taken) -> dict[str, str]:
     left.
     """
     settings = [
-        steps.load_manifest(_folder(work, entry))["settings"]
+        steps.load_manifest(step_folder(work, str(entry["step"])))["settings"]
         for entry in taken
         if entry["stage"] == "collect"
     ]

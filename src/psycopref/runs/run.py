@@ -25,6 +25,11 @@ def run(name: str, work: Path, progress: Progress) -> Path:
     A process that follows another (see Lab) leaves no run and gives the workspace.
     """
     short, recipe = load_recipe(name)
+    return run_recipe(short, recipe, work, progress)
+
+
+def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Path:
+    """Run a recipe that was loaded or built; `name` is what its runs are called."""
     check(name, recipe)
     began = time.monotonic()
     with Lab(work, progress, recipe.budget) as lab:
@@ -33,7 +38,7 @@ def run(name: str, work: Path, progress: Progress) -> Path:
             return work
         _no_pairs(done, progress)
         expert = _validated(recipe, lab, done)
-        return leave(lab, short, recipe, done, expert, began)
+        return leave(lab, name, recipe, done, expert, began)
 
 
 def check(name: str, recipe: Recipe) -> None:

@@ -6,7 +6,14 @@ from typing import Annotated, Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
+from psycopref.config.prompts import (
+    Prompt,
+    PromptSetting,
+    fence,
+    history_text,
+    instruction,
+    load_prompt,
+)
 from psycopref.errors import ModelError
 from psycopref.judging.calls import once
 from psycopref.lab import Lab
@@ -52,10 +59,8 @@ def respond_ask(prompt: Prompt, entry: ModelEntry, speech: Speech, words: int = 
             *(one for one in messages if one.role != "system"),
         )
     if words:
-        messages = (
-            *messages[:-1],
-            Message("user", f"{messages[-1].content}\n\nUse about {words} words."),
-        )
+        length = instruction("length", words=words)
+        messages = (*messages[:-1], Message("user", f"{messages[-1].content}\n\n{length}"))
     return Ask(entry.name, messages, entry.temperature, entry.max_tokens)
 
 

@@ -88,6 +88,10 @@ class Table(Sequence[Row], Generic[Row]):
         self._rows = -1 if self._held is None else self._held.height
         self._digest = ""
 
+    def __repr__(self) -> str:
+        """How many rows of what, and none of them: they may hold what clients said."""
+        return f"<{len(self):,} rows of {self.row_type.__name__}>"
+
     @property
     def frame(self) -> pl.DataFrame:
         """All columns, in memory from now on."""

@@ -2,6 +2,9 @@
 each call once.
 """
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -312,3 +315,48 @@ def test_nobody_listening_any_more_closes_what_is_under_way(lab: Lab) -> None:
         lost = sum(server.book.answers.values()) - len(lab.ledger.ids())
         assert 0 <= lost <= 8, "those in flight alone"
     assert len(closed) == len(set(closed)) > 0
+
+
+CHILD = """
+import sys
+from hashlib import sha256
+from pathlib import Path
+from psycopref.lab import Lab
+from psycopref.models.entries import ModelEntry
+from psycopref.store.calls import Ask, Message
+
+def conversation(name):
+    text = name
+    for turn in range(6):
+        reply = yield Ask("m", (Message("user", f"{name} {turn}: {text}"),))
+        text = reply.text
+    return text
+
+entry = ModelEntry(name="m", kind="openai", url=sys.argv[1], concurrency=4)
+with Lab(Path(sys.argv[2])) as lab:
+    ended = dict(lab.play(((n, conversation(f"c{n}")) for n in range(100)), [entry]))
+    print(len(ended), lab.calls_made)
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_ended_goes_on_where_each_conversation_was(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", CHILD, "", str(tmp_path / "w")]
+    with Loopback() as server:
+        speaks(server, latency=0.01)
+        command[3] = server.url
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while server.book.models["m"] < 200:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(sign)
+        process.wait(60)
+        before = sum(server.book.answers.values())
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        ended, made = map(int, done.stdout.split())
+        twice = sum(server.book.answers.values()) - 600
+        assert ended == 100 and 600 - before <= made < 600 - 100
+        assert 0 <= twice <= 4, "what was in flight alone is asked again"

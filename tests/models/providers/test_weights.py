@@ -35,7 +35,14 @@ def entry(folder: Path, **more: object) -> ModelEntry:
 
 def asks(prompts: int, draws: int, **more: object) -> list[Ask]:
     return [
-        Ask("w", (Message("user", " ".join(WORDS[: n + 1])),), 1.0, 12, draw=draw, **more)  # type: ignore[arg-type]
+        Ask(
+            "w",
+            (Message("user", " ".join(WORDS[: n + 1])),),
+            1.0,
+            12,
+            draw=draw,
+            **more,  # type: ignore[arg-type]
+        )
         for n in range(prompts)
         for draw in range(draws)
     ]

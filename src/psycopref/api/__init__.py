@@ -1,0 +1,1 @@
+"""What a notebook needs, and nothing else: `import psycopref` gives these names."""
