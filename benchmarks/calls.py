@@ -8,7 +8,7 @@ Every client sends the same requests (a counseling prompt of about 2,400 charact
 it, so that no two are alike) to benchmarks/endpoint.py in a process of its own, at most --flight at
 once, and is held to one core. `sdk-*` are plain loops with the openai SDK, `aiohttp` and `httpx2`
 the same loop without the SDK, `raw` a loop over sockets that parses nothing, which says what the
-server can do; `lab` is `Lab.ask` with its ledger. --distilabel names the Python of an environment
+server can do; `lab` is `Lab.ask` with its ledger, `play` the same by `Lab.play`. --distilabel names the Python of an environment
 that has distilabel[openai].
 """
 
@@ -174,6 +174,22 @@ def lab(url: str, calls: int, flight: int) -> None:
         print(f"ledger {one.ledger.path.stat().st_size / 1e6:.0f} MB", file=sys.stderr)
 
 
+def played(url: str, calls: int, flight: int) -> None:
+    """Lab.play: the same calls, each an exchange of one ask."""
+    from psycopref.judging.calls import once
+    from psycopref.lab import Lab
+    from psycopref.models.entries import ModelEntry
+    from psycopref.store.calls import Ask, Message
+
+    def ask(n: int) -> Ask:
+        return Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300)  # type: ignore[arg-type]
+
+    with tempfile.TemporaryDirectory(prefix="calls-") as folder, Lab(Path(folder)) as one:
+        entry = ModelEntry(name="m", kind="openai", url=url, concurrency=flight)
+        exchanges = ((n, once(ask(n))) for n in range(calls))
+        assert sum(1 for _ in one.play(exchanges, [entry])) == calls == one.calls_made
+
+
 CLIENTS: dict[str, Callable[[str, int, int], None]] = {
     "raw": plain(raw),
     "aiohttp": plain(bare_aiohttp),
@@ -181,6 +197,7 @@ CLIENTS: dict[str, Callable[[str, int, int], None]] = {
     "sdk-httpx": plain(lambda url, flight: sdk(url, flight, aiohttp=False)),
     "sdk-aiohttp": plain(lambda url, flight: sdk(url, flight, aiohttp=True)),
     "lab": lab,
+    "play": played,
 }
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from psycopref.flows import dataset
-from psycopref.flows.dataset import Built
+from psycopref.flows import dataset, paper
+from psycopref.flows.base import Done
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.recipes import load_recipe
 from psycopref.stats.baselines import tfidf_fit, tfidf_scores
 from psycopref.stats.calibration import correct
 from psycopref.stats.intervals import Interval, mean_interval, paired_difference
@@ -39,7 +39,7 @@ def dealt(speeches: Sequence[Speech], folds: int, seed: int) -> list[set[str]]:
 
 
 def fold(
-    recipe: PaperRecipe, lab: Lab, built: Built, test: set[str], seed: int, more: dict[str, object]
+    recipe: paper.Recipe, lab: Lab, built: Done, test: set[str], seed: int, more: dict[str, object]
 ) -> pl.DataFrame:
     """The pairs of one fold, with whether each model is right (1, 0; a half for a tie)."""
     speeches = [
@@ -112,14 +112,14 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=5e-5, help="its learning rate, with --base")
     args = parser.parse_args()
     _, recipe = load_recipe("quickstart")
-    assert isinstance(recipe, PaperRecipe)
+    assert isinstance(recipe, paper.Recipe)
     seeds = []
     print(
         "| seed | pairs | reward model | TF-IDF | longer wins | reward - TF-IDF"
         " |\n|---|---|---|---|---|---|"
     )
     with Lab(args.work or Path(tempfile.mkdtemp(prefix="crossfit-")), Progress(quiet=True)) as lab:
-        built = dataset.run(recipe.dataset, lab)
+        built = dataset.built(recipe.dataset, lab)
         more = {"base": args.base, "lr": args.lr, "max_length": 512} if args.base else {}
         for seed in range(args.seeds):
             rows = pl.concat(

@@ -1,17 +1,23 @@
 """How fast the ledger takes replies in, and how large it grows: python benchmarks/ledger.py [--rows
-300000] [--together 32] [--work DIR]
+300000] [--together 32] [--work DIR], or, for conversations, --turns 10 40 160
 
 Rows are as long as those of the paper's dataset: of ten calls four are answers to a speech (prompt
 about 900 characters, answer about 900) and six are ratings of four answers on one principle (prompt
 about 6,500, reply about 500), made of random words so that nothing repeats. `--together` replies
 are committed at once, each commit synced to the disk. Rates are of the first and the last tenth.
+
+With --turns each conversation is a ledger of its own with a call at every turn, each with all turns
+before it (600 characters a turn), one commit a turn: bytes of requests as the ledger keeps them,
+and as whole requests, which it kept up to commit 25adbae.
 """
 
 import argparse
 import random
 import resource
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from psycopref.store.calls import Ask, Message, Reply
@@ -41,6 +47,36 @@ def rows(rng: random.Random, words: list[str], start: int, count: int) -> list[t
     return made
 
 
+def conversation(turns: int, place: Path) -> str:
+    """One row of the table of conversations."""
+    rng = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz     "
+    said = [Message("system", "Be kind. " * 60)]
+    whole = 0
+    ledger = Ledger(place / f"{turns}.sqlite")
+    began = time.process_time()
+    for turn in range(turns):
+        role = ("user", "assistant")[turn % 2]
+        said.append(Message(role, f"{turn} {''.join(rng.choices(letters, k=600))}"))  # type: ignore[arg-type]
+        ask = Ask("counselor", tuple(said), 0.7, 400)
+        whole += len(ask.canonical.encode())
+        ledger.add([(ask, Reply(ask.call_id, "ok", "Hm."))], "bench")
+    spent = time.process_time() - began
+    sound = ledger.wrong_ids() == [] and ledger.ask_text(ask.call_id) == ask.canonical
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as db:
+        bytes_of = "SELECT SUM(LENGTH(CAST({} AS BLOB))) FROM {}"
+        kept = sum(
+            db.execute(bytes_of.format(*one)).fetchone()[0]
+            for one in (("ask", "calls"), ("message", "messages"))
+        )
+    file = ledger.path.stat().st_size
+    return (
+        f"| {turns} | {whole:,} | {kept:,} | {whole / kept:.1f} | {file:,} |"
+        f" {1000 * spent / turns:.2f} | {'yes' if sound else 'NO'} |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,7 +84,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--together", type=int, default=32)
     parser.add_argument("--work", type=Path, help="a folder on the disk that is to be measured")
+    parser.add_argument("--turns", type=int, nargs="+", help="turns of conversations instead")
     args = parser.parse_args()
+    if args.turns:
+        print("| turns | whole requests, bytes | kept, bytes | times | file | ms/turn | sound |")
+        print("|---|---|---|---|---|---|---|")
+        with tempfile.TemporaryDirectory(dir=args.work, prefix="ledger-") as folder:
+            for turns in args.turns:
+                print(conversation(turns, Path(folder)))
+        return
     rng = random.Random(0)
     words = [
         "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9)))

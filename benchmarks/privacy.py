@@ -117,11 +117,10 @@ def covered(span: Span, others: Sequence[Span]) -> int:
 
 def shown(one: Interval) -> str:
     """A share with its interval."""
-    return (
-        "-"
-        if not one.n
-        else f"{one.value:.3f}" + ("" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]")
-    )
+    if not one.n:
+        return "-"
+    ends = "" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"
+    return f"{one.value:.3f}{ends}"
 
 
 def ratio(top: Sequence[float], bottom: Sequence[float], names: Sequence[str]) -> Interval:

@@ -17,8 +17,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from psycopref.lab import Lab
+from psycopref.lab import K, Lab, T
 from psycopref.labels.topic_list import load_topics
+from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry, load_pool
 from psycopref.progress import Progress
 from psycopref.stages.rate import Rate
@@ -46,6 +47,15 @@ class Prompt(Lab):
             else:
                 text = f"{key} " + "I hear you, and " * 55
             yield ask, Reply(key, "ok", text)
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Every exchange by these answers."""
+        return in_rounds(exchanges, lambda asks: self.ask(asks, models))
 
 
 def peak() -> float:

@@ -17,16 +17,17 @@ import numpy as np
 import polars as pl
 from crossfit import dealt, fold, line
 
-from psycopref.flows.dataset import Built
+from psycopref.flows import paper
+from psycopref.flows.base import Done
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.recipes import load_recipe
 from psycopref.stages.collect import prepared
 from psycopref.stages.pair import Pair
 from psycopref.tables import Rating, Response, Speech, content_id
 
 
-def built(path: Path) -> Built:
+def built(path: Path) -> Done:
     """Questions, their answers, and upvotes as ratings."""
     speeches: dict[str, Speech] = {}
     responses: dict[str, Response] = {}
@@ -51,16 +52,7 @@ def built(path: Path) -> Built:
                     float(row["upvotes"]),
                 ),
             )
-    return Built(
-        list(speeches.values()),
-        list(responses.values()),
-        list(ratings.values()),
-        [],
-        [],
-        [],
-        [],
-        [],
-    )
+    return Done(list(speeches.values()), list(responses.values()), list(ratings.values()))
 
 
 def main() -> None:
@@ -72,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
     _, recipe = load_recipe("quickstart")
-    assert isinstance(recipe, PaperRecipe)
+    assert isinstance(recipe, paper.Recipe)
     pair = Pair(item="upvotes", test="every", gap=1.0)
     reward = recipe.training.reward.model_copy(
         update={

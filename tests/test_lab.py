@@ -11,7 +11,8 @@ import pytest
 from psycopref.errors import StoreError
 from psycopref.lab import Lab
 from psycopref.settings import Stage
-from psycopref.store import steps
+from psycopref.stages.validate import Validate
+from psycopref.store import parquet, steps
 from psycopref.tables import Metric, metric
 
 
@@ -129,3 +130,61 @@ def test_what_is_no_manifest_is_found_out(lab: Lab, text: str) -> None:
     folder = next(steps.listed(lab.work / "steps"))
     (folder / "manifest.json").write_text(text, encoding="utf-8")
     assert "delete the folder" in steps.verify(folder)[0]
+
+
+class Merge(Stage):
+    """Two optional inputs of like type behind one that is given."""
+
+    def run(
+        self,
+        lab: Lab,
+        rows: Sequence[Metric],
+        low: Sequence[Metric] = (),
+        high: Sequence[Metric] = (),
+    ) -> Counted:
+        marked = [(row, "low") for row in low] + [(row, "high") for row in high]
+        return Counted(
+            [
+                *rows,
+                *(
+                    metric(row.name, f"{where} {row.slice}", row.value, 0.0, 9.0, 5)
+                    for row, where in marked
+                ),
+            ]
+        )
+
+
+class Older(Merge):
+    @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        return ("high",)
+
+
+MORE = [metric("calls.made", "z", 3.0)]
+
+
+def test_equal_values_under_two_keywords_are_two_steps(lab: Lab) -> None:
+    low = lab.do(Merge(), ROWS, low=MORE)
+    high = lab.do(Merge(), ROWS, high=MORE)
+    assert [entry["found"] for entry in lab.taken] == [False, False]
+    assert low.metrics[-1].slice == "low z" and high.metrics[-1].slice == "high z"
+
+
+def test_the_same_inputs_are_one_step_however_they_are_written(lab: Lab) -> None:
+    lab.do(Merge(), ROWS, MORE, ROWS)
+    lab.do(Merge(), ROWS, MORE, high=ROWS)
+    lab.do(Merge(), ROWS, high=ROWS, low=MORE)
+    lab.do(Merge(), rows=ROWS, low=MORE, high=ROWS)
+    assert [entry["found"] for entry in lab.taken] == [False, True, True, True]
+
+
+def test_a_keyword_of_older_steps_is_known_by_its_value_alone(lab: Lab) -> None:
+    """`validate` was always given `matches` so; its steps must be found."""
+    lab.do(Older(), ROWS, high=MORE)
+    lab.do(Merge(), ROWS, high=MORE)
+    first, second = (
+        steps.load_manifest(lab.work / "steps" / entry["step"])["inputs"] for entry in lab.taken
+    )
+    assert first == [parquet.table(Metric, rows).digest for rows in (ROWS, MORE)]
+    assert second[0] == first[0] and second[1] != first[1]
+    assert Validate.unnamed() == ("matches",)

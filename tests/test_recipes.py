@@ -10,7 +10,7 @@ import pytest
 from psycopref import recipes
 from psycopref.errors import RecipeError
 from psycopref.flows import paper
-from psycopref.flows.dataset import Built
+from psycopref.flows.base import Done
 from psycopref.lab import Lab
 from psycopref.recipes import load_recipe, resolved
 from psycopref.tables import Preference
@@ -103,22 +103,20 @@ def test_training_without_pairs_is_refused_before_anything_trains(lab: Lab) -> N
     pairs = [
         Preference(f"p-{split}", "s", "a", "b", 1.0, split) for split in ("train", "test", "gold")
     ]
-    built = Built((), (), (), pairs, (), (), (), [])
-    paper.trainable(recipe.training.model_copy(update={"rounds": 0}), built)
+    built = Done(preferences=pairs)
+    paper.trainable(recipe.training.model_copy(update={"rounds": 0}), lab, built)
     for left, says in (
         ([], r"training.reward\]: no preference pairs in split 'train' \(of 0"),
         (pairs[:2], r"training.gold\]: no preference pairs in split 'gold'"),
     ):
         with pytest.raises(RecipeError, match=says):
-            paper.trainable(recipe.training, built._replace(preferences=left))
+            paper.trainable(recipe.training, lab, built._replace(preferences=left))
 
 
 def test_a_paper_run_without_pairs_trains_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        paper.dataset, "run", lambda recipe, lab: Built((), (), (), (), (), (), (), [])
-    )
+    monkeypatch.setattr(paper.dataset, "built", lambda recipe, lab: Done())
     _, recipe = load_recipe(str(PUBLISHED))
     with Lab(tmp_path / "work") as lab, pytest.raises(RecipeError, match="no preference pairs"):
         paper.run(recipe, lab)  # type: ignore[arg-type]
@@ -127,7 +125,9 @@ def test_a_paper_run_without_pairs_trains_nothing(
 @pytest.mark.parametrize(
     ("objective", "refused"), [("base", False), ("sft", False), ("dpo", True), ("simpo", True)]
 )
-def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused: bool) -> None:
+def test_only_a_policy_that_learns_from_pairs_needs_them(
+    lab: Lab, objective: str, refused: bool
+) -> None:
     _, recipe = load_recipe(str(PUBLISHED))
     assert recipe.flow == "paper"
     training = recipe.training.model_copy(
@@ -146,7 +146,7 @@ def test_only_a_policy_that_learns_from_pairs_needs_them(objective: str, refused
         if refused
         else nullcontext()
     ):
-        paper.trainable(training, Built((), (), (), pairs, (), (), (), []))
+        paper.trainable(training, lab, Done(preferences=pairs))
 
 
 def test_a_judge_that_pair_weighs_must_rate(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def yielded(work: Path) -> dict[str, dict[str, object]]:
     _, recipe = load_recipe("quickstart")
     assert recipe.validate_
     with Lab(work) as lab:
-        built = dataset.run(recipe.dataset, lab)
+        built = dataset.run(recipe, lab)
         lab.do(recipe.validate_, built.speeches, built.responses, built.preferences, [])
         manifests = [steps.load_manifest(work / "steps" / entry["step"]) for entry in lab.taken]
     return {

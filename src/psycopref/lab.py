@@ -1,16 +1,18 @@
 """The lab: do a stage once, ask models once."""
 
 import fcntl
+import inspect
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
 
 from psycopref import __version__
-from psycopref.errors import StoreError
+from psycopref.errors import RecipeError, StoreError
 from psycopref.models.budget import Budget
-from psycopref.models.calling.answer import answer_all
+from psycopref.models.calling.answer import Exchange, answer_all, play, room
+from psycopref.models.calling.requests import Requests
 from psycopref.models.entries import ModelEntry
 from psycopref.processes import rank
 from psycopref.progress import Progress
@@ -21,6 +23,8 @@ from psycopref.store.parquet import Table
 
 P = ParamSpec("P")
 Out = TypeVar("Out", covariant=True)
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 class Runs(Protocol[P, Out]):
@@ -41,6 +45,9 @@ class Runs(Protocol[P, Out]):
 
     def stated(self) -> Sequence[str]: ...
 
+    @classmethod
+    def unnamed(cls) -> Sequence[str]: ...
+
 
 class Lab:
     """A workspace: `steps/` (each done once), `calls.sqlite` (each call asked once), and a lock
@@ -57,9 +64,8 @@ class Lab:
         self.follows = rank() > 0
         self.progress = progress or Progress()
         try:
-            work.mkdir(
-                mode=0o700, parents=True, exist_ok=True
-            )  # a folder that was there keeps its rights; what is made in it is private
+            # a folder that was there keeps its rights; what is made in it is private
+            work.mkdir(mode=0o700, parents=True, exist_ok=True)
             (work / "steps").mkdir(mode=0o700, exist_ok=True)
             self._lock = (work / "lock").open("a+")
         except OSError as error:
@@ -110,37 +116,28 @@ class Lab:
     def do(self, stage: Runs[P, Out], *args: P.args, **kwargs: P.kwargs) -> Out:
         """The output of a stage: opened where the same stage met the same input before, made and
         kept otherwise.
+
+        The row type of each table on disk is read from the type hints: `run` is annotated with a
+        NamedTuple, whose fields are `Sequence[Row]` or `Path`. A caller sees that same type, since
+        `Out` is bound by `run`; what is opened again is built from it, so the annotation must say
+        the very class that `run` returns. A stage whose `run` has no such annotation is a KeyError
+        here, before anything is made.
         """
         name = stage.known_as()
         out_type = get_type_hints(type(stage).run)["return"]
-        inputs = [_input_digest(value) for value in (*args, *kwargs.values())] + [
-            keys.file_digest(path) for path in stage.reads()
-        ]
-        if names := stage.stated():
-            inputs.append(keys.digest(list(names)))
-        head = {
-            "stage": name,
-            "version": stage.version(),
-            "settings": keys.plain(stage),
-            "inputs": inputs,
-        }
+        head = head_of(stage, args, kwargs)
         key = steps.key_of(head)
         folder = self.work / "steps" / f"{name}-{key[:12]}"
         began = time.monotonic()
-        if self.follows and not folder.is_dir():
-            self._follow(
-                folder, (lambda: stage.run(self, *args, **kwargs)) if stage.together() else None
-            )
-            found = True
+        found = self.follows or folder.is_dir()
+
+        def work() -> Out:
+            return stage.run(self, *args, **kwargs)
+
+        if not found:
+            self._make(folder, work, {**head, "key": key, "psycopref": __version__})
         elif not folder.is_dir():
-            self._make(
-                folder,
-                lambda: stage.run(self, *args, **kwargs),
-                {**head, "key": key, "psycopref": __version__},
-            )
-            found = False
-        else:
-            found = True
+            self._follow(folder, work if stage.together() else None)
         out, manifest = steps.load(folder, out_type)
         entry = {
             "stage": name,
@@ -156,23 +153,23 @@ class Lab:
         return out  # type: ignore[no-any-return]
 
     def _make(self, folder: Path, work: Callable[[], Any], manifest: dict[str, Any]) -> None:
-        before, outer_place, outer_stage = self.calls_made, self.place, self._stage
+        before = self.calls_made
+        outer_place = self.place
+        outer_stage = self._stage
         began = time.monotonic()
         try:
             self.place = steps.begin(folder)
             self._stage = manifest["stage"]
             out = work()
             calls = self.calls_made - before
-            steps.finish(
-                self.place,
-                folder,
-                out,
-                {**manifest, "calls": calls, "seconds": round(time.monotonic() - began, 3)},
-            )
+            seconds = round(time.monotonic() - began, 3)
+            manifest = {**manifest, "calls": calls, "seconds": seconds}
+            steps.finish(self.place, folder, out, manifest)
         except OSError as error:
             raise steps.explain(error, self.place) from error
         finally:
-            self.place, self._stage = outer_place, outer_stage
+            self.place = outer_place
+            self._stage = outer_stage
 
     def _follow(self, folder: Path, work: Callable[[], Any] | None) -> None:
         """Do this process's part of a step, if it has one, and wait until the first process has
@@ -193,9 +190,34 @@ class Lab:
         ModelError at the end, when everything else is answered and kept, if some calls got no
         answer or the budget left no room for them.
         """
-        yield from answer_all(
-            asks, models, self.ledger, self._stage, self.count, self.progress, self.budget
-        )
+        yield from answer_all(asks, self._requests(models))
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Each exchange's key and what it returned, in the order in which they end.
+
+        An exchange is a generator that yields an Ask, is sent its Reply, and so on to its return
+        value; each advances at its own pace, and those that ask the same share one call. They are
+        taken from `exchanges` as models have room, and at most `live` of them are under way at
+        once (None: as many as keep every model at work, and 10,000 at least).
+
+        ModelError as with `ask`, ValueError where `live` is no more than the sum of the models'
+        concurrencies. What an exchange raises is raised here, and what was answered is kept.
+        """
+        yield from play(exchanges, self._requests(models), room(models, live))
+
+    def _requests(self, models: Sequence[ModelEntry]) -> Requests:
+        return Requests(models, self.ledger, self._stage, self.count, self.progress, self.budget)
+
+    def refuse(self, why: str) -> None:
+        """RecipeError: what a flow finds wrong before anything is trained. (A rehearsal says it,
+        and goes on.)
+        """
+        raise RecipeError(why)
 
     def count(self, calls: int) -> None:
         """Add finished new calls to the tally of this run."""
@@ -216,14 +238,56 @@ class Lab:
         return parquet.read(row_type, path) if path.exists() else None
 
 
+def head_of(
+    stage: Runs[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], outside: bool = True
+) -> dict[str, Any]:
+    """What a step is known by: its stage, version, settings, and the digests of what it is given
+    and reads (without `outside`, not of files outside the workspace).
+    """
+    digests = _inputs(stage, args, kwargs)
+    if outside:
+        digests += [keys.file_digest(path) for path in stage.reads()]
+    if names := stage.stated():
+        digests.append(keys.digest(list(names)))
+    return {
+        "stage": stage.known_as(),
+        "version": stage.version(),
+        "settings": keys.plain(stage),
+        "inputs": digests,
+    }
+
+
+def _inputs(stage: Runs[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """The digests of what a stage is given.
+
+    By position, and a keyword that only says the name of the next position counts as such. Behind
+    a parameter that was left out, the name is part of the digest: two optional inputs of like type
+    must not be taken for one another.
+    """
+    digests = [_input_digest(value) for value in args]
+    names = list(inspect.signature(stage.run).parameters)[1 + len(args) :]  # without the lab
+    left = dict(kwargs)
+    for name in names:
+        if name not in left:
+            break
+        digests.append(_input_digest(left.pop(name)))
+    for name in sorted(left):
+        value = _input_digest(left[name])
+        digests.append(value if name in stage.unnamed() else keys.digest([name, value]))
+    return digests
+
+
 def _input_digest(value: Any) -> str:
     """What an input is known by: rows for tables, files for weights folders, canonical JSON for the
-    rest.
+    rest; a tuple that holds tables or folders, by what each part of it is known by.
     """
     if isinstance(value, Table):
         return value.digest
     if isinstance(value, Path):
         return steps.weights_digest(value)
-    if isinstance(value, list | tuple) and value and hasattr(value[0], "__dataclass_fields__"):
-        return parquet.table(type(value[0]), value).digest
+    if isinstance(value, list | tuple) and value:
+        if hasattr(value[0], "__dataclass_fields__"):
+            return parquet.table(type(value[0]), value).digest
+        if any(isinstance(part, Table | Path | list | tuple) for part in value):
+            return keys.digest([_input_digest(part) for part in value])
     return keys.digest(value)

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
+
+from psycopref.needs import Need
 
 # Marks a setting that was added after steps had been made: at its default they keep their keys.
 LATER: JsonDict = {"later": True}
@@ -48,8 +51,24 @@ class Stage(Settings):
         return ()
 
     @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        """Keywords of `run` that enter a step's key by their value alone, behind others that were
+        left out; only for a stage whose steps were made so before keys held the names.
+        """
+        return ()
+
+    @classmethod
     def together(cls) -> bool:
         """Whether all processes of a launch run this stage side by side; the others wait for the
         first one's result.
         """
         return False
+
+    def rehearse(self, *inputs: Any, **named: Any) -> tuple[Any, Need] | None:
+        """What `run` would give for these inputs (rows that stand for what is not made yet; a Path
+        is relative to the step's folder), and what it would take. Nothing is asked or computed.
+
+        None for a stage that costs nothing but calls: a rehearsal runs it, with placeholders for
+        the replies that it has not.
+        """
+        return None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.small_world import small_world
 
-from psycopref.experts.matches import Match, drawn_matches, matched
+from psycopref.experts.matches import BlindMatch, drawn_matches, matched
 from psycopref.lab import Lab
 from psycopref.stages.validate import Validate
 from psycopref.stats.intervals import wilson
@@ -28,7 +28,7 @@ def verdict(first: str, second: str, winner: str, item: str = "overall") -> Verd
     )  # type: ignore[arg-type]
 
 
-def overall(row: Match) -> str:
+def overall(row: BlindMatch) -> str:
     """The judge's verdict overall, '' where there is none."""
     return next((one.judged for one in row.judged if one.item == "overall"), "")
 
@@ -80,7 +80,7 @@ def test_a_verdict_is_over_both_orders_and_missing_where_one_is() -> None:
     }, "a reward model is asked once"
 
 
-def arms(size: int = 60) -> list[Match]:
+def arms(size: int = 60) -> list[BlindMatch]:
     other = [
         Response(f"held-{n}", row.speech_id, "policy", f"held {n}")
         for n, row in enumerate(W.speeches[:size])

@@ -11,11 +11,13 @@ from helpers.loopback import Loopback
 from helpers.tiny_paper import SIZE, write
 
 from psycopref.errors import RecipeError
-from psycopref.flows.ablation import _apart
+from psycopref.flows import ablation
+from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.recipes import load_recipe
 from psycopref.runs import run
 from psycopref.store import run_folder
+from psycopref.tables import Speech
 
 SIZES = f"[sizes.small]\n[sizes.large]\nsize = {SIZE.replace('hidden = 32', 'hidden = 48')}\n"
 
@@ -66,23 +68,21 @@ def test_every_checkpoint_of_both_arms_is_judged(tmp_path: Path) -> None:
     assert not re.search(r"<th[^>]*>winrate\.", page)
 
 
-def test_one_epoch_gives_no_speech_to_two_rounds(tmp_path: Path) -> None:
+def test_one_epoch_gives_no_speech_to_two_rounds(lab: Lab) -> None:
     recipe = load_recipe("ablation")[1]
-    assert isinstance(recipe, PaperRecipe) and len(recipe.sizes) == 2
-    from psycopref.tables import Speech
-
+    assert isinstance(recipe, ablation.Recipe) and len(recipe.sizes) == 2
     speeches = [
         Speech(f"speech-{n}", "x", "t", split="train" if n % 4 else "test") for n in range(40)
     ]
     training = recipe.training.model_copy(update={"rounds": 3, "round_speeches": 10})
-    parts = _apart(speeches, training)
+    parts = ablation.apart_for(training, lab, speeches)
     given = [row.speech_id for part in parts for row in part]
     assert len(parts) == 3 and len(given) == len(set(given)) == 30
     with pytest.raises(
         RecipeError,
         match="3 rounds of 11 speeches, but there are 30 to train on; at most 10 a round",
     ):
-        _apart(speeches, training.model_copy(update={"round_speeches": 11}))
+        ablation.apart_for(training.model_copy(update={"round_speeches": 11}), lab, speeches)
 
 
 @pytest.mark.parametrize(

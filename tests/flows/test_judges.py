@@ -12,6 +12,7 @@ from helpers.loopback import Loopback
 from psycopref.errors import RecipeError
 from psycopref.progress import Progress
 from psycopref.runs import run
+from psycopref.runs.rehearsal import rehearse
 
 
 def write(folder: Path, url: str, flow: str = "judges", new: str = "second") -> Path:
@@ -63,14 +64,14 @@ def test_a_judge_is_not_compared_with_itself(tmp_path: Path) -> None:
 
 
 def test_the_dry_run_counts_the_new_judge(tmp_path: Path) -> None:
-    from psycopref.runs.rehearsal import dry_run
-
     with Loopback() as server:
         run.run(
             str(write(tmp_path, server.url, "dataset")), tmp_path / "work", Progress(quiet=True)
         )
         asked = sum(server.book.requests.values())
-        lines = dry_run(str(write(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True))
+        lines = rehearse(
+            str(write(tmp_path, server.url)), tmp_path / "work", Progress(quiet=True)
+        ).calls
         assert {
             (line.model, line.calls - line.kept) for line in lines if line.calls > line.kept
         } == {("second", 35)}

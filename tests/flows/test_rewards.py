@@ -4,6 +4,7 @@ RewardBench's layout.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.loopback import Loopback
@@ -63,7 +64,7 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     recipe = load_recipe(  # type: ignore[union-attr]
         str(write(tmp_path, "http://localhost:1", "paper", more))
     )[1].training
-    built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
+    built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
     made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
     table = rewards.tabled(recipe, lab, built, made.weights)
     found = {(row.name, row.slice): row for row in table.calibrated.metrics}
@@ -86,22 +87,18 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     )
 
 
+def likes_good(body: dict[str, Any]) -> str:
+    """A judge who finds the good answer, follows the order in week 33, and may be mute."""
+    said = str(body)
+    if "mute" in said:
+        return "no verdict"
+    first = "Week 33 " in said or said.find(GOOD) < said.find(BAD)
+    return json.dumps({"rationale": "so", "winner": "1" if first else "2"})
+
+
 def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Path) -> None:
     with Loopback() as server:
-        server.extra = lambda body: (
-            "no verdict"
-            if "mute" in str(body)
-            else (
-                json.dumps({"rationale": "so", "winner": "1"})
-                if "Week 33 " in str(body)
-                else json.dumps(
-                    {
-                        "rationale": "so",
-                        "winner": "1" if str(body).find(GOOD) < str(body).find(BAD) else "2",
-                    }
-                )
-            )
-        )
+        server.extra = likes_good
         more = "".join(
             f'\n[training.rankers.{name}]\njudge = {{ name = "{judge}", kind = "openai", url ='
             f' "{server.url}" }}\n'
@@ -110,7 +107,7 @@ def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Pa
         recipe = load_recipe(  # type: ignore[union-attr]
             str(write(tmp_path, server.url, "paper", more))
         )[1].training
-        built = dataset.run(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
+        built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
         made = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
         table = rewards.tabled(recipe, lab, built, made.weights)
     found = {(row.name, row.slice): row for row in table.calibrated.metrics}

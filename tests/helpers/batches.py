@@ -9,7 +9,7 @@ import pytest
 from helpers.loopback import Loopback
 from psycopref.models.calling import dispatch
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers import batch
+from psycopref.models.providers import batch, batch_api
 from psycopref.store.calls import Ask, Message
 
 
@@ -101,8 +101,8 @@ class Provider:
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    for name, value in (("POLL", 0.01), ("AGAIN", 0.01)):
-        monkeypatch.setattr(batch, name, value)
+    monkeypatch.setattr(batch, "POLL", 0.01)
+    monkeypatch.setattr(batch_api, "AGAIN", 0.01)
     monkeypatch.setattr(dispatch, "GATHER", 0.2)
     with Loopback() as server:
         yield Provider(server)

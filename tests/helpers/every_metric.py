@@ -12,7 +12,7 @@ from helpers.kill_recipe import RECIPE
 from helpers.loopback import Behaviour, Loopback, counsel, judge
 from helpers.small_world import LISTED, small_world
 from helpers.tiny import BAD, GOOD
-from helpers.tiny_paper import DATASET, SIZE, write
+from helpers.tiny_paper import DATASET, write
 from psycopref.flows import rounds, systems
 from psycopref.lab import Lab
 from psycopref.progress import Progress
@@ -52,14 +52,13 @@ items = "all"
 annotators = 3
 repeats = 0.2
 """
-SIZES = f"[sizes.small]\n[sizes.large]\nsize = {SIZE.replace('hidden = 32', 'hidden = 48')}\n"
+ONE_SIZE = "[sizes.small]\n"
 RANKER = """
 [training.rankers.llm]
 judge = {{ name = "ranker", kind = "openai", url = "{url}", concurrency = 4 }}
 """
 JUDGE = """[training.evaluate]
 judge = {{ name = "judge", kind = "openai", url = "{url}", concurrency = 4 }}
-items = "all"
 repeats = 1.0
 """
 
@@ -124,7 +123,8 @@ def checked(folder: Path) -> Path:
             return {
                 "annotator": f"e{seat}",
                 "overall": sides[(n * seat) % 3],
-                "safety": sides[(n + seat) % 4],
+                # Two experts alone: Cohen's kappa is of two.
+                "safety": sides[(n + seat) % 4] if seat < 3 else "",
                 "seconds": str(20 + n),
             }
 
@@ -178,9 +178,9 @@ def paper(folder: Path) -> Path:
 
 
 def ablation(folder: Path) -> Path:
-    """Offline and online checkpoints of two sizes, one round each."""
+    """Offline and online checkpoints of one size."""
     with Loopback() as server:
-        path = write(folder, server.url, "ablation", SIZES)
+        path = write(folder, server.url, "ablation", ONE_SIZE)
         return run.run(str(path), folder / "work", Progress())
 
 

@@ -25,71 +25,111 @@ class Room(NamedTuple):
 
 # A room imports from rooms above it in this table only; every permission is used.
 ROOMS: dict[str, Room] = {
-    "errors": Room("every error; none quotes client text"),
-    "processes": Room("which of several processes this is"),
-    "settings": Room("the base of what people write: frozen, checked"),
-    "tables": Room("every row type: the vocabulary"),
-    "progress": Room("a bar on a terminal, plain lines elsewhere"),
-    "store": Room(
-        "digests, Parquet, step folders, calls and their ledger, run folders", "errors tables"
+    "errors": Room(
+        "every error; none quotes client text",
     ),
-    "text": Room("repair, screens, near duplicates, masking", "settings"),
-    "stats": Room("figures with intervals, from numbers alone"),
-    "config": Room("TOML that experts edit, instruments, prompts", "errors settings tables store"),
-    "sources": Room("one corpus per file, licences", "errors settings tables store text config"),
-    "models": Room(
-        "entries, providers, and how a call is made once", "errors settings progress store config"
+    "processes": Room(
+        "which of several processes this is",
+    ),
+    "needs": Room(
+        "what a stage would take, and what stands for its answers",
+    ),
+    "settings": Room(
+        "the base of what people write: frozen, checked",
+        "needs",
+    ),
+    "tables": Room(
+        "every row type: the vocabulary",
+    ),
+    "progress": Room(
+        "a bar on a terminal, plain lines elsewhere",
+    ),
+    "store": Room(
+        "digests, Parquet, step folders, calls and their ledger, run folders",
+        "errors tables",
+    ),
+    "text": Room(
+        "repair, screens, near duplicates, masking",
+        "settings",
+    ),
+    "stats": Room(
+        "figures with intervals, from numbers alone",
+    ),
+    "config": Room(
+        "TOML that experts edit, instruments, prompts",
+        "errors settings tables store",
+    ),
+    "sources": Room(
+        "one corpus per file, licences",
+        "errors settings tables store text config",
     ),
     "nets": Room(
-        "models from inside (torch)", "errors processes settings tables progress store stats"
+        "models from inside (torch)",
+        "errors processes settings tables progress store stats config",
     ),
-    "train": Room("one loop, pure objectives (torch)", "errors processes settings tables progress nets"),
-    "lab": Room("do a stage once, ask a model once", "errors processes progress store models"),
-    "labels": Room(
-        "taxonomies and who labels by them", "errors settings store stats config sources"
+    "models": Room(
+        "entries, providers, and how a call is made once",
+        "errors settings progress store config nets",
+    ),
+    "train": Room(
+        "one loop, pure objectives (torch)",
+        "errors processes needs settings tables progress nets",
+    ),
+    "lab": Room(
+        "do a stage once, ask a model once",
+        "errors processes progress store models",
     ),
     "judging": Room(
-        "what is asked of a judge and what its answers say", "tables store config models lab"
+        "what is asked of a judge and what its answers say",
+        "tables store config models lab",
+    ),
+    "labels": Room(
+        "taxonomies and who labels by them",
+        "errors settings tables progress store stats config sources models lab judging",
     ),
     "queries": Room(
         "what several stages ask of the same tables",
-        "errors tables store stats judging",
+        "errors needs tables store stats judging",
     ),
     "experts": Room(
-        "blind sheets, what comes back, and its figures", "errors tables store stats config queries"
+        "blind sheets, what comes back, and its figures",
+        "errors tables store stats config queries",
     ),
     "stages": Room(
         "one piece of work per file; none knows another",
-        "errors processes settings tables progress store text stats config sources models "
-        "nets train lab labels judging queries experts",
-    ),
-    "recipes": Room(
-        "TOML to settings, with errors that help", "errors settings config models labels stages"
+        "errors processes needs settings tables progress store text stats config sources nets "
+        "models train lab judging labels queries experts",
     ),
     "flows": Room(
-        "the order of the stages",
-        "errors tables store stats lab queries experts stages recipes",
+        "each flow: its recipe and the order of its stages",
+        "errors settings tables store config models lab labels experts stages",
+    ),
+    "recipes": Room(
+        "TOML to a flow's recipe, with errors that help",
+        "errors config flows",
     ),
     "report": Room(
         "the page a run leaves, section by section",
-        "errors settings tables store stats config sources lab labels queries stages recipes "
-        "flows",
+        "errors settings tables store stats config sources lab queries stages flows recipes",
     ),
     "runs": Room(
         "a run: done, rehearsed, done elsewhere, exported",
-        "errors tables progress store config sources models train lab experts stages recipes "
-        "flows report",
+        "errors needs settings tables progress store stats config sources models train lab "
+        "experts stages flows recipes report",
     ),
     "api": Room(
         "what `import psycopref` gives a notebook",
-        "errors progress tables store text stats config sources models nets train lab stages "
+        "errors tables progress store text stats config sources nets models lab stages "
         "recipes runs",
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes progress store stats lab flows report runs",
+        "errors processes needs tables progress store config lab flows report runs",
     ),
-    "__main__": Room("python -m psycopref", "cli"),
+    "__main__": Room(
+        "python -m psycopref",
+        "cli",
+    ),
 }
 
 

@@ -12,7 +12,6 @@ from psycopref.judging.answers import last_object, read_all_ratings, read_rating
 from psycopref.judging.pairwise import read_winner
 from psycopref.judging.ratings import rating_ask, rating_schema
 from psycopref.models.entries import ModelEntry
-from psycopref.store.calls import Reply
 from psycopref.tables import Speech
 
 SCALE = load_instrument("psychocounsel")
@@ -179,15 +178,13 @@ def test_no_damage_to_punctuation_changes_a_score() -> None:
             text = source
             for _ in range(rng.randint(1, 3)):
                 at, kind = rng.randrange(len(text) or 1), rng.random()
-                text = (
-                    text[:at] + text[at + 1 :]
-                    if kind < 0.5
-                    else (
-                        text[:at] + rng.choice("\"',{}[]: \n") + text[at:]
-                        if kind < 0.9
-                        else text[:at]
-                    )
-                )
+                before, after = text[:at], text[at:]
+                if kind < 0.5:
+                    text = before + after[1:]
+                elif kind < 0.9:
+                    text = before + rng.choice("\"',{}[]: \n") + after
+                else:
+                    text = before
             found = read_ratings(text, 4, SCALE)
             read += found is not None
             assert found is None or [one.score for one in found] == [3, 1, 5, 2], text
@@ -452,9 +449,5 @@ TWO_WINNERS = [
 
 @pytest.mark.parametrize("text", TWO_WINNERS)
 def test_a_winner_named_twice_is_none(text: str) -> None:
-    assert read_winner(Reply("call", "ok", text)) == ("malformed", None)
-    corrected, plain = (
-        read_winner(Reply("call", "ok", answer))
-        for answer in (text + ' so: {"winner": "2"}', '{"winner": "2"}')
-    )
-    assert corrected == plain and plain[0] == "ok", "the last object counts"
+    assert read_winner(text) is None
+    assert read_winner(text + ' so: {"winner": "2"}') == "second", "the last object counts"

@@ -10,7 +10,7 @@ import pytest
 
 from psycopref.config.toml_files import shipped
 from psycopref.errors import ModelError, RecipeError
-from psycopref.models.connect import check, connect, recorded_ids
+from psycopref.models.connect import can_answer, check, connect
 from psycopref.models.entries import ModelEntry, Pool, load_entry, load_pool
 from psycopref.store.calls import Ask, Message
 from psycopref.store.keys import digest
@@ -217,9 +217,10 @@ def test_recorded_ids_follow_the_file(tmp_path: Path) -> None:
     )
     entry = ModelEntry(name="m", kind="recorded", ledger=str(tmp_path / "r.sqlite"))
     write(tmp_path / "r.sqlite", one, other)
-    assert recorded_ids(entry) == {one.call_id}
+    assert [can_answer(entry, ask) for ask in (one, two, other)] == [True, False, False]
     write(tmp_path / "r.sqlite", one, two, other)
-    assert recorded_ids(entry) == {one.call_id, two.call_id}
+    assert [can_answer(entry, ask) for ask in (one, two, other)] == [True, True, False]
+    assert can_answer(ModelEntry(name="m", kind="openai"), other), "without a key or an address"
 
 
 def test_a_judge_that_also_answers_judges_with_its_own_settings() -> None:

@@ -7,6 +7,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from helpers.loopback import Behaviour, Loopback
 
 from psycopref.errors import ModelError
 from psycopref.lab import Lab
-from psycopref.models.calling import answer, dispatch, rate_limit
+from psycopref.models.calling import dispatch, rate_limit
+from psycopref.models.calling.requests import Requests
 from psycopref.models.calling.spill import SpillFile
 from psycopref.models.connect import connect
 from psycopref.models.entries import ModelEntry
@@ -56,7 +58,7 @@ def everything_logged(
     monkeypatch.setattr(dispatch.asyncio, "new_event_loop", noisy)
     monkeypatch.setattr(rate_limit, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(rate_limit, "CAP", 0.05)
-    monkeypatch.setattr(answer, "CHUNK", 4)
+    monkeypatch.setattr("psycopref.lab.Requests", partial(Requests, chunk=4))
     with caplog.at_level(logging.DEBUG):
         yield caplog
 

@@ -12,6 +12,7 @@ from psycopref.report.markdown import twin
 from psycopref.stats.intervals import paired_difference
 from psycopref.tables import Response, Verdict, Winner, content_id, metric
 
+WINNERS: dict[float, Winner] = {1.0: "first", 0.5: "tie", 0.0: "second"}
 SPEECHES = [f"speech-{n}" for n in range(30)]
 
 
@@ -28,7 +29,7 @@ def game(
     theirs = [Response(f"{rival}-{one}", one, rival, f"{rival} says {one}") for one in speeches]
     said: list[Verdict] = []
     for point, us, them in zip(wins, mine, theirs, strict=True):
-        winner: Winner = "first" if point == 1 else "second" if point == 0 else "tie"
+        winner: Winner = WINNERS[point]
         said.append(verdict(us, them, winner, judge))
         if both:
             said.append(

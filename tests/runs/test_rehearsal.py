@@ -12,16 +12,21 @@ from helpers.tiny import BAD, GOOD, TINY
 from helpers.tiny_paper import write
 
 from psycopref.cli.main import main
-from psycopref.flows import dataset, rewards
+from psycopref.cli.rehearsal import show
+from psycopref.flows import dataset, paper, rewards
 from psycopref.lab import Lab
 from psycopref.nets.start import Size
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.recipes import load_recipe
 from psycopref.runs import run
-from psycopref.runs.rehearsal import dry_run
+from psycopref.runs.rehearsal import Line, rehearse
 from psycopref.stages.nulls import NULLS
 from psycopref.train import estimate
 from psycopref.train.settings import Training
+
+
+def rehearsed(recipe: str, work: Path, progress: Progress) -> list[Line]:
+    return rehearse(recipe, work, progress).calls
 
 
 def test_it_counts_the_calls_that_the_run_makes(
@@ -34,10 +39,9 @@ def test_it_counts_the_calls_that_the_run_makes(
             'name = "judge",', 'name = "judge", price_in = 2.5, price_out = 10.0,'
         )
         recipe.write_text(priced.replace("low = 640", "low = 760"), encoding="utf-8")
-        lines = {
-            (line.stage, line.model): line
-            for line in dry_run(str(recipe), work, Progress(quiet=True))
-        }
+        found = rehearse(str(recipe), work, Progress(quiet=True))
+        show(found)
+        lines = {(line.stage, line.model): line for line in found.calls}
         said = capsys.readouterr().out
         assert sum(server.book.requests.values()) == 0 and not list(work.glob("steps/respond-*")), (
             "nobody is asked"
@@ -45,7 +49,7 @@ def test_it_counts_the_calls_that_the_run_makes(
         run.run(str(recipe), work, Progress(quiet=True))
         asked = sum(server.book.requests.values())
         assert asked == sum(line.calls - line.kept for line in lines.values()) > 0
-        again = dry_run(str(recipe), work, Progress(quiet=True))
+        again = rehearsed(str(recipe), work, Progress(quiet=True))
         assert sum(server.book.requests.values()) == asked and all(
             line.calls == line.kept for line in again
         ), "all of it is kept by now"
@@ -92,7 +96,7 @@ def test_a_judge_is_counted_for_every_state_and_order(tmp_path: Path, more: str,
         recipe.write_text(text, encoding="utf-8")
         lines = {
             line.stage: line
-            for line in dry_run(str(recipe), tmp_path / "work", Progress(quiet=True))
+            for line in rehearsed(str(recipe), tmp_path / "work", Progress(quiet=True))
         }
     nulls = len(NULLS)
     assert lines["evaluate"].calls == (arms + nulls) * 2 * 10, (
@@ -126,12 +130,13 @@ def test_rankers_on_more_test_sets_are_counted(tmp_path: Path) -> None:
         )
         path = write(tmp_path, server.url, "paper", more)
         lines = {
-            line.stage: line for line in dry_run(str(path), tmp_path / "work", Progress(quiet=True))
+            line.stage: line
+            for line in rehearsed(str(path), tmp_path / "work", Progress(quiet=True))
         }
         recipe = load_recipe(str(path))[1]
-        assert isinstance(recipe, PaperRecipe)
+        assert isinstance(recipe, paper.Recipe)
         with Lab(tmp_path / "work", Progress(quiet=True)) as lab:
-            built = dataset.run(recipe.dataset, lab)
+            built = dataset.built(recipe.dataset, lab)
             weights = lab.do(
                 recipe.training.reward, built.speeches, built.responses, built.preferences, None
             ).weights

@@ -11,12 +11,12 @@ from helpers.small_dataset import built, write
 from helpers.tiny_paper import DATASET
 
 from psycopref.errors import RecipeError, StoreError
-from psycopref.flows.dataset import Built
+from psycopref.flows import training
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.recipes import PaperRecipe, load_recipe
+from psycopref.recipes import load_recipe
 from psycopref.report import content
-from psycopref.runs import run
+from psycopref.runs import folder, run
 from psycopref.store import run_folder
 from psycopref.tables import Failure
 
@@ -57,8 +57,7 @@ def test_failed_calls_are_counted_once_and_rows_apart(lab: Lab) -> None:
         Failure("f5", "speech", "truncated: respond", "call-2"),
         Failure("f6", "response-9", "unrated: pair"),
     ]
-    nothing = Built((), (), (), (), (), (), rows, [])
-    found = {(row.name, row.slice): row.value for row in run._run_metrics(lab, nothing, None, 1.0)}
+    found = {(row.name, row.slice): row.value for row in folder.run_metrics(lab, rows, 1.0)}
     assert (found["calls.failed", "run"], found["failures", "run"]) == (2, 6)
 
 
@@ -120,7 +119,7 @@ def test_a_dataset_without_a_pair_is_said_loudly(
 
 def test_kin_of_the_judge_is_noted_from_the_recipe() -> None:
     _, recipe = load_recipe("open")
-    assert isinstance(recipe, PaperRecipe)
+    assert isinstance(recipe, training.TrainingRecipe)
     (said,) = content.notes(recipe)
     assert said.startswith(
         "2 of the 8 models that answered are of the judge's own family (Qwen/Qwen2.5-72B-Instruct,"

@@ -14,7 +14,6 @@ from psycopref.labels.topic_list import groups
 from psycopref.models.entries import ModelEntry
 from psycopref.stages.evaluate import Evaluate
 from psycopref.stats.length import words
-from psycopref.store.calls import Reply
 from psycopref.tables import Rating, Response, kind_of
 
 W = small_world()
@@ -54,9 +53,7 @@ def test_topics_partition_the_speeches(lab: Lab):
         if name == "winrate" and place.startswith("topic:")
     }
     coarse = groups(None)
-    assert set(topics) == {
-        f"topic:{coarse.get(one.topic, one.topic)}:raw" for one in W.speeches
-    }
+    assert set(topics) == {f"topic:{coarse.get(one.topic, one.topic)}:raw" for one in W.speeches}
     assert sum(row.count for row in topics.values()) == len(OURS)
 
 
@@ -303,11 +300,7 @@ def test_an_answer_that_lacks_an_item_fails_on_all_of_them(lab: Lab):
     ],
 )
 def test_what_does_not_name_every_winner_is_malformed(text: str):
-    assert read_winners(Reply("call", "ok", text, 1, 1, 0.1, "judge"), ITEMS) == ("malformed", {})
-    assert read_winners(Reply("call", "refused", text, 1, 1, 0.1, "judge"), ITEMS) == (
-        "refused",
-        {},
-    )
+    assert read_winners(text, ITEMS) is None
 
 
 def test_a_reply_that_quotes_a_verdict_cannot_speak_for_the_judge_on_items():
@@ -322,9 +315,7 @@ def test_a_reply_that_quotes_a_verdict_cannot_speak_for_the_judge_on_items():
     assert [number for number, _ in shown] == ["1", "2"] and "</response>" not in shown[0][1]
     assert all(item in ask.messages[-1].content and item in ask.json_schema for item in ITEMS)
     answer = f"Response 1 says {attack}, which is no merit. {on_items('2')}"
-    assert set(
-        read_winners(Reply("call", "ok", answer, 1, 1, 0.1, "judge"), ITEMS)[1].values()
-    ) == {"second"}
+    assert set((read_winners(answer, ITEMS) or {}).values()) == {"second"}
 
 
 def test_items_need_a_judge_and_an_instrument_needs_items():

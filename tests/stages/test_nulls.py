@@ -4,7 +4,7 @@ import pytest
 from helpers.small_world import small_world
 
 from psycopref.lab import Lab
-from psycopref.stages.nulls import NULLS, WARM, Nulls
+from psycopref.stages.nulls import NULLS, Nulls
 
 W = small_world(20)
 TEST = [row for row in W.speeches if row.split == "test"]
@@ -28,7 +28,7 @@ def test_each_kind_answers_every_speech_once_as_it_says(lab: Lab) -> None:
     }
     for one in TEST:
         key = one.speech_id
-        assert found["constant"][key] == WARM and found["echo"][key] == one.text
+        assert found["constant"][key] == Nulls().constant and found["echo"][key] == one.text
         assert found["other"][key] in own.values() and found["other"][key] != own[key], (
             "another client's answer, never its own"
         )

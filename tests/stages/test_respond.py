@@ -5,12 +5,14 @@ from collections import Counter
 import pytest
 from helpers.loopback import Behaviour, Loopback
 
-from psycopref.config.prompts import load_prompt
+from psycopref.config.prompts import instruction, load_prompt
 from psycopref.config.toml_files import checked
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.models.entries import ModelEntry, Pool, load_pool
+from psycopref.stages.nulls import Nulls
 from psycopref.stages.respond import Respond, respond_ask
+from psycopref.store import keys
 from psycopref.store.keys import digest
 from psycopref.tables import Response, Speech
 
@@ -184,3 +186,13 @@ def test_two_speeches_with_the_same_words_have_an_answer_each(lab: Lab) -> None:
         out = lab.do(Respond(pool=pool(["a"], server.url), per_speech=1), twins, [])
         assert sum(server.book.answers.values()) == 1
     assert {row.speech_id for row in out.responses} == {"speech-0", "speech-1"}
+
+
+def test_instructions_from_files_are_the_words_that_calls_were_made_with() -> None:
+    """Calls are known by their text: a space more would ask all of them again."""
+    assert instruction("length", words=120) == "Use about 120 words."
+    assert instruction("length_trained", words=80) == "Answer in about 80 words."
+    assert (
+        keys.digest_text(Nulls().constant)
+        == "7083a2cf2a52789d463e91cd634a94821f772181134fe70dc38467e5183b812a"
+    )

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels import training
+from psycopref.labels.by_judge import ByJudge
 from psycopref.labels.topic_list import load_topics
 from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
@@ -174,13 +175,18 @@ def test_unsure_is_not_others_and_not_unasked(lab: Lab) -> None:
     assert tallied(unasked.metrics)["unsure"] == 0 and tallied(unasked.metrics)["none"] == 1
 
 
+def by_judge(stage: Topics) -> ByJudge:
+    assert stage.judge is not None
+    return ByJudge(stage.topics, stage.judge, stage.prompt, stage.attempts)
+
+
 def recorded(path: Path, answers: dict[str, list[str]]) -> Topics:
     stage = Topics(
         labeller="judge", judge=ModelEntry(name="judge-1", kind="recorded", ledger=str(path))
     )
     ledger = Ledger(path)
     asks = [
-        (stage.ask(speech(key, key), attempt), text)
+        (by_judge(stage).ask(speech(key, key), attempt), text)
         for key, texts in answers.items()
         for attempt, text in enumerate(texts)
     ]
@@ -285,7 +291,7 @@ def test_a_judge_over_http_is_asked_once_and_faults_add_up(tmp_path: Path) -> No
 
 def test_a_judge_is_asked_in_the_open(tmp_path: Path) -> None:
     stage = recorded(tmp_path / "judge.sqlite", {})
-    ask = stage.ask(speech("a", "I </client> am"))
+    ask = by_judge(stage).ask(speech("a", "I </client> am"))
     assert (
         "- Anxiety: " in ask.messages[1].content and "</client> am" not in ask.messages[1].content
     )

@@ -23,10 +23,14 @@ class After(Before):
 
 
 def test_a_later_setting_is_left_out_of_the_key_at_its_default() -> None:
-    assert plain(After()) == plain(Before()) == {
-        "entries": {"one": {"name": "a"}},
-        "listed": [{"name": "b"}],
-    }
+    assert (
+        plain(After())
+        == plain(Before())
+        == {
+            "entries": {"one": {"name": "a"}},
+            "listed": [{"name": "b"}],
+        }
+    )
     assert digest(After()) == digest(Before())
 
 

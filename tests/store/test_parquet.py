@@ -147,3 +147,13 @@ def test_a_file_that_lacks_another_column_is_refused(tmp_path: Path) -> None:
     parquet.table(Speech, [speech(1)]).frame.drop("topic").write_parquet(tmp_path / "s.parquet")
     with pytest.raises(StoreError, match="columns"):
         parquet.read(Speech, tmp_path / "s.parquet")
+
+
+def test_a_renamed_row_type_keeps_its_digest() -> None:
+    from psycopref.experts.matches import BlindMatch
+
+    row = BlindMatch("match-1", "raw", "speech-1", "ours", "theirs")
+    digest = parquet.table(BlindMatch, [row]).digest
+    assert digest == "ec9e7c9c29ff179e385c22d9fce3b610a4fcce32e12d0f48a7787cab26b0f977", (
+        "steps that were made from such rows are found by it"
+    )

@@ -41,9 +41,10 @@ def do(args: argparse.Namespace) -> int:
     from psycopref.runs.summary import summary
 
     if args.dry_run:
-        from psycopref.runs.rehearsal import dry_run
+        from psycopref.cli import rehearsal
+        from psycopref.runs.rehearsal import rehearse
 
-        dry_run(args.recipe, args.work, Progress())
+        rehearsal.show(rehearse(args.recipe, args.work, Progress()))
         return 0
     follows = rank() > 0  # one of several processes of `accelerate launch`, and not the first
     place = run.run(args.recipe, args.work, Progress(quiet=follows))

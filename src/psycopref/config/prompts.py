@@ -5,6 +5,7 @@ an error.
 import re
 import string
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
@@ -113,6 +114,18 @@ def load_prompt(name: str) -> Prompt:
     return checked(
         Prompt, {"name": name, "system": found.get("system", ""), "user": found["user"]}, str(path)
     )
+
+
+def instruction(name: str, **values: str | int) -> str:
+    """The user part of a shipped prompt file, filled: a line that is put to a request, or a text
+    that stands for an answer.
+    """
+    return _shipped(name).fill(**values)[-1].content
+
+
+@lru_cache(maxsize=32)
+def _shipped(name: str) -> Prompt:
+    return load_prompt(name)
 
 
 def _load(value: Any) -> Any:

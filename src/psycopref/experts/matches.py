@@ -4,6 +4,7 @@ often the judge's verdict is theirs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -54,10 +55,12 @@ class JudgedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """Two systems' answers to a speech in one arm of a comparison; `judged` has the items on which
-    the judge gave a verdict in every order.
+class BlindMatch:
+    """A match as experts see it, without a name: two systems' answers to a speech in one arm of a
+    comparison. `judged` has the items on which the judge gave a verdict in every order.
     """
+
+    KNOWN_AS: ClassVar[str] = "Match"  # what the row type was called first, and is in digests
 
     match_id: str
     arm: str
@@ -74,7 +77,7 @@ def matched(
     theirs: Sequence[Response],
     verdicts: Sequence[Verdict],
     orders: int,
-) -> list[Match]:
+) -> list[BlindMatch]:
     """The matches of an arm, one for each speech that both answered (draw 0), with what the judge
     said of each item in so many orders.
     """
@@ -89,7 +92,7 @@ def matched(
             if score == score:  # an item of which an order failed has no verdict
                 own.append(JudgedItem(item, _choice(score)))
     return [
-        Match(content_id("match", arm, *key), arm, speech, our.text, their.text, tuple(own))
+        BlindMatch(content_id("match", arm, *key), arm, speech, our.text, their.text, tuple(own))
         for speech, (our, their), key, own in zip(both, pairs, ids, judged, strict=True)
     ]
 
@@ -105,17 +108,17 @@ def _choice(score: float) -> Choice:
     return "chosen" if score > 0.5 else "rejected"
 
 
-def drawn_matches(matches: Sequence[Match], size: int, seed: int) -> list[Match]:
+def drawn_matches(matches: Sequence[BlindMatch], size: int, seed: int) -> list[BlindMatch]:
     """Up to so many matches of each arm, no speech in two arms: the opponent's answer would come
     back on the sheet and give itself away.
 
     Speeches come in an order drawn by hash; each goes to the arm that has fewest so far. Where
     there are fewer than `size` speeches for each arm, the arms share what there is.
     """
-    speeches: dict[str, dict[str, Match]] = {}
+    speeches: dict[str, dict[str, BlindMatch]] = {}
     for row in matches:
         speeches.setdefault(row.speech_id, {})[row.arm] = row
-    found: dict[str, list[Match]] = {arm: [] for arm in sorted({row.arm for row in matches})}
+    found: dict[str, list[BlindMatch]] = {arm: [] for arm in sorted({row.arm for row in matches})}
     for speech in sorted(speeches, key=lambda one: lot(seed, "match", one)):
         arm = min(
             speeches[speech], key=lambda one: (len(found[one]), lot(seed, "arm", one, speech))
@@ -126,13 +129,13 @@ def drawn_matches(matches: Sequence[Match], size: int, seed: int) -> list[Match]
 
 
 def judged_by_experts(
-    annotations: Sequence[Annotation], matches: Sequence[Match], how: Draws
+    annotations: Sequence[Annotation], matches: Sequence[BlindMatch], how: Draws
 ) -> list[Metric]:
     """Win rates by experts, overall and by principle (the paper's Figure 2 for these systems), the
     judge's verdict on the same item beside them, the ceiling, and what the sheets say of position,
     repetitions and time (slices `matches:...`).
     """
-    known = table(Match, matches).frame.select(
+    known = table(BlindMatch, matches).frame.select(
         pl.col("match_id").alias("preference_id"), "arm", "speech_id"
     )
     said = [(row.match_id, one.item, one.judged) for row in matches for one in row.judged]

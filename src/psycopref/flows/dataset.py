@@ -1,11 +1,13 @@
 """Client speeches to preference data: the order of the stages, and what each left out."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal
 
 from psycopref.errors import RecipeError
+from psycopref.flows import base
+from psycopref.flows.base import Dataset, Done
 from psycopref.lab import Lab
-from psycopref.recipes import Dataset
 from psycopref.stages.collect import Collected
 from psycopref.stages.pair import PAIRS, Pair
 from psycopref.stages.rate import Rate
@@ -36,20 +38,18 @@ FAILURES = Figure(
 )
 
 
-class Built(NamedTuple):
-    """A preference dataset with everything that was left out of it."""
+class Recipe(base.Recipe):
+    """flow = "dataset": build a preference dataset."""
 
-    speeches: Sequence[Speech]
-    responses: Sequence[Response]
-    ratings: Sequence[Rating]
-    preferences: Sequence[Preference]
-    measure: Sequence[Preference]
-    dropped: Sequence[Dropped]
-    failures: Sequence[Failure]
-    metrics: Sequence[Metric]
+    flow: Literal["dataset"]
 
 
-def run(recipe: Dataset, lab: Lab) -> Built:
+def run(recipe: Recipe, lab: Lab) -> Done:
+    """The dataset, and nothing beside it."""
+    return built(recipe.dataset, lab)
+
+
+def built(recipe: Dataset, lab: Lab) -> Done:
     """Do the dataset stages in order."""
     found = lab.do(recipe.collect)
     clean = lab.do(recipe.clean, found.speeches)
@@ -81,7 +81,7 @@ def run(recipe: Dataset, lab: Lab) -> Built:
         *paired.metrics,
         *counts,
     ]
-    return Built(
+    return Done(
         named.speeches,
         answered.responses,
         rated.ratings,
@@ -102,7 +102,7 @@ def _weighed(pair: Pair, rate: Rate) -> Pair:
     return pair.model_copy(update={"judges": {entry.name: 1.0 for entry in rate.everyone}})
 
 
-def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Built:
+def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Done:
     if not found.preferences:
         raise RecipeError(
             "[dataset]: the source brings no preferences of its own; add [dataset.respond],"
@@ -115,19 +115,18 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
         for row in found.preferences
         if row.speech_id in split
     ]
+    found_in = Counter(row.split for row in kept)
     counts = [
         row
         for name in ("train", "dev", "test", "gold")
-        for row in PAIRS.rows(sum(one.split == name for one in kept), set=name)
+        for row in PAIRS.rows(found_in[name], set=name)
     ]
     measure = [row for row in kept if row.split == "test"]
     more = _counts(
         found.speeches, found.dropped, speeches, dropped, found.responses, found.ratings, failures
     )
     metrics = [*found.metrics, *named.metrics, *counts, *more]
-    return Built(
-        speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics
-    )
+    return Done(speeches, found.responses, found.ratings, kept, measure, dropped, failures, metrics)
 
 
 def _with_split(row: Preference, split: Split) -> Preference:

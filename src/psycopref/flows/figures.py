@@ -10,8 +10,20 @@ from typing import Any
 from psycopref import tables
 from psycopref.experts import figures as comparisons
 from psycopref.experts import matches, scores
-from psycopref.flows import ablation, dataset, judged, rounds, systems
-from psycopref.stages import calibrate, collect, evaluate, pair, rate, rejudge, respond, topics
+from psycopref.flows import ablation, dataset, judged
+from psycopref.labels import by_classifier
+from psycopref.stages import (
+    calibrate,
+    collect,
+    evaluate,
+    pair,
+    rate,
+    rejudge,
+    respond,
+    rounds,
+    systems,
+    topics,
+)
 from psycopref.tables import LACKING, Figure, Kind, Metric
 
 # What a run counts of itself (runs/run.py), declared here since the report, which stands below the
@@ -42,7 +54,7 @@ def _figures(value: Any) -> Iterator[Figure]:
 
 # In the order of the docs: what a section is about, and the modules that declare its figures.
 SECTIONS: dict[str, tuple[ModuleType, ...]] = {
-    "The dataset": (dataset, collect, topics, respond, rate, pair),
+    "The dataset": (dataset, collect, topics, by_classifier, respond, rate, pair),
     "Two judges": (rejudge,),
     "Reward models": (calibrate,),
     "The policy": (rounds, ablation),

@@ -5,12 +5,10 @@ length asked for, and the judge against null opponents.
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from psycopref.flows import systems
-from psycopref.flows.dataset import Built
+from psycopref.flows.base import Done
 from psycopref.flows.rounds import NO_RESPONSES, Judges, Round
-from psycopref.flows.systems import Faced
+from psycopref.flows.training import Training
 from psycopref.lab import Lab
-from psycopref.recipes import Training
 from psycopref.stages.evaluate import (
     BEST,
     FAILED,
@@ -22,6 +20,7 @@ from psycopref.stages.evaluate import (
     WORST,
     Evaluated,
 )
+from psycopref.stages.systems import Faced, Systems
 from psycopref.tables import Failure, Figure, Metric, Response, Speech, Verdict
 
 CHANCE = 0.5
@@ -32,6 +31,7 @@ NULL_OPPONENTS = Figure(
     ("{part=overall}:{arm=raw}",),
     "null opponents that beat chance, of those that were played",
 )
+Arm = Literal["raw", "constrained"]
 
 
 class Judged(NamedTuple):
@@ -43,56 +43,49 @@ class Judged(NamedTuple):
     arms: dict[str, Sequence[Response]]
 
 
-def judged(recipe: Training, lab: Lab, built: Built, states: list[Round], judges: Judges) -> Judged:
+class _Game(NamedTuple):
+    """Two systems that are to be compared, and how the figures are named."""
+
+    name: str
+    arm: Arm
+    ours: Sequence[Response]
+    theirs: Sequence[Response]
+    targets: Sequence[Response] = NO_RESPONSES
+
+
+def judged(recipe: Training, lab: Lab, done: Done, states: list[Round], judges: Judges) -> Judged:
     """The last policy against the opponent, raw and with the opponent's length asked for, and
     against its start.
     """
-    test = [speech for speech in built.speeches if speech.split == "test"]
+    test = done.test()
     rival = lab.do(recipe.opponent, test, NO_RESPONSES)
     faced = {row.speech_id for row in rival.responses}
     common = [speech for speech in test if speech.speech_id in faced]
     short = lab.do(recipe.constrained, common, states[-1].weights, rival.responses)
-    last: Sequence[Response] = states[-1].answers
-    found = Judged(
-        [],
-        [],
-        [*rival.failures, *short.failures],
+    last = states[-1].answers
+    games = [
+        _Game("winrate", "raw", last, rival.responses),
+        _Game("winrate", "constrained", short.responses, rival.responses, rival.responses),
+    ]
+    if len(states) > 1:
+        games.append(_Game("winrate.start", "raw", last, states[0].answers))
+    made = [_played(recipe, lab, test, judges, game) for game in games]
+    metrics = [row for one in made for row in one.metrics]
+    if recipe.systems == "each" and len(states) > 1:
+        earlier, rows = _systems(recipe, lab, test, states, rival.responses, judges, made)
+        made += earlier
+        metrics += rows
+    nothing = nulled(recipe, lab, common, done.responses, rival.responses, judges)
+    metrics += nothing.metrics
+    verdicts = [*nothing.verdicts, *(row for one in made for row in one.verdicts)]
+    failures = [*rival.failures, *short.failures]
+    later = [*nothing.failures, *(row for one in made for row in one.failures)]
+    return Judged(
+        list({row.verdict_id: row for row in verdicts}.values()),
+        metrics,
+        failures + list({row.failure_id: row for row in later}.values()),
         {"raw": last, "constrained": short.responses, "opponent": rival.responses},
     )
-    arms: list[
-        tuple[
-            str,
-            Literal["raw", "constrained"],
-            Sequence[Response],
-            Sequence[Response],
-            Sequence[Response],
-        ]
-    ] = [
-        ("winrate", "raw", last, rival.responses, NO_RESPONSES),
-        ("winrate", "constrained", short.responses, rival.responses, rival.responses),
-        ("winrate.start", "raw", last, states[0].answers, NO_RESPONSES),
-    ]
-    if len(states) == 1:
-        arms.pop()  # there is no earlier state to compare with
-    made = [
-        compared(recipe, lab, test, ours, theirs, judges, name, arm, targets)
-        for name, arm, ours, theirs, targets in arms
-    ]
-    for one in made:
-        found.metrics.extend(one.metrics)
-    if recipe.systems == "each" and len(states) > 1:
-        more, rows = _systems(recipe, lab, test, states, rival.responses, judges, made[0], made[-1])
-        found.metrics.extend(rows)
-        made += more
-    nothing = nulled(recipe, lab, common, built.responses, rival.responses, judges)
-    found.metrics.extend(nothing.metrics)
-    verdicts, failures = [*nothing.verdicts], [*nothing.failures]
-    for one in made:
-        verdicts += one.verdicts
-        failures += one.failures
-    found.verdicts.extend({row.verdict_id: row for row in verdicts}.values())
-    found.failures.extend({row.failure_id: row for row in failures}.values())
-    return found
 
 
 def nulled(
@@ -118,10 +111,9 @@ def nulled(
             continue
         played += 1
         faced = {row.speech_id for row in ours}
+        theirs = [row for row in rival if row.speech_id in faced]
         name = f"null.{kind}"
-        own = compared(
-            recipe, lab, test, ours, [row for row in rival if row.speech_id in faced], judges, name
-        )
+        own = compared(recipe, lab, test, ours, theirs, judges, name)
         rows = [row for row in own.metrics if _of_a_null(row)]
         found.metrics.extend(rows)
         found.verdicts.extend(own.verdicts)
@@ -153,29 +145,34 @@ def _systems(
     states: list[Round],
     rival: Sequence[Response],
     judges: Judges,
-    last: Evaluated,
-    ends: Evaluated,
-) -> tuple[list[Evaluated], list[Metric]]:
-    """The earlier states against the opponent too, and all of them side by side; `ends` is the last
-    one against the first.
+    made: Sequence[Evaluated],
+) -> tuple[list[Evaluated], Sequence[Metric]]:
+    """The earlier states against the opponent too, and all of them side by side; the first of
+    `made` is the last state against the opponent, the last one the last state against the first.
     """
     first = ["start", "dpo"] if recipe.start else ["dpo"]
     earlier = {name: states[at] for at, name in enumerate(first) if at < len(states) - 1}
-    made = {
+    found = {
         name: compared(recipe, lab, test, state.answers, rival, judges, "system")
         for name, state in earlier.items()
     }
-    orders = 1 if recipe.evaluate.judge is None else 2
-    name = f"round {len(states) - 1}" if len(states) > len(first) else first[-1]
+    last = f"round {len(states) - 1}" if len(states) > len(first) else first[-1]
+    answers = states[-1].answers
     against = [
-        Faced(one, "opponent", own.verdicts, earlier[one].answers, orders)
-        for one, own in made.items()
+        Faced(name, "opponent", one.verdicts, earlier[name].answers, recipe.orders)
+        for name, one in found.items()
     ]
-    against.append(Faced(name, "opponent", last.verdicts, states[-1].answers, orders))
-    more = [Faced(name, first[0], ends.verdicts, states[-1].answers, orders)]
-    return list(made.values()), systems.figures(
-        against, more, recipe.evaluate.draws, recipe.evaluate.seed
-    )
+    against.append(Faced(last, "opponent", made[0].verdicts, answers, recipe.orders))
+    more = [Faced(last, first[0], made[-1].verdicts, answers, recipe.orders)]
+    stage = Systems(draws=recipe.evaluate.draws, seed=recipe.evaluate.seed)
+    return list(found.values()), lab.do(stage, against, more).metrics
+
+
+def _played(
+    recipe: Training, lab: Lab, test: Sequence[Speech], judges: Judges, game: _Game
+) -> Evaluated:
+    name, arm, ours, theirs, targets = game
+    return compared(recipe, lab, test, ours, theirs, judges, name, arm, targets)
 
 
 def compared(
@@ -186,7 +183,7 @@ def compared(
     theirs: Sequence[Response],
     judges: Judges,
     name: str,
-    arm: Literal["raw", "constrained"] = "raw",
+    arm: Arm = "raw",
     targets: Sequence[Response] = NO_RESPONSES,
 ) -> Evaluated:
     """Two systems' answers by the recipe's judge; without one by the gold reward model, and where

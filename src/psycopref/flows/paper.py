@@ -1,65 +1,80 @@
 """The whole paper: dataset, reward model, policy by DPO and DPO-Iter, figures."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, NamedTuple
 
-from psycopref.errors import RecipeError
+from pydantic import model_validator
+
 from psycopref.flows import dataset, rewards
-from psycopref.flows.dataset import Built
+from psycopref.flows.base import Done
 from psycopref.flows.judged import judged
-from psycopref.flows.rounds import Judges, Round, answered, figures, online, too_few
+from psycopref.flows.rounds import Judges, Round, answered, figures, joined, online, too_few
+from psycopref.flows.training import Training, TrainingRecipe
 from psycopref.lab import Lab
-from psycopref.recipes import PaperRecipe, Training
 from psycopref.stages.calibrate import Calibrated
-from psycopref.stages.policy import Trained as Optimised
+from psycopref.stages.policy import Trained
 from psycopref.stages.reward import Rewarded
-from psycopref.tables import Failure, Metric, Point, Preference, Response, Verdict
-
-
-class Trained(NamedTuple):
-    """What the training half of a run yields."""
-
-    reward: Path
-    gold: Path | None
-    rounds: list[Round]
-    calibrated: Calibrated
-    verdicts: list[Verdict]
-    metrics: list[Metric]
-    failures: list[Failure]
-    curves: dict[str, Sequence[Point]]
-    arms: dict[
-        str, Sequence[Response]
-    ] = {}  # the last policy's answers by arm, and the opponent's as `opponent`
-
+from psycopref.tables import Failure, Point, Preference
 
 NONE: Sequence[Preference] = ()
 
 
-def run(recipe: PaperRecipe, lab: Lab) -> tuple[Built, Trained]:
+class Recipe(TrainingRecipe):
+    """flow = "paper": the dataset, the reward model, the policy and their figures."""
+
+    meets: ClassVar[bool] = True
+    flow: Literal["paper"]
+
+    @model_validator(mode="after")
+    def _no_sizes(self) -> "Recipe":
+        if self.sizes:
+            raise ValueError(
+                '[sizes]: flow = "ablation" needs at least one, such as [sizes.small] with a base;'
+                " other flows have none"
+            )
+        return self
+
+    def titles(self) -> dict[str, str]:
+        """The last policy against the opponent, and against its start."""
+        return {
+            "winrate": f"last policy against {self.training.opponent.pool.name}",
+            "winrate.start": "last policy against its start",
+        }
+
+    def sides(self, name: str) -> tuple[str, str]:
+        """The last policy, and whom it meets."""
+        rival = self.training.opponent.pool.name
+        met = {"winrate": rival, "winrate.start": "its start"}
+        return "last policy", met.get(name, "opponent")
+
+
+def run(recipe: Recipe, lab: Lab) -> Done:
     """The dataset flow, then training and evaluation."""
-    built = dataset.run(recipe.dataset, lab)
-    trainable(recipe.training, built)
-    return built, train(recipe.training, lab, built)
+    done = dataset.built(recipe.dataset, lab)
+    trainable(recipe.training, lab, done)
+    return trained(recipe.training, lab, done)
 
 
-def trainable(recipe: Training, built: Built, apart: bool = False) -> None:
-    """RecipeError where a stage would find no pairs of its split, or the rounds too few speeches:
-    said before the first stage trains, not after.
+def trainable(recipe: Training, lab: Lab, done: Done, apart: bool = False) -> None:
+    """RecipeError (by `lab.refuse`) where a stage would find no pairs of its split, or the rounds
+    too few speeches: said before the first stage trains, not after. `apart`: no speech is in two
+    rounds.
     """
-    there = {row.split for row in built.preferences}
-    stages = {"reward": recipe.reward.split, **({"gold": recipe.gold.split} if recipe.gold else {})}
+    there = {row.split for row in done.preferences}
+    stages = {"reward": recipe.reward.split}
+    if recipe.gold:
+        stages["gold"] = recipe.gold.split
     if recipe.policy.learns.rows == 2:
         stages["policy"] = recipe.policy.split
     for name, split in stages.items():
         if split not in there:
-            raise RecipeError(
+            lab.refuse(
                 f"[training.{name}]: no preference pairs in split {split!r} (of"
-                f" {len(built.preferences)} in all); look at `gap` in [dataset.pair], and at the"
+                f" {len(done.preferences)} in all); look at `gap` in [dataset.pair], and at the"
                 " shares in [dataset.topics]"
             )
-    if short := too_few(recipe, built.speeches, apart):
-        raise RecipeError(short)
+    if short := too_few(recipe, done.speeches, apart):
+        lab.refuse(short)
 
 
 class Bench(NamedTuple):
@@ -73,11 +88,11 @@ class Bench(NamedTuple):
     curves: dict[str, Sequence[Point]]
 
 
-def bench(recipe: Training, lab: Lab, built: Built) -> Bench:
+def bench(recipe: Training, lab: Lab, done: Done) -> Bench:
     """The reward model, measured, and the gold one where the recipe has one."""
-    reward = lab.do(recipe.reward, built.speeches, built.responses, built.preferences, None)
-    table = rewards.tabled(recipe, lab, built, reward.weights)
-    gold = _gold(recipe, lab, built)
+    reward = lab.do(recipe.reward, done.speeches, done.responses, done.preferences, None)
+    table = rewards.tabled(recipe, lab, done, reward.weights)
+    gold = _gold(recipe, lab, done)
     return Bench(
         Judges(reward.weights, gold.weights if gold else None),
         table.calibrated,
@@ -86,81 +101,65 @@ def bench(recipe: Training, lab: Lab, built: Built) -> Bench:
     )
 
 
-def train(recipe: Training, lab: Lab, built: Built) -> Trained:
-    """Reward models, the policy and its rounds, and the figures."""
+def trained(recipe: Training, lab: Lab, done: Done) -> Done:
+    """Reward models, the policy and its rounds, and the figures, beside the dataset's."""
     start = (
-        lab.do(recipe.start, built.speeches, built.responses, NONE, None) if recipe.start else None
+        lab.do(recipe.start, done.speeches, done.responses, NONE, None) if recipe.start else None
     )
-    judges, calibrated, unscored, theirs = bench(recipe, lab, built)
-    states = _policies(recipe, lab, built, start, judges)
-    compared = judged(recipe, lab, built, states, judges)
+    judges, calibrated, unscored, theirs = bench(recipe, lab, done)
+    states = _policies(recipe, lab, done, start, judges)
+    compared = judged(recipe, lab, done, states, judges)
     curves = {"start": start.curve if start else (), **theirs, **_curves(states, bool(start))}
-    failures = [
-        row
-        for one in states
-        for row in (*one.failures, *(one.practice.failures if one.practice else ()))
-    ]
-    metrics = [*calibrated.metrics, *figures(states, recipe.drift.limit), *compared.metrics]
-    drawn = {name: points for name, points in curves.items() if points}
-    lost = [*unscored, *failures, *compared.failures]
-    return Trained(
-        judges.reward,
-        judges.gold,
-        states,
-        calibrated,
-        compared.verdicts,
-        metrics,
-        lost,
-        drawn,
-        compared.arms,
+    lost = [*unscored, *(row for one in states for row in one.failures), *compared.failures]
+    return done._replace(
+        failures=[*done.failures, *lost],
+        metrics=[*done.metrics, *calibrated.metrics, *figures(states), *compared.metrics],
+        curves=drawn(curves),
+        arms=compared.arms,
+        verdicts=compared.verdicts,
+        orders=recipe.orders,
+        bins=calibrated.bins,
     )
 
 
-def _gold(recipe: Training, lab: Lab, built: Built) -> Rewarded | None:
+def drawn(curves: Mapping[str, Sequence[Point]]) -> dict[str, Sequence[Point]]:
+    """The curves that have points."""
+    return {name: points for name, points in curves.items() if points}
+
+
+def _gold(recipe: Training, lab: Lab, done: Done) -> Rewarded | None:
     """The gold reward model: trained on the speeches of split 'gold', which nothing else uses (the
     recipe sees to that).
     """
     if recipe.gold is None:
         return None
     base = (
-        lab.do(recipe.gold_start, built.speeches, built.responses, NONE, None).weights
+        lab.do(recipe.gold_start, done.speeches, done.responses, NONE, None).weights
         if recipe.gold_start
         else None
     )
-    return lab.do(recipe.gold, built.speeches, built.responses, built.preferences, base)
+    return lab.do(recipe.gold, done.speeches, done.responses, done.preferences, base)
 
 
 def _policies(
-    recipe: Training, lab: Lab, built: Built, start: Optimised | None, judges: Judges
+    recipe: Training, lab: Lab, done: Done, start: Trained | None, judges: Judges
 ) -> list[Round]:
     """Round 0 is the start, round 1 DPO on the dataset's pairs, then DPO-Iter."""
-    test = [speech for speech in built.speeches if speech.split == "test"]
-    states = [answered(recipe, lab, test, start.weights, judges)] if start else []
-    made = lab.do(
-        recipe.policy,
-        built.speeches,
-        built.responses,
-        built.preferences,
-        start.weights if start else None,
-    )
-    states.append(
-        answered(
-            recipe,
-            lab,
-            test,
-            made.weights,
-            judges,
-            made.curve,
-            states[0].weights if states else None,
-        )
-    )
-    return online(recipe, lab, list(built.speeches), states, judges)
+    test = done.test()
+    states: list[Round] = []
+    begun = start.weights if start else None
+    if begun:
+        states = joined(recipe, lab, states, answered(recipe, lab, test, begun, judges))
+    made = lab.do(recipe.policy, done.speeches, done.responses, done.preferences, begun)
+    new = answered(recipe, lab, test, made.weights, judges, made.curve, begun)
+    states = joined(recipe, lab, states, new)
+    return online(recipe, lab, list(done.speeches), states, judges)
 
 
 def _curves(states: Sequence[Round], started: bool) -> dict[str, Sequence[Point]]:
     """The training curve of each state but the start."""
-    trained = states[1:] if started else states
+    states = states[1:] if started else states
     return {
         "dpo" if not number else f"round {number + started}": one.curve
-        for number, one in enumerate(trained)
+        for number, one in enumerate(states)
     }

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psycopref.errors import RecipeError
-from psycopref.flows.dataset import Built
+from psycopref.flows.base import Done
+from psycopref.flows.training import Training
 from psycopref.lab import Lab
-from psycopref.recipes import Training
 from psycopref.stages.calibrate import TEMPERATURE, Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
@@ -55,25 +55,25 @@ class _Beside(NamedTuple):
     failures: list[Failure]
 
 
-def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
+def tabled(recipe: Training, lab: Lab, done: Done, weights: Path) -> Tabled:
     """The run's own test pairs, then each set of [training.tests], all with the same models
     beside.
     """
-    scores = lab.do(recipe.score, built.speeches, built.responses, weights).ratings
-    held = [row for row in built.preferences if row.split in HELD_OUT]
+    scores = lab.do(recipe.score, done.speeches, done.responses, weights).ratings
+    held = [row for row in done.preferences if row.split in HELD_OUT]
     seen = {row.preference_id for row in held}
     every = _Pairs(
-        built.speeches,
-        built.responses,
-        [*held, *(row for row in built.measure if row.preference_id not in seen)],
+        done.speeches,
+        done.responses,
+        [*held, *(row for row in done.measure if row.preference_id not in seen)],
     )
     beside = _beside(recipe, lab, every)
     own = lab.do(
         _named(recipe),
-        built.speeches,
-        built.responses,
-        built.preferences,
-        built.measure,
+        done.speeches,
+        done.responses,
+        done.preferences,
+        done.measure,
         scores,
         beside.rewards,
         beside.verdicts,
@@ -82,7 +82,7 @@ def tabled(recipe: Training, lab: Lab, built: Built, weights: Path) -> Tabled:
     bins: list[Bin] = list(own.bins)
     failures = beside.failures
     for name in recipe.tests:
-        made, lost = _another(recipe, lab, built, weights, name, beside)
+        made, lost = _another(recipe, lab, done, weights, name, beside)
         metrics += [row for row in made.metrics if not _fitted(row)]
         bins += made.bins
         failures += lost
@@ -102,7 +102,7 @@ def _named(recipe: Training) -> Calibrate:
 
 
 def _another(
-    recipe: Training, lab: Lab, built: Built, weights: Path, name: str, before: _Beside
+    recipe: Training, lab: Lab, done: Done, weights: Path, name: str, before: _Beside
 ) -> tuple[Calibrated, list[Failure]]:
     """Another set of test pairs; baselines and temperatures are fitted on the run's own train and
     dev pairs as ever.
@@ -111,23 +111,23 @@ def _another(
     fitting = lab.do(
         recipe.score.model_copy(update={"longer": "skip"}), found.speeches, found.responses, weights
     ).ratings
-    pairs, left = usable(built, found, {row.subject_id for row in fitting})
+    pairs, left = usable(done, found, {row.subject_id for row in fitting})
     beside = _beside(recipe, lab, pairs)
-    own = {row.speech_id for row in built.speeches}
-    speeches = [*built.speeches, *(row for row in pairs.speeches if row.speech_id not in own)]
-    there = {row.response_id for row in built.responses}
+    own = {row.speech_id for row in done.speeches}
+    speeches = [*done.speeches, *(row for row in pairs.speeches if row.speech_id not in own)]
+    there = {row.response_id for row in done.responses}
     responses = [
-        *built.responses,
+        *done.responses,
         *(row for row in pairs.responses if row.response_id not in there),
     ]
     scores = {
         row.subject_id: row
         for row in (
-            *lab.do(recipe.score, built.speeches, built.responses, weights).ratings,
+            *lab.do(recipe.score, done.speeches, done.responses, weights).ratings,
             *fitting,
         )
     }
-    kept = [row for row in built.preferences if row.split != "test"]
+    kept = [row for row in done.preferences if row.split != "test"]
     stage = _named(recipe).model_copy(update={"name": name})
     rewards = {(row.judge, row.subject_id): row for row in (*before.rewards, *beside.rewards)}
     made = lab.do(
@@ -154,11 +154,11 @@ def read(recipe: Training, lab: Lab, name: str) -> Collected:
     return found
 
 
-def usable(built: Built, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
+def usable(done: Done, found: Collected, scored: set[str]) -> tuple[_Pairs, list[Failure]]:
     """The pairs on speeches that the run did not train on (or choose by), both of whose responses
     the reward model can read; the others as failures.
     """
-    used = {row.speech_id for row in built.speeches if row.split not in ("test", "")}
+    used = {row.speech_id for row in done.speeches if row.split not in ("test", "")}
     pairs: list[Preference] = []
     left: list[Failure] = []
     for row in found.preferences:

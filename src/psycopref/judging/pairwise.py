@@ -2,17 +2,18 @@
 replies.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from psycopref.config.instruments import Instrument
 from psycopref.config.prompts import Prompt, fence, history_text
 from psycopref.judging.answers import last_object
+from psycopref.judging.calls import asked
 from psycopref.judging.ratings import told
 from psycopref.lab import Lab
 from psycopref.models.entries import ModelEntry
-from psycopref.store.calls import Ask, Reply
+from psycopref.store.calls import Ask
 from psycopref.store.keys import canonical
 from psycopref.tables import Failure, Speech, Verdict, Winner, content_id
 
@@ -47,7 +48,8 @@ class Match(NamedTuple):
 
     def games(self) -> tuple["Game", "Game"]:
         """The match in both orders."""
-        return Game(self.speech, self.ours, self.theirs), Game(self.speech, self.theirs, self.ours)
+        game = Game(self.speech, self.ours, self.theirs)
+        return game, game.swap()
 
 
 class Game(NamedTuple):
@@ -56,6 +58,10 @@ class Game(NamedTuple):
     speech: Speech
     first: Side
     second: Side
+
+    def swap(self) -> "Game":
+        """The same match in the other order."""
+        return Game(self.speech, self.second, self.first)
 
     def verdict(
         self, winner: Winner, judge: str, item: str = OVERALL, call_id: str = ""
@@ -99,11 +105,11 @@ class Pairwise(NamedTuple):
             "first": first,
             "second": second,
         }
-        asked = told(self.instrument, _form) if self.instrument else {}
+        form = told(self.instrument, _form) if self.instrument else {}
         schema = items_schema(self.instrument) if self.instrument else SCHEMA
         return Ask(
             self.judge.name,
-            self.prompt.fill(**shown, **asked),
+            self.prompt.fill(**shown, **form),
             self.judge.temperature,
             self.judge.max_tokens,
             schema,
@@ -111,87 +117,61 @@ class Pairwise(NamedTuple):
             attempt,
         )
 
-    def read(self, reply: Reply) -> tuple[str, dict[str, Winner]]:
-        """The outcome and the winner of each item; none unless every item asked for has one."""
+    def read(self, text: str) -> dict[str, Winner] | None:
+        """The winner of each item that was asked for; None unless every one of them has one."""
         if self.instrument:
-            return read_winners(reply, [item.name for item in self.instrument.items])
-        outcome, winner = read_winner(reply)
-        return outcome, {OVERALL: winner} if winner else {}
+            return read_winners(text, [item.name for item in self.instrument.items])
+        winner = read_winner(text)
+        return {OVERALL: winner} if winner else None
 
     def play(
         self, lab: Lab, games: Sequence[Game], attempts: int, draw: int = 0
     ) -> tuple[list[Verdict], list[Failure]]:
-        """Every game to a verdict on each item or one failure; what cannot be read is asked again
-        up to `attempts` times.
+        """Every game to a verdict on each item or one failure, sorted by id; what cannot be read is
+        asked again up to `attempts` times. Games with the same words are one call.
         """
         verdicts: list[Verdict] = []
         failures: list[Failure] = []
-        with lab.progress.track("evaluate", len(games)) as tick:
-            for attempt in range(attempts):
-                again: list[Game] = []
-                for game, reply in self._asked(lab, games, attempt, draw):
-                    outcome, winners = self.read(reply)
-                    if outcome in ("malformed", "truncated") and attempt + 1 < attempts:
-                        again.append(game)
-                        continue
-                    verdicts += [
-                        game.verdict(winner, self.judge.name, item, reply.call_id)
-                        for item, winner in winners.items()
-                    ]
-                    failures += [] if winners else [game.failure(outcome, reply.call_id)]
-                    tick()
-                games = again
-        return sorted(verdicts, key=lambda v: v.verdict_id), sorted(
-            failures, key=lambda f: f.failure_id
+        exchanges = (
+            (game, asked(partial(self.ask, game, draw=draw), self.read, attempts)) for game in games
         )
+        with lab.progress.track("evaluate", len(games)) as tick:
+            for game, answer in lab.play(exchanges, [self.judge]):
+                call_id = answer.reply.call_id
+                if answer.value is None:
+                    failures.append(game.failure(answer.outcome, call_id))
+                for item, winner in (answer.value or {}).items():
+                    verdicts.append(game.verdict(winner, self.judge.name, item, call_id))
+                tick()
+        verdicts.sort(key=lambda row: row.verdict_id)
+        failures.sort(key=lambda row: row.failure_id)
+        return verdicts, failures
 
-    def _asked(
-        self, lab: Lab, games: Sequence[Game], attempt: int, draw: int
-    ) -> Iterator[tuple[Game, Reply]]:
-        """Each game with its reply; two games with the same words are one call and share it."""
-        waiting: dict[str, list[Game]] = {}
-        for game in games:
-            waiting.setdefault(self.ask(game, attempt, draw).call_id, []).append(game)
-        asks = [self.ask(same[0], attempt, draw) for same in waiting.values()]
-        for ask, reply in lab.ask(asks, [self.judge]):
-            for game in waiting.pop(ask.call_id):
-                yield game, reply
 
-
-def read_winner(reply: Reply) -> tuple[str, Winner | None]:
-    """The outcome and winner of a reply: the last JSON object of the answer that names one;
-    anything else is 'malformed', never a tie.
+def read_winner(text: str) -> Winner | None:
+    """The winner that the last JSON object with `winner` names; None where none is named, never a
+    tie.
     """
-    if reply.outcome != "ok":
-        return reply.outcome, None
-    winner = _winner(last_object(reply.text, "winner"))
-    return ("ok", winner) if winner else ("malformed", None)
+    return _winner(last_object(text, "winner"))
 
 
-def read_winners(reply: Reply, items: Sequence[str]) -> tuple[str, dict[str, Winner]]:
-    """The outcome, and the winner of each item and overall: 'malformed' unless the last object with
-    `items` has each of them once and no other.
+def read_winners(text: str, items: Sequence[str]) -> dict[str, Winner] | None:
+    """The winner of each item and overall; None unless the last object with `items` has each of
+    them once and no other.
     """
-    if reply.outcome != "ok":
-        return reply.outcome, {}
-    answer = last_object(reply.text, "items") or {}
+    answer = last_object(text, "items") or {}
     own = answer.get("items")
     if not isinstance(own, Mapping) or own.keys() != set(items):
-        return "malformed", {}
-    found = {
-        name: _winner(one)
-        for name, one in [*((name, own[name]) for name in items), (OVERALL, answer.get(OVERALL))]
-    }
-    winners = {name: winner for name, winner in found.items() if winner}
-    return ("ok", winners) if len(winners) == len(found) else ("malformed", {})
+        return None
+    said = {**{name: own[name] for name in items}, OVERALL: answer.get(OVERALL)}
+    winners = {name: winner for name, one in said.items() if (winner := _winner(one))}
+    return winners if len(winners) == len(said) else None
 
 
 def _winner(answer: Any) -> Winner | None:
-    return (
-        _WINNERS.get(str(answer.get("winner")).strip().lower())
-        if isinstance(answer, Mapping)
-        else None
-    )
+    if not isinstance(answer, Mapping):
+        return None
+    return _WINNERS.get(str(answer.get("winner")).strip().lower())
 
 
 def _form(instrument: Instrument) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """From an entry to a provider: what must be there before a call, and recordings."""
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from psycopref.config.toml_files import DATA
 from psycopref.errors import ModelError
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers.protocol import BatchProvider, Provider
+from psycopref.models.providers.protocol import BatchProvider, FiniteProvider, Provider
+from psycopref.store.calls import Ask
 
 
 def recording(entry: ModelEntry) -> Path:
@@ -25,18 +25,14 @@ def recording(entry: ModelEntry) -> Path:
     )
 
 
-def recorded_ids(entry: ModelEntry) -> frozenset[str]:
-    """The call ids that were recorded for an entry's model. Cached until the file changes."""
-    path = recording(entry)
-    found = path.stat()
-    return _ids(path, entry.name, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=256)
-def _ids(path: Path, model: str, _changed: int, _size: int) -> frozenset[str]:
-    from psycopref.models.providers.recorded import call_ids
-
-    return call_ids(path, model)
+def can_answer(entry: ModelEntry, ask: Ask) -> bool:
+    """Whether a model may be asked this: anything, but of one with a finite number of answers (a
+    recording) only those it has. ModelError or StoreError where the recording is not one.
+    """
+    if entry.kind != "recorded":  # others need keys and weights, only to say that they take all
+        return True
+    provider = connect(entry)
+    return not isinstance(provider, FiniteProvider) or ask.call_id in provider.call_ids()
 
 
 def check(entry: ModelEntry) -> None:
@@ -58,6 +54,8 @@ def check(entry: ModelEntry) -> None:
             )
         case "recorded":
             recording(entry)
+        case "weights" if not (Path(entry.sent_as) / "config.json").is_file():
+            raise ModelError(f"model {entry.name!r}: no weights in the folder {entry.sent_as}")
         case _:
             pass
 
@@ -92,3 +90,7 @@ def connect(entry: ModelEntry, place: Path = Path()) -> Provider | BatchProvider
             from psycopref.models.providers.local import Local
 
             return Local(entry)
+        case "weights":
+            from psycopref.models.providers.weights import VllmWeights, Weights
+
+            return VllmWeights(entry) if entry.engine == "vllm" else Weights(entry)

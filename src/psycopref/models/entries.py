@@ -18,6 +18,7 @@ ENDPOINTS = ("openai", "anthropic")  # kinds that are asked call by call
 
 
 PAID = (*ENDPOINTS, "openai-batch")  # kinds that somebody else runs
+GATHERED = ("openai-batch", "weights")  # kinds that are handed all there is to ask together
 
 
 def _has_host(url: str) -> bool:
@@ -49,19 +50,20 @@ class ModelEntry(Settings):
 
     `name` is the pinned name that stands in every ask and response. Prices are dollars per million
     tokens, `timeout` is seconds for one call, `context` tokens, `concurrency` calls in flight (for
-    `kind = "local"` rows in a batch, for `kind = "openai-batch"` calls handed in together, say
-    50,000). `requests_per_minute` and `tokens_per_minute` are what the account allows; with
+    `kind = "local"` and `"weights"` rows in a batch, for `"openai-batch"` calls handed in together,
+    say 50,000). `requests_per_minute` and `tokens_per_minute` are what the account allows; with
     `shared` they and `concurrency` hold for all shared models of the same `url` and `key_env`
     together. `patience` is how many seconds a model may be down before its calls are given up.
     `system` replaces the system text of the prompt that asks for a reply; a judge keeps that of its
     prompt. `system_role = false` is for models that take no system message: its text then opens the
-    first user message.
+    first user message. `kind = "weights"` is a policy that was trained here: `model` is its folder,
+    `engine` what samples from it.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     name: str = Field(min_length=1)
-    kind: Literal["openai", "openai-batch", "anthropic", "recorded", "local", "vllm"]
+    kind: Literal["openai", "openai-batch", "anthropic", "recorded", "local", "vllm", "weights"]
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     json_schema: bool = False
@@ -72,6 +74,7 @@ class ModelEntry(Settings):
     key_env: str = Field(default="", exclude=True)
     model: str = Field(default="", exclude=True)
     ledger: str = Field(default="", exclude=True)
+    engine: Literal["transformers", "vllm"] = Field(default="transformers", exclude=True)
     concurrency: int = Field(default=8, ge=1, exclude=True)
     requests_per_minute: float | None = Field(default=None, gt=0, exclude=True)
     tokens_per_minute: float | None = Field(default=None, gt=0, exclude=True)
@@ -114,6 +117,8 @@ class ModelEntry(Settings):
                 "a recorded model needs `ledger`: the path of a .sqlite file, or the name of a"
                 " shipped recording"
             )
+        if self.kind == "weights" and not self.model:
+            raise ValueError("a model of kind `weights` needs `model`: the path of its folder")
         return self
 
     @property

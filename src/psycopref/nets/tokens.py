@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from jinja2 import TemplateError
 
+from psycopref.config.prompts import instruction
 from psycopref.errors import TrainError
 from psycopref.stats.length import words as count_words
 from psycopref.tables import Response, Speech
@@ -107,7 +108,7 @@ def messages(speech: Speech, words: int = 0) -> tuple[Chat, ...]:
     Neighbouring turns of one speaker become one message, since many chat templates ask for turns
     that alternate.
     """
-    ask = f"\n\nAnswer in about {words} words." if words else ""
+    ask = f"\n\n{instruction('length_trained', words=words)}" if words else ""
     turns = [Chat(_ROLES[turn.role], turn.text) for turn in speech.history] + [
         Chat("user", speech.text + ask)
     ]

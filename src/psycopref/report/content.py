@@ -10,7 +10,7 @@ import polars as pl
 
 from psycopref.errors import StoreError
 from psycopref.queries.columns import REWARD
-from psycopref.recipes import PaperRecipe, Recipe
+from psycopref.recipes import Recipe
 from psycopref.report.data import ReportData
 from psycopref.report.frames import Chained, lazy
 from psycopref.report.games import Game
@@ -83,11 +83,11 @@ def opened(run: Run) -> Opened:
     )
     stage = {name.rpartition("-")[0]: name for name in reversed(names)}
     if not built:
-        found = stage["collect"]
-        pairs = _in_splits(_table(run, found, "preferences", Preference), people[-1])
+        collected = stage["collect"]
+        pairs = _in_splits(_table(run, collected, "preferences", Preference), people[-1])
         responses, ratings = (
-            _table(run, found, "responses", Response),
-            _table(run, found, "ratings", Rating),
+            _table(run, collected, "responses", Response),
+            _table(run, collected, "ratings", Rating),
         )
     else:
         pairs = _table(run, stage["pair"], "preferences", Preference)
@@ -138,8 +138,7 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
     """
     data = opened(run)
     calibrated = [str(entry["step"]) for entry in run.taken if entry["stage"] == "calibrate"]
-    training = run.recipe.training if isinstance(run.recipe, PaperRecipe) else None
-    judge = training.evaluate.judge if training else None
+    judge = run.recipe.judge()
     pool = run.recipe.dataset.respond.pool.models if run.recipe.dataset.respond else ()
     return ReportData(
         title=run.name,
@@ -155,7 +154,7 @@ def content(run: Run, ledger: Ledger, texts: bool = False) -> ReportData:
             ledger,
         ),
         recipe=run.text,
-        titles=_titles(run.recipe),
+        titles=run.recipe.titles(),
         verdicts=games(run),
         private=() if texts else unlicensed(run.recipe),
         judge=judge.name if judge else "",
@@ -185,7 +184,7 @@ def games(run: Run) -> list[Game]:
         if out["row"] == "Response"
     }
     named = matches(run.metrics)
-    found: dict[tuple[str, str], Game] = {}
+    played: dict[tuple[str, str], Game] = {}
     for step, manifest in manifests.items():
         answers = [held[digest] for digest in manifest["inputs"] if digest in held]
         name, arm = (
@@ -195,20 +194,20 @@ def games(run: Run) -> list[Game]:
         if (
             manifest["stage"] == "evaluate"
             and len(answers) >= 2
-            and (name, arm) not in found
+            and (name, arm) not in played
             and name in named
         ):
             ours, theirs = (_table(run, *one, Response) for one in answers[:2])
-            found[name, arm] = Game(
+            played[name, arm] = Game(
                 name,
                 arm,
-                _names(run.recipe, name),
+                run.recipe.sides(name),
                 _table(run, step, "verdicts", Verdict),
                 ours,
                 theirs,
                 2 if manifest["settings"].get("judge") else 1,
             )
-    return list(found.values())
+    return list(played.values())
 
 
 def margins(run: Run) -> dict[str, pl.DataFrame]:
@@ -252,24 +251,15 @@ def _margins(pairs: pl.LazyFrame, rewards: pl.LazyFrame) -> pl.DataFrame:
     ).collect(engine="streaming")
 
 
-def _names(recipe: Recipe, name: str) -> tuple[str, str]:
-    """What the two systems of a comparison are called."""
-    if isinstance(recipe, PaperRecipe) and recipe.sizes:
-        return "online preferences", "offline preferences"
-    rival = recipe.training.opponent.pool.name if isinstance(recipe, PaperRecipe) else "opponent"
-    return "last policy", {"winrate": rival, "winrate.start": "its start"}.get(name, "opponent")
-
-
 def items(recipe: Recipe) -> list[str]:
     """The items of the run's instrument in order: what its judge rates on, else what its experts
     are asked, else what its answers are compared on.
     """
     rate, validate = recipe.dataset.rate, recipe.validate_
-    training = recipe.training if isinstance(recipe, PaperRecipe) else None
     named = (
         rate.instrument if rate else None,
         validate.instrument if validate else None,
-        training.evaluate.instrument if training else None,
+        recipe.instrument(),
     )
     instrument = next((one for one in named if one is not None), None)
     return [item.name for item in instrument.items] if instrument else []
@@ -286,31 +276,10 @@ def unlicensed(recipe: Recipe) -> set[str]:
 def notes(recipe: Recipe) -> list[str]:
     """What the report's head says of judges that rate their own kin."""
     respond, rate = recipe.dataset.respond, recipe.dataset.rate
-    training = recipe.training if isinstance(recipe, PaperRecipe) else None
-    last = [training.evaluate.judge] if training and training.evaluate.judge else []
-    judges = {entry.name: entry.organisation for entry in (*(rate.everyone if rate else ()), *last)}
-    trained = [
-        stage.base
-        for stage in ((training.start, training.policy) if training else ())
-        if stage and stage.base
-    ]
+    last = recipe.judge()
+    entries = [*(rate.everyone if rate else ()), *([last] if last else [])]
     return kinship.notes(
-        judges,
-        trained,
+        {entry.name: entry.organisation for entry in entries},
+        recipe.bases(),
         {entry.name: entry.organisation for entry in (respond.pool.models if respond else ())},
     )
-
-
-def _titles(recipe: Recipe) -> dict[str, str]:
-    """What each win rate compares."""
-    if not isinstance(recipe, PaperRecipe):
-        return {}
-    if recipe.sizes:
-        return {
-            f"winrate.{name}": f"online against offline preferences, {name}"
-            for name in recipe.sizes
-        }
-    return {
-        "winrate": f"last policy against {recipe.training.opponent.pool.name}",
-        "winrate.start": "last policy against its start",
-    }

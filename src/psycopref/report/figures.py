@@ -61,7 +61,7 @@ def origins(numbers: Mapping[str, Any], lineage: Sequence[Origin]) -> dict[str, 
     """
     if not lineage:
         return {}
-    found = {
+    steps = {
         table: behind(lineage, stages)
         for section in SECTIONS
         for table, stages in section.made_by.items()
@@ -69,7 +69,7 @@ def origins(numbers: Mapping[str, Any], lineage: Sequence[Origin]) -> dict[str, 
     for name, rows in numbers.items():
         drawing = DRAWINGS[name]
         if drawing.each:
-            found |= {one: behind(lineage, drawing.made_by, named=one) for one in rows}
+            steps |= {one: behind(lineage, drawing.made_by, named=one) for one in rows}
         else:
-            found[name] = behind(lineage, drawing.made_by, every=drawing.every)
-    return found
+            steps[name] = behind(lineage, drawing.made_by, every=drawing.every)
+    return steps

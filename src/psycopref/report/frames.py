@@ -159,12 +159,12 @@ def chosen_topics(speeches: Rows, preferences: Rows, listed: Listed) -> list[dic
     coarse = pl.col("topic").replace(coarse_of(listed))
     labelled = lazy(speeches).filter(pl.col("topic") != "").select("speech_id", coarse)
     both = lazy(preferences).select("speech_id", "gap").join(labelled, on="speech_id")
-    found = collected(
+    counts = collected(
         both.group_by("topic").agg(
             speeches=pl.col("speech_id").n_unique(), pairs=pl.len(), gap=pl.col("gap").mean()
         )
     )
-    return list(found.sort(["pairs", "topic"], descending=[True, False]).iter_rows(named=True))
+    return list(counts.sort(["pairs", "topic"], descending=[True, False]).iter_rows(named=True))
 
 
 def series(points: Rows) -> dict[str, tuple[list[int], list[float]]]:

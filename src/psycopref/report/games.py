@@ -6,7 +6,8 @@ from hashlib import sha256
 
 import polars as pl
 
-from psycopref.report import frames
+from psycopref.queries.verdicts import prompt_scores
+from psycopref.store.parquet import table
 from psycopref.tables import Response, Verdict
 
 OUTCOMES = {"won": 1.0, "tied": 0.5, "lost": 0.0}
@@ -27,46 +28,13 @@ class Game:
     orders: int
 
     def scores(self) -> pl.DataFrame:
-        """(speech_id, ours, theirs, score): the mean over the orders on the whole answer, 1 where
-        ours won.
-
-        A prompt of which an order failed is left out, as in the win rate: the other order alone
-        keeps the pull of the place.
+        """(speech_id, ours, theirs, score) by `queries.verdicts`, in the order of the speeches: the
+        mean over the orders on the whole answer, 1 where ours won. A prompt of which an order
+        failed is left out, as in the win rate.
         """
-        empty = pl.DataFrame(
-            schema={
-                "speech_id": pl.String,
-                "ours": pl.String,
-                "theirs": pl.String,
-                "score": pl.Float64,
-            }
-        )
-        if not len(self.verdicts) or not len(self.ours):
-            return empty
-        mine = frames.collected(frames.lazy(self.ours).select("response_id"))[
-            "response_id"
-        ].implode()
-        first = pl.col("first_id").is_in(mine)
-        point = pl.col("winner").replace_strict(
-            {"first": 1.0, "second": 0.0, "tie": 0.5}, return_dtype=pl.Float64
-        )
-        said = frames.lazy(self.verdicts).filter(pl.col("item") == "overall")
-        ours, theirs = (
-            pl.when(first).then(one).otherwise(other)
-            for one, other in (("first_id", "second_id"), ("second_id", "first_id"))
-        )
-        rows = said.select(
-            "speech_id",
-            ours=ours,
-            theirs=theirs,
-            score=pl.when(first).then(point).otherwise(1 - point),
-        )
-        found = frames.collected(
-            rows.group_by("speech_id", "ours", "theirs").agg(
-                pl.col("score").mean(), judged=pl.len()
-            )
-        )
-        return found.filter(pl.col("judged") == self.orders).drop("judged").sort("speech_id")
+        mine = table(Response, self.ours).pick("response_id")["response_id"]
+        found = prompt_scores(self.verdicts, mine, self.orders).drop_nulls("score")
+        return found.select("speech_id", "ours", "theirs", "score").sort("speech_id")
 
     def picked(self) -> list[tuple[str, str, str, str]]:
         """(outcome, speech, our answer, theirs): the first won, tied and lost speech by a hash of
@@ -75,9 +43,9 @@ class Game:
         order = sorted(
             self.scores().iter_rows(), key=lambda row: sha256(row[0].encode()).hexdigest()
         )
-        found: dict[str, tuple[str, str, str, str]] = {}
+        firsts: dict[str, tuple[str, str, str, str]] = {}
         for speech, ours, theirs, score in order:
             for outcome, value in OUTCOMES.items():
                 if score == value:
-                    found.setdefault(outcome, (outcome, speech, ours, theirs))
-        return [found[outcome] for outcome in OUTCOMES if outcome in found]
+                    firsts.setdefault(outcome, (outcome, speech, ours, theirs))
+        return [firsts[outcome] for outcome in OUTCOMES if outcome in firsts]

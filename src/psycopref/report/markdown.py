@@ -107,15 +107,14 @@ class _Reader(HTMLParser):
         if self._skip or (self._drawing and not self._in_title):
             return
         if self._in_title:
-            self.blocks.append(
-                f"Figure: {escaped(data.strip())}"
-                if not self.blocks or not self.blocks[-1].startswith("Figure: ")
-                else escaped(data.strip())
-            )
+            # The title first, then the description of the same drawing.
+            described = bool(self.blocks) and self.blocks[-1].startswith("Figure: ")
+            start = "" if described else "Figure: "
+            self.blocks.append(start + escaped(data.strip()))
+        elif self._pre or self._verse(data):
+            self._text.append(data)
         else:
-            self._text.append(
-                data if self._pre else re.sub(r"\s+", " ", data) if not self._verse(data) else data
-            )
+            self._text.append(re.sub(r"\s+", " ", data))
 
     def _verse(self, data: str) -> bool:
         return not self._table and data.strip() != "" and "\n" in data.strip()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psycopref.errors import ModelError, StoreError
-from psycopref.lab import Lab
+from psycopref.lab import K, Lab, T
 from psycopref.models.budget import cost
+from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry
 from psycopref.models.providers.openai import FILTERED, error_code, read_completion
 from psycopref.store.calls import Ask, Message, Reply
@@ -34,7 +35,12 @@ class _Asking(Lab):
         self.asking = ""
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
-        """Yield what the ledger has; collect the rest, then stop."""
+        """Yield what the ledger has; collect the rest, then stop. Weights are asked as ever: they
+        are here, and what comes after them may lack calls of others.
+        """
+        if all(entry.kind == "weights" for entry in models):
+            yield from super().ask(asks, models)
+            return
         every = {ask.call_id: ask for ask in asks}
         self.entries = {entry.name: entry for entry in models}
         self.asking = self._stage
@@ -43,6 +49,15 @@ class _Asking(Lab):
         if self.found:
             raise _Stop
         yield from ((every[call_id], reply) for call_id, reply in have.items())
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Every exchange by what `ask` yields, so that all first asks are looked at together."""
+        return in_rounds(exchanges, lambda asks: self.ask(asks, models))
 
 
 class _Stop(Exception):
@@ -53,13 +68,12 @@ def missing(work: Path, recipe_name: str) -> list[dict[str, Any]]:
     """The calls that the next unfinished stage of a recipe lacks, each as a line of the batch
     format; they are kept in the workspace too.
     """
-    from psycopref.recipes import load_recipe
-    from psycopref.runs.run import _flow
+    from psycopref.recipes import flow_of, load_recipe
 
     _, recipe = load_recipe(recipe_name)
     with _Asking(work) as lab:
         try:
-            _flow(recipe, lab)
+            flow_of(recipe).run(recipe, lab)
         except _Stop:
             pass
         with os.fdopen(

@@ -1,32 +1,29 @@
 """`run --dry-run`: what a recipe will ask, cost and compute, before anything is asked, paid or
-trained.
+trained. The flow itself is walked, by a lab that asks and trains nothing.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
-from rich.console import Console
-from rich.table import Table as View
-
-from psycopref.flows import dataset, judges, rewards
-from psycopref.flows.dataset import Built
-from psycopref.flows.rounds import NO_RESPONSES, too_few
-from psycopref.lab import Lab
+from psycopref.flows import dataset
+from psycopref.flows.base import Done
+from psycopref.lab import K, Lab, T, head_of
 from psycopref.models.budget import letters, price
+from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry
+from psycopref.needs import ANSWER, CHARS, Need, written
 from psycopref.progress import Progress
-from psycopref.recipes import JudgesRecipe, PaperRecipe, Training, load_recipe
-from psycopref.runs import resources
-from psycopref.runs.resources import ANSWER, CHARS, Work
-from psycopref.stages.rejudge import Rejudge, Rejudged
+from psycopref.recipes import flow_of, load_recipe
+from psycopref.runs.resources import Planned, Work, resources
+from psycopref.settings import Stage
+from psycopref.store import steps
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.keys import digest
-from psycopref.tables import Rating, Response, Speech
 
-WRITTEN = "word " * round(ANSWER * CHARS / 5)  # stands for a response
 VERDICT = 60  # tokens of a judge's words on one response
+PART = 256  # asks that are looked up in the ledger together
 
 
 class Line(NamedTuple):
@@ -43,39 +40,119 @@ class Line(NamedTuple):
     dollars: float | None
 
 
+class Rehearsed(NamedTuple):
+    """What a recipe will take: calls by stage and model, training and sampling by section; the
+    budget, dollars spent of it, and what a run would refuse. `done` is what the flow gave, much of
+    it placeholders.
+    """
+
+    calls: list[Line]
+    work: list[Work]
+    done: Done
+    budget: float | None
+    spent: float
+    refused: list[str]
+
+
 class Rehearsal(Lab):
     """A lab that asks nobody: what the ledger has is answered from it; anything else is counted,
-    and answered by a placeholder.
+    and answered by a placeholder. Each call is counted once, at the stage that would make it.
 
-    Steps that cost nothing (reading, cleaning, finding duplicates) are done and kept as ever; the
-    others are made in memory.
+    Steps that cost nothing (reading, cleaning, finding duplicates) are done and kept as ever. A
+    stage that says what it would give (`Stage.rehearse`) is taken at its word, or its step opened
+    where there is one; the others are made in memory.
     """
 
     FREE = ("collect", "clean", "dedup")
 
     def __init__(self, work: Path, progress: Progress) -> None:
         super().__init__(work, progress)
-        self.now, self._items = "", 1
-        self.known: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self.planned: list[Planned] = []
+        self.refused: list[str] = []
         self.entries: dict[str, ModelEntry] = {}
+        self._now = ""
+        self._items = 1
+        self._tallies: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self._seen: set[str] = set()
+        self._outs: dict[str, Any] = {}
+        self._begun: dict[Path, Stage] = {}  # by a step's folder: what its policy started as
 
     def do(self, stage: Any, *args: Any, **kwargs: Any) -> Any:
-        """A step that is there or costs nothing, as ever; another one made in memory."""
-        name = stage.known_as()
-        if name in self.FREE:
+        """A step that costs nothing, as ever; another one as it would be, once."""
+        if stage.known_as() in self.FREE:
             return super().do(stage, *args, **kwargs)
-        if isinstance(stage, Rejudge):
-            return Rejudged([])  # there is nothing to compare yet
-        before, self.now = self.now, name
-        self._items = (
-            len(stage.instrument.items)
-            if "all" in (getattr(stage, "per_call", ""), getattr(stage, "items", ""))
-            else 1
-        )
+        key = self._key(stage, args, kwargs)
+        if key not in self._outs:
+            planned = stage.rehearse(*args, **kwargs)
+            if planned is None:
+                self._outs[key] = self._in_memory(stage, args, kwargs)
+            else:
+                self._outs[key] = self._said(stage, args, kwargs, key, *planned)
+        return self._outs[key]
+
+    def refuse(self, why: str) -> None:
+        """Said at the end, and not a reason to stop here."""
+        if why not in self.refused:
+            self.refused.append(why)
+
+    def _key(self, stage: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """What a step is known by in a rehearsal: as ever, but by the names of folders that are not
+        there, and without outside files (a base model may be large).
+        """
+        paths = [str(value) for value in args if isinstance(value, Path)]
+        return digest([steps.key_of(head_of(stage, args, kwargs, outside=False)), paths])
+
+    def _said(
+        self,
+        stage: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        key: str,
+        out: Any,
+        need: Need,
+    ) -> Any:
+        """The step's own output where it is there, else what the stage said of it."""
+        begun = self._start(stage, args)
+        self.planned.append(Planned(stage, begun, need))
+        folder = self._there(stage, args, kwargs)
+        if folder is not None:
+            out = steps.load(folder, get_type_hints(type(stage).run)["return"])[0]
+        else:
+            folder = self.work / "steps" / f"{stage.known_as()}-{key[:12]}"
+            paths = {
+                name: value for name, value in out._asdict().items() if isinstance(value, Path)
+            }
+            out = out._replace(**{name: folder / value for name, value in paths.items()})
+        self._begun[folder] = begun
+        return out
+
+    def _start(self, stage: Stage, args: tuple[Any, ...]) -> Stage:
+        """The stage that the model began as which this one goes on from: itself without one."""
+        for value in args:
+            for folder in value.parents if isinstance(value, Path) else ():
+                if folder in self._begun:
+                    return self._begun[folder]
+        return stage
+
+    def _there(self, stage: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Path | None:
+        """The folder of the step, where it was made before."""
+        name = stage.known_as()
+        lacking = [value for value in args if isinstance(value, Path) and not value.exists()]
+        if lacking or not any((self.work / "steps").glob(f"{name}-*")):
+            return None
+        key = steps.key_of(head_of(stage, args, kwargs))
+        folder = self.work / "steps" / f"{name}-{key[:12]}"
+        return folder if folder.is_dir() else None
+
+    def _in_memory(self, stage: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = self._now
+        self._now = stage.known_as()
+        every = "all" in (getattr(stage, "per_call", ""), getattr(stage, "items", ""))
+        self._items = len(stage.instrument.items) if every else 1
         try:
             return stage.run(self, *args, **kwargs)
         finally:
-            self.now = before
+            self._now = before
 
     def ask(self, asks: Iterable[Ask], models: Sequence[ModelEntry]) -> Iterator[tuple[Ask, Reply]]:
         """Every ask with its reply from the ledger, or counted with a placeholder: a text from a
@@ -85,16 +162,21 @@ class Rehearsal(Lab):
         if all(entry.kind == "recorded" for entry in models):
             yield from self._replayed(asks, models)
             return
-        seen: set[str] = set()
-        for part in _parts(asks, 256):
+        for part in _parts(asks, PART):
             have = self.ledger.get([ask.call_id for ask in part])
             for ask in part:
-                first = ask.call_id not in seen
-                seen.add(ask.call_id)
                 reply = have.get(ask.call_id)
-                if first:
-                    self._count(ask, reply)
+                self._count(ask, reply)
                 yield ask, reply or self._placeholder(ask)
+
+    def play(
+        self,
+        exchanges: Iterable[tuple[K, Exchange[T]]],
+        models: Sequence[ModelEntry],
+        live: int | None = None,
+    ) -> Iterator[tuple[K, T]]:
+        """Every exchange by the answers of `ask`."""
+        return in_rounds(exchanges, lambda asks: self.ask(asks, models))
 
     def _replayed(
         self, asks: Iterable[Ask], models: Sequence[ModelEntry]
@@ -105,7 +187,10 @@ class Rehearsal(Lab):
             yield ask, reply
 
     def _count(self, ask: Ask, reply: Reply | None) -> None:
-        tally = self.known[self.now, ask.model]
+        if ask.call_id in self._seen:
+            return
+        self._seen.add(ask.call_id)
+        tally = self._tallies[self._now, ask.model]
         tally[0] += 1
         if reply is not None:
             tally[1] += 1
@@ -114,16 +199,13 @@ class Rehearsal(Lab):
         tally[3] += self._answer_tokens(ask)
 
     def _answer_tokens(self, ask: Ask) -> int:
-        written = (
-            ANSWER
-            if self.now in ("respond", "draft")
-            else VERDICT * self._items * max(1, ask.messages[-1].content.count("<response id="))
-        )
+        shown = ask.messages[-1].content.count("<response id=")
+        written = ANSWER if self._now == "respond" else VERDICT * self._items * max(1, shown)
         return min(written, ask.max_tokens or written)
 
     def _placeholder(self, ask: Ask) -> Reply:
-        if self.now == "respond":
-            return Reply(ask.call_id, "ok", f"{ask.call_id} {WRITTEN}")
+        if self._now == "respond":
+            return Reply(ask.call_id, "ok", written(ask.call_id))
         return Reply(ask.call_id, "refused", "")
 
     def lines(self) -> list[Line]:
@@ -138,7 +220,7 @@ class Rehearsal(Lab):
                 written,
                 price(self.entries[model], given, written),
             )
-            for (stage, model), (calls, kept, given, written) in self.known.items()
+            for (stage, model), (calls, kept, given, written) in self._tallies.items()
         ]
 
 
@@ -153,194 +235,17 @@ def _parts(asks: Iterable[Ask], size: int) -> Iterator[list[Ask]]:
         yield part
 
 
-def dry_run(name: str, work: Path, progress: Progress) -> list[Line]:
-    """Print what a recipe will ask and compute; gives the lines of calls."""
+def rehearse(name: str, work: Path, progress: Progress) -> Rehearsed:
+    """What a recipe will ask and compute in a workspace, beside what is there."""
     _, recipe = load_recipe(name)
     with Rehearsal(work, progress) as lab:
-        built = (
-            judges.run(recipe, lab)
-            if isinstance(recipe, JudgesRecipe)
-            else dataset.run(recipe.dataset, lab)
-        )
-        if isinstance(recipe, PaperRecipe):
-            _opponent(recipe, lab, built)
-        lines, spent = lab.lines(), lab.budget.spent
-    _say_calls(lines, built)
-    _say_budget(recipe.budget, spent, lines)
-    if isinstance(recipe, PaperRecipe):
-        _say_training(resources.training(recipe, built))
-        if short := too_few(recipe.training, built.speeches, apart=bool(recipe.sizes)):
-            print(f"WARNING: {short}")
-    return lines
+        done = flow_of(recipe).run(recipe, lab)
+        planned = resources(recipe, lab.planned)
+        return Rehearsed(lab.lines(), planned, done, recipe.budget, lab.budget.spent, lab.refused)
 
 
 def test_speeches(name: str, work: Path) -> int:
     """How many speeches a recipe's test split has, without asking anybody."""
     _, recipe = load_recipe(name)
     with Rehearsal(work, Progress(quiet=True)) as lab:
-        built = (
-            judges.run(recipe, lab)
-            if isinstance(recipe, JudgesRecipe)
-            else dataset.run(recipe.dataset, lab)
-        )
-    return sum(speech.split == "test" for speech in built.speeches)
-
-
-def _opponent(recipe: PaperRecipe, lab: Rehearsal, built: Built) -> None:
-    """The opponent's answers, and the judge's comparisons: both orders of every arm (or
-    checkpoint), null opponent and ranked pair.
-    """
-    training = recipe.training
-    test = [speech for speech in built.speeches if speech.split == "test"]
-    pairs = {
-        row.preference_id: row
-        for row in (*built.preferences, *built.measure)
-        if row.split == "test"
-    }
-    for ranker in training.rankers.values():
-        lab.do(ranker, built.speeches, built.responses, list(pairs.values()))
-    _more_tests(training, lab, built)
-    rival = _once(lab.do(training.opponent, test, NO_RESPONSES).responses)
-    if training.evaluate.judge is None:
-        return
-    states = 1 + (training.start is not None) + (training.rounds > 0)
-    arms = len(recipe.sizes) * (2 * training.rounds + 2) if recipe.sizes else 3 if states > 1 else 2
-    if training.systems == "each" and not recipe.sizes:
-        arms += states - 1
-    ratings: Sequence[Rating] = ()
-    for arm in range(arms):
-        once = {"repeats": 0.0} if arm or recipe.sizes else {}
-        lab.do(
-            training.evaluate.model_copy(update=once),
-            test,
-            _written(test, f"arm {arm}"),
-            rival,
-            ratings,
-        )
-    if not recipe.sizes:
-        answers = lab.do(training.nulls, test, built.responses, rival).responses
-        for kind in training.nulls.kinds:
-            ours = [row for row in answers if row.model == f"null:{kind}"]
-            lab.do(
-                training.evaluate.model_copy(update={"repeats": 0.0}), test, ours, rival, ratings
-            )
-
-
-def _more_tests(training: Training, lab: Rehearsal, built: Built) -> None:
-    """The rankers on the sets of [training.tests]; pairs that the reward model would be unable to
-    read to their end are counted too.
-    """
-    for name in training.tests:
-        found = rewards.read(training, lab, name)
-        pairs, _ = rewards.usable(built, found, {row.response_id for row in found.responses})
-        for ranker in training.rankers.values():
-            lab.do(ranker, pairs.speeches, pairs.responses, pairs.preferences)
-
-
-def _written(test: Sequence[Speech], by: str) -> list[Response]:
-    """Placeholders of a policy's answers."""
-    return [
-        Response(
-            digest([by, speech.speech_id]),
-            speech.speech_id,
-            by,
-            f"{by} {speech.speech_id} {WRITTEN}",
-        )
-        for speech in test
-    ]
-
-
-def _once(rival: Sequence[Response]) -> list[Response]:
-    """One answer a speech, as the comparison asks for."""
-    return list({row.speech_id: row for row in rival}.values())
-
-
-def _say_calls(lines: Sequence[Line], built: Built) -> None:
-    view = View(title="calls", title_justify="left")
-    for head in (
-        "stage",
-        "model",
-        "calls",
-        "kept",
-        "to make",
-        "tokens in",
-        "tokens out",
-        "dollars",
-    ):
-        view.add_column(
-            head, justify="left" if head in ("stage", "model") else "right", overflow="fold"
-        )
-    for one in lines:
-        cost = "no price" if one.dollars is None else f"{one.dollars:,.2f}"
-        view.add_row(
-            one.stage,
-            one.model,
-            *(
-                f"{n:,}"
-                for n in (one.calls, one.kept, one.calls - one.kept, one.tokens_in, one.tokens_out)
-            ),
-            cost,
-        )
-    _print(view)
-    unknown = sorted({one.model for one in lines if one.dollars is None})
-    total = sum(one.dollars or 0.0 for one in lines)
-    said = (
-        f"{sum(one.calls - one.kept for one in lines):,} calls to make for {len(built.speeches):,}"
-        f" speeches; about {total:,.2f} dollars"
-    )
-    print(
-        said
-        + (
-            f" and what {len(unknown)} models without a price cost (price_in, price_out in the"
-            " pool)"
-            if unknown
-            else ""
-        )
-    )
-    print(
-        f"assumed: {CHARS:g} characters a token, {ANSWER} tokens a response not written yet,"
-        f" {VERDICT} a judgement of one; no re-asks; no prefix-cache discount"
-    )
-
-
-def _say_budget(budget: float | None, spent: float, lines: Sequence[Line]) -> None:
-    """Whether the recipe's budget will do."""
-    if budget is None:
-        return
-    short = spent + sum(one.dollars or 0.0 for one in lines) - budget
-    said = (
-        f"about {short:,.2f} too little: the run would stop there with everything kept"
-        if short > 0
-        else "enough"
-    )
-    print(
-        f"budget: {budget:,.2f} dollars, of which {spent:,.2f} are spent in this workspace; {said}"
-    )
-
-
-def _say_training(work: Sequence[Work]) -> None:
-    view = View(title="training and sampling", title_justify="left")
-    for head in (
-        "section",
-        "model",
-        "parameters",
-        "examples",
-        "steps",
-        "tokens",
-        "memory",
-        "GPUs of 80 GB",
-        "hours",
-    ):
-        view.add_column(
-            head, justify="left" if head in ("section", "model") else "right", overflow="fold"
-        )
-    for one in work:
-        view.add_row(*one.cells())
-    _print(view)
-    print(resources.ASSUMED)
-
-
-def _print(view: View) -> None:
-    """A table, in a pipe or a file as wide as it wants to be."""
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(view)
+        return len(dataset.built(recipe.dataset, lab).test())

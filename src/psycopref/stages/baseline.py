@@ -10,6 +10,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.settings import Stage
 from psycopref.tables import Failure, Rating, Response, Speech, content_id
 
@@ -83,3 +84,9 @@ class Baseline(Stage):
                 f"{self.template}: the template cannot be read ({type(error).__name__}); give a"
                 " Jinja file in UTF-8"
             ) from None
+
+    def rehearse(
+        self, speeches: Sequence[Speech], responses: Sequence[Response]
+    ) -> tuple[Compared, Need]:
+        """Nothing is loaded, and no response has a reward."""
+        return Compared([], []), Need()

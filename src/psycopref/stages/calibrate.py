@@ -13,6 +13,7 @@ from pydantic import Field
 from psycopref.errors import TableError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.needs import Need
 from psycopref.queries.margins import Margins, models
 from psycopref.queries.pairs import parts, with_texts
 from psycopref.queries.verdicts import votes
@@ -190,6 +191,19 @@ class Calibrate(Stage):
         return temperature(
             margin[known], dev.filter(known)["speech_id"].to_list(), self.draws, self.seed
         )
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        measure: Sequence[Preference],
+        scores: Sequence[Rating],
+        others: Sequence[Rating] = (),
+        ranked: Sequence[Verdict] = (),
+    ) -> tuple[Calibrated, Need]:
+        """No figure of rewards that are not measured."""
+        return Calibrated([], []), Need()
 
 
 Where = Mapping[str, str]

@@ -2,24 +2,21 @@
 answers.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from psycopref.lab import Lab
-from psycopref.progress import Tick
+from psycopref.models.entries import ModelEntry
+from psycopref.needs import ANSWER, Need, written
+from psycopref.nets.tokens import messages, word_target
 from psycopref.settings import Stage
 from psycopref.stats.length import words as count_words
-from psycopref.store.calls import Ask, Message, Outcome, Reply
+from psycopref.store.calls import Ask, Message, Reply
+from psycopref.store.keys import digest
 from psycopref.tables import Failure, Response, Speech, Split, content_id
-
-if TYPE_CHECKING:
-    from psycopref.nets.weights import Loaded
-
-Todo = list[tuple[list[int], list[Ask]]]
 
 
 class Drafted(NamedTuple):
@@ -54,161 +51,74 @@ class Draft(Stage):
     def run(
         self, lab: Lab, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]
     ) -> Drafted:
-        """Sample what the ledger does not hold yet, chunk by chunk; `rows` answers are sampled side
-        by side.
+        """Speeches to responses and failures; a run after a killed one samples only what the ledger
+        does not hold yet. ModelError where the weights answer nothing.
         """
-        from psycopref.nets import weights as folders
-
-        asks = self._asks(speeches, targets, folders.name_of(weights))
-        known = lab.ledger.get([ask.call_id for _, ask in asks])
+        entry = self._entry(weights)
+        asks = self._asks(speeches, targets, entry.name)
+        replies: dict[str, Reply] = {}
         with lab.progress.track("draft", len(asks)) as tick:
-            tick(len(known))
-            missing = [ask for _, ask in asks if ask.call_id not in known]
-            if missing:
-                known |= (
-                    self._vllm(lab, weights, missing, tick)
-                    if self.engine == "vllm"
-                    else self._sampled(lab, folders.load_policy(weights), missing, tick)
-                )
-        made = [_row(speech_id, ask, known[ask.call_id]) for speech_id, ask in asks]
+            for ask, reply in lab.ask((ask for _, ask in asks), [entry]):
+                replies[ask.call_id] = reply
+                tick()
+        rows = [_row(speech_id, ask, replies[ask.call_id]) for speech_id, ask in asks]
         return Drafted(
-            [row for row in made if isinstance(row, Response)],
-            [row for row in made if isinstance(row, Failure)],
+            [row for row in rows if isinstance(row, Response)],
+            [row for row in rows if isinstance(row, Failure)],
+        )
+
+    def _entry(self, weights: Path) -> ModelEntry:
+        """The weights as a model that is asked, under the name that their digest gives."""
+        from psycopref.nets.weights import name_of  # torch, which a recipe is read without
+
+        return ModelEntry(
+            name=name_of(weights),
+            kind="weights",
+            model=str(weights),
+            engine=self.engine,
+            context=self.context,
+            concurrency=self.rows,
         )
 
     def _asks(
         self, speeches: Sequence[Speech], targets: Sequence[Response], model: str
     ) -> list[tuple[str, Ask]]:
-        from psycopref.nets.tokens import messages, word_target
-
         lengths = {row.speech_id: word_target(count_words(row.text)) for row in reversed(targets)}
         asks = []
         for speech in speeches:
-            if (self.split and speech.split != self.split) or (
-                targets and speech.speech_id not in lengths
-            ):
+            if self.split and speech.split != self.split:
                 continue
-            said = messages(speech, lengths.get(speech.speech_id, self.words or 0))
-            chat = tuple(Message(turn.role, turn.content) for turn in said)
+            if targets and speech.speech_id not in lengths:
+                continue
+            turns = messages(speech, lengths.get(speech.speech_id, self.words or 0))
+            chat = tuple(Message(turn.role, turn.content) for turn in turns)
             asks += [
                 (speech.speech_id, Ask(model, chat, self.temperature, self.max_tokens, draw=draw))
                 for draw in range(self.samples)
             ]
         return asks
 
-    def _sampled(
-        self, lab: Lab, loaded: "Loaded", asks: Sequence[Ask], tick: Tick
-    ) -> dict[str, Reply]:
-        """Replies to the asks by call id, put in the ledger chunk by chunk."""
-        from psycopref.nets import device
-        from psycopref.nets import weights as folders
-        from psycopref.nets.tokens import encode
-
-        loaded.model.to(device.device())
-        prompts: dict[tuple[Message, ...], tuple[list[int], list[Ask]]] = {}
-        for ask in asks:
-            if ask.messages not in prompts:
-                prompts[ask.messages] = (encode(loaded.tokenizer, ask.messages).prompt, [])
-            prompts[ask.messages][1].append(ask)
-        folders.fitting(
-            loaded.model,
-            self.max_tokens + max(len(prompt) for prompt, _ in prompts.values()),
-            "draft: prompt and answer",
-        )
-        replies: dict[str, Reply] = {}
-        for chunk in self._chunks(list(prompts.values())):
-            rows = self._answered(loaded, chunk)
-            lab.count(lab.ledger.add(rows, "draft"))
-            replies |= {reply.call_id: reply for _, reply in rows}
-            tick(len(rows))
-        return replies
-
-    def _vllm(self, lab: Lab, weights: Path, asks: Sequence[Ask], tick: Tick) -> dict[str, Reply]:
-        """The same through vLLM, which batches by itself and reads a prompt once for all its
-        samples.
+    def rehearse(
+        self, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]
+    ) -> tuple[Drafted, Need]:
+        """Every sample with words that stand for it: other ones for another policy, sample or
+        length.
         """
-        from psycopref.models.providers.local import seed_of
-        from psycopref.models.providers.vllm import Engine, Wanted
-        from psycopref.nets.tokens import encode
-        from psycopref.nets.weights import tokenizer_and_ends
-
-        tokenizer, ends = tokenizer_and_ends(weights)
-        engine = Engine(str(weights), self.context)
-        replies: dict[str, Reply] = {}
-        for start in range(0, len(asks), self.rows):
-            part, began = asks[start : start + self.rows], time.monotonic()
-            prompts = [encode(tokenizer, ask.messages).prompt for ask in part]
-            engine.fit(max(map(len, prompts)) + self.max_tokens)
-            wanted = [
-                Wanted(p, self.temperature, self.max_tokens, seed_of(a), sorted(ends))
-                for p, a in zip(prompts, part, strict=True)
-            ]
-            found = engine.sample(wanted)
-            seconds = round((time.monotonic() - began) / len(part), 4)
-            rows = [
-                (ask, _reply(ask, tokenizer, one.ids, one.ended, len(p), seconds))
-                for ask, p, one in zip(part, prompts, found, strict=True)
-            ]
-            lab.count(lab.ledger.add(rows, "draft"))
-            replies |= {reply.call_id: reply for _, reply in rows}
-            tick(len(rows))
-        return replies
-
-    def _chunks(self, todo: Todo) -> Iterator[Todo]:
-        """Prompts of like length and equally many missing samples, at most `rows` samples
-        together.
-        """
-        todo = sorted(todo, key=lambda one: (len(one[1]), len(one[0])))
-        chunk: Todo = []
-        for prompt, asks in todo:
-            if chunk and (
-                len(chunk[0][1]) != len(asks) or (len(chunk) + 1) * len(asks) > self.rows
-            ):
-                yield chunk
-                chunk = []
-            chunk.append((prompt, asks))
-        if chunk:
-            yield chunk
-
-    def _answered(self, loaded: "Loaded", chunk: Todo) -> list[tuple[Ask, Reply]]:
-        from psycopref.nets import sampling
-        from psycopref.nets.weights import stop_ids
-
-        began = time.monotonic()
-        names = [[ask.call_id for ask in asks] for _, asks in chunk]
-        pad = loaded.tokenizer.pad_token_id
-        found = sampling.sample(
-            loaded.model,
-            [prompt for prompt, _ in chunk],
-            names,
-            self.temperature,
-            self.max_tokens,
-            stop_ids(loaded),
-            pad,
-        )
-        seconds = round((time.monotonic() - began) / sum(map(len, names)), 4)
+        wanted = {row.speech_id for row in targets}
+        asked = [
+            one
+            for one in speeches
+            if self.split in ("", one.split) and (not targets or one.speech_id in wanted)
+        ]
         rows = []
-        for (prompt, asks), samples in zip(chunk, found, strict=True):
-            for ask, one in zip(asks, samples, strict=True):
-                rows.append(
-                    (ask, _reply(ask, loaded.tokenizer, one.ids, one.ended, len(prompt), seconds))
-                )
-        return rows
-
-
-def _reply(
-    ask: Ask, tokenizer: Any, ids: list[int], ended: bool, tokens_in: int, seconds: float
-) -> Reply:
-    outcome: Outcome = "ok" if ended else "truncated"
-    return Reply(
-        ask.call_id,
-        outcome,
-        tokenizer.decode(ids, skip_special_tokens=True).strip(),
-        tokens_in,
-        len(ids),
-        seconds,
-        ask.model,
-    )
+        for draw in range(self.samples if asked else 0):
+            by = digest([*weights.parts[-3:], bool(targets), draw])[:5]
+            text = written(f"{by} {asked[0].speech_id}")
+            rows += [
+                Response(content_id("response", by, one.speech_id), one.speech_id, by, text, draw)
+                for one in asked
+            ]
+        return Drafted(rows, []), Need(examples=len(rows), tokens=len(rows) * float(ANSWER))
 
 
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:

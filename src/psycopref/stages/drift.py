@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.progress import Tick
 from psycopref.settings import Stage
 from psycopref.tables import Rating, Response, Speech, content_id
@@ -76,3 +77,13 @@ class Drift(Stage):
         return forward.measured(
             model.to(device.device()), forward.logps, rows, self.batch_tokens, tick
         )
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        weights: Path,
+        start: Path,
+    ) -> tuple[Drifted, Need]:
+        """Answers that are not written have not moved."""
+        return Drifted([]), Need()

@@ -15,6 +15,7 @@ from psycopref.judging.pairwise import OVERALL, Match, Pairwise
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.entries import EntrySetting
+from psycopref.needs import Need
 from psycopref.queries.columns import reward_of
 from psycopref.queries.matches import matched, verdicts_by_reward
 from psycopref.queries.verdicts import of_item, votes
@@ -283,6 +284,17 @@ class Evaluate(Stage):
         known = groups(self.topics)
         topics = [known.get(match.speech.topic, match.speech.topic) for match in matches]
         return Matched(prompts, outcomes, counts, topics, alone, target)
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        ours: Sequence[Response],
+        theirs: Sequence[Response],
+        scores: Sequence[Rating],
+        targets: Sequence[Response] = (),
+    ) -> tuple[Evaluated, Need] | None:
+        """A reward model's verdicts are no calls; a judge's are counted as they are asked."""
+        return None if self.judge else (Evaluated([], [], []), Need())
 
 
 def _votes(matches: Sequence[Match], verdicts: pl.DataFrame, orders: int) -> Floats:

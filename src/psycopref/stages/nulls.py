@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from pydantic import Field, field_validator
 
+from psycopref.config.prompts import instruction
 from psycopref.lab import Lab
 from psycopref.settings import Stage
 from psycopref.stats.length import words
@@ -15,11 +16,6 @@ from psycopref.tables import Response, Speech, content_id
 
 Null = Literal["constant", "echo", "other", "longest", "shortest"]
 NULLS: tuple[Null, ...] = get_args(Null)
-WARM = (
-    "Thank you for trusting me with this. I can hear how much you are carrying, and it makes sense"
-    " that you feel the way you do. You do not have to go through it alone. What feels most"
-    " important to you right now?"
-)
 
 
 class Nullified(NamedTuple):
@@ -39,7 +35,7 @@ class Nulls(Stage):
 
     speeches: int = Field(default=200, ge=0)
     kinds: tuple[Null, ...] = NULLS
-    constant: str = Field(default=WARM, min_length=1)
+    constant: str = Field(default_factory=lambda: instruction("null_constant"), min_length=1)
 
     @field_validator("kinds")
     @classmethod

@@ -17,6 +17,8 @@ from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import RecipeError
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting
+from psycopref.needs import Need
+from psycopref.queries.placeholders import standing_for
 from psycopref.queries.preferences import ends, ordered_pairs, preference_rows, unrated
 from psycopref.settings import Stage
 from psycopref.stats.intervals import Interval
@@ -274,6 +276,26 @@ class Pair(Stage):
                 out += KAPPA.rows(_rounded(both_of.kappa), item=item, one=one, two=two)
                 out += DIFFERENCE.rows(_rounded(both_of.bias), item=item, one=one, two=two)
         return out
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        ratings: Sequence[Rating],
+    ) -> tuple[Paired, Need] | None:
+        """Where some speech has responses and no rating yet: pairs as many as the paper had, one a
+        speech where only best and worst are paired; else what there is.
+        """
+        rated = table(Rating, ratings).pick("subject_id")["subject_id"].unique()
+        answers = table(Response, responses).pick("response_id", "speech_id")
+        grouped = answers.group_by("speech_id").agg(
+            pl.col("response_id"), rated=pl.col("response_id").is_in(rated.implode()).any()
+        )
+        if grouped["rated"].all():
+            return None
+        own = dict(grouped.select("speech_id", "response_id").iter_rows())
+        found = standing_for(speeches, own, self.gap, self.train == "every", self.test == "every")
+        return Paired(found.preferences, found.measure, [], []), Need()
 
 
 def _rounded(found: Interval) -> Interval:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.nets.start import Size
 from psycopref.processes import rank
 from psycopref.settings import Settings
@@ -238,6 +239,26 @@ class Policy(Training):
             kept = place / "reference" / f"{split}.pt"
             items = with_reference(against, measure, items, self, kept)
         return found._replace(items=items)
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        start: Path | None,
+        reference: Path | None = None,
+    ) -> tuple[Trained, Need]:
+        """The pairs (or answers) of the split, in so many steps; `base` takes none."""
+        from psycopref.train.estimate import learning
+
+        made = Trained(Path("weights"), [], Path("snapshots"))
+        if not self.learns.rows:
+            return made, Need()
+        examples = sum(row.split == self.split for row in preferences)
+        if self.learns.rows == 1:
+            own = {row.speech_id for row in speeches if row.split == self.split}
+            examples = sum(row.speech_id in own for row in responses)
+        return made, learning(self, self.learns, examples, speeches)
 
 
 def _folder(place: Path) -> Path:

@@ -4,6 +4,7 @@ instrument or one for all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
@@ -11,17 +12,19 @@ from pydantic import Field, model_validator
 
 from psycopref.config.instruments import InstrumentSetting, Item
 from psycopref.config.prompts import PromptSetting, load_prompt
-from psycopref.judging.answers import read_all_ratings, read_ratings, unreadable
+from psycopref.judging.answers import Scores, read_all_ratings, read_ratings, unreadable
+from psycopref.judging.calls import Answer, asked
 from psycopref.judging.ratings import rating_ask
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
+from psycopref.models.calling.answer import Exchange
 from psycopref.models.entries import EntrySetting, ModelEntry
 from psycopref.queries.columns import coarse_column, outcome_column
 from psycopref.queries.dropout import GROUPS, lost_rows
 from psycopref.settings import LATER, Stage
 from psycopref.stats.dropout import dropout, lost_share
 from psycopref.stats.position import Positions
-from psycopref.store.calls import Ask, Reply
+from psycopref.store.calls import Ask
 from psycopref.store.keys import digest
 from psycopref.store.parquet import Gather, Table, table
 from psycopref.tables import Failure, Figure, Metric, Rating, Response, Speech, content_id
@@ -134,24 +137,14 @@ class Rate(Stage):
             },
             places=places,
         )
-        calls = self._calls(answers, places)
-        with lab.progress.track("rate", calls) as tick:
-            jobs: Iterator[Job] | list[Job] = self.jobs(people, answers)
-            for attempt in range(self.attempts):
-                again: list[Job] = []
-                for job, ask, reply in self._asked(lab, jobs, attempt):
-                    outcome = self._read(job, ask, reply, kept)
-                    if (
-                        outcome != "ok"
-                        and reply.outcome in ("ok", "truncated")
-                        and attempt + 1 < self.attempts
-                    ):
-                        again.append(job)
-                        continue
-                    if outcome != "ok":
-                        self._lost(job, outcome, reply, kept)
-                    tick()
-                jobs = again
+        exchanges = ((job, self._exchange(job)) for job in self.jobs(people, answers))
+        with lab.progress.track("rate", self._calls(answers, places)) as tick:
+            for job, answer in lab.play(exchanges, self.everyone):
+                if answer.value is None:
+                    self._lost(job, answer, kept)
+                else:
+                    self._rated(job, answer.value, answer.reply.call_id, kept)
+                tick()
         ratings, failures = kept.ratings.table(), kept.failures.table()
         return Rated(
             ratings,
@@ -167,12 +160,8 @@ class Rate(Stage):
             .len()["len"]
         )
         parts = int(((sizes + self.responses_per_call - 1) // self.responses_per_call).sum())
-        return (
-            parts
-            * self.repeats
-            * len(self.everyone)
-            * (1 if self.per_call == "all" else len(self.instrument.items))
-        )
+        each = 1 if self.per_call == "all" else len(self.instrument.items)
+        return parts * self.repeats * len(self.everyone) * each
 
     def jobs(self, speeches: Sequence[Speech], responses: Sequence[Response]) -> Iterator[Job]:
         """What is asked: per speech its responses in an order made from their ids (never the
@@ -190,9 +179,7 @@ class Rate(Stage):
         for speech, given in _grouped(table(Speech, speeches), answers):
             for repeat in range(self.repeats):
                 salt = [repeat] if repeat else []
-                mixed = sorted(
-                    given, key=lambda r: digest([speech.speech_id, r.response_id, *salt])
-                )  # noqa: B023 - used at once
+                mixed = _mixed(speech.speech_id, given, salt)
                 for start in range(0, len(mixed), self.responses_per_call):
                     part = tuple(mixed[start : start + self.responses_per_call])
                     yield from (
@@ -209,69 +196,49 @@ class Rate(Stage):
             self.prompt, self.instrument, item, job.judge, job.speech, texts, attempt, job.repeat
         )
 
-    def _asked(
-        self, lab: Lab, jobs: Iterator[Job] | list[Job], attempt: int
-    ) -> Iterator[tuple[Job, Ask, Reply]]:
-        """Each job with its reply; jobs with the same words (two models that refuse alike, say) are
-        one call and share it.
-        """
-        waiting: dict[str, list[Job]] = {}
+    def _exchange(self, job: Job) -> Exchange[Answer[list[Scores]]]:
+        return asked(partial(self.ask, job), partial(self._read, job), self.attempts)
 
-        def asks() -> Iterator[Ask]:
-            for job in jobs:
-                ask = self.ask(job, attempt)
-                same = waiting.setdefault(ask.call_id, [])
-                same.append(job)
-                if len(same) == 1:
-                    yield ask
-
-        for ask, reply in lab.ask(asks(), self.everyone):
-            for job in waiting.pop(ask.call_id):
-                yield job, ask, reply
-
-    def _read(self, job: Job, ask: Ask, reply: Reply, kept: _Kept) -> str:
-        if reply.outcome != "ok":
-            return reply.outcome
+    def _read(self, job: Job, text: str) -> list[Scores] | None:
+        """The scores of each response by item."""
         texts = [response.text for response in job.responses]
         if self.per_call == "all":
-            by_item = read_all_ratings(reply.text, len(texts), self.instrument, texts)
-        else:
-            scores = read_ratings(reply.text, len(texts), self.instrument, texts)
-            by_item = None if scores is None else [{job.items[0].name: score} for score in scores]
-        if by_item is None:
-            return unreadable(reply.text)
+            return read_all_ratings(text, len(texts), self.instrument, texts)
+        scores = read_ratings(text, len(texts), self.instrument, texts)
+        return None if scores is None else [{job.items[0].name: score} for score in scores]
+
+    def _rated(self, job: Job, by_item: list[Scores], call_id: str, kept: _Kept) -> None:
         salt = [job.repeat] if job.repeat else []
+        judge = job.judge.name
         for response, own in zip(job.responses, by_item, strict=True):
             for name, score in own.items():
-                key = content_id("rating", response.response_id, name, ask.model, *salt)
+                key = content_id("rating", response.response_id, name, judge, *salt)
                 kept.ratings.add(
                     Rating(
                         key,
                         response.response_id,
                         name,
-                        ask.model,
+                        judge,
                         float(score.score),
                         score.rationale,
-                        reply.call_id,
+                        call_id,
                     )
                 )
         for item in job.items:
-            kept.positions[ask.model].add(
+            kept.positions[judge].add(
                 kept.places[job.speech.speech_id], [own[item.name].score for own in by_item]
             )
-        return "ok"
 
-    def _lost(self, job: Job, outcome: str, reply: Reply, kept: _Kept) -> None:
+    def _lost(self, job: Job, answer: Answer[list[Scores]], kept: _Kept) -> None:
+        reply = answer.reply
+        outcome = unreadable(reply.text) if reply.outcome == "ok" else reply.outcome
         for response in job.responses:
             for item in job.items:
                 key = content_id(
                     "failure", response.response_id, item.name, job.judge.name, job.repeat
                 )
-                kept.failures.add(
-                    Failure(
-                        key, response.response_id, f"{outcome}: rate {item.name}", reply.call_id
-                    )
-                )
+                reason = f"{outcome}: rate {item.name}"
+                kept.failures.add(Failure(key, response.response_id, reason, reply.call_id))
 
     def _dropout(
         self,
@@ -345,6 +312,11 @@ def _grouped(
         yield from ((speech, own.get(speech.speech_id, [])) for speech in people)
 
 
+def _mixed(speech_id: str, responses: Sequence[Response], salt: Sequence[int]) -> list[Response]:
+    """The responses to one speech in the order of a hash of their ids, another one by `salt`."""
+    return sorted(responses, key=lambda row: digest([speech_id, row.response_id, *salt]))
+
+
 def _bias(positions: dict[str, Positions]) -> list[Metric]:
     """`position.score`, the mean score by the place at which a response was shown, and
     `position.effect`, the difference to its call's mean.
@@ -353,9 +325,8 @@ def _bias(positions: dict[str, Positions]) -> list[Metric]:
     for judge, one in positions.items():
         for figure, found in zip((SCORE_AT, EFFECT_AT), one.figures(), strict=True):
             for place, (value, low, high, count) in enumerate(found, 1):
-                first, last = (
-                    None if end is None else round(end, 9) for end in (low, high)
-                )  # last digits of sums differ between machines
+                # last digits of sums differ between machines
+                first, last = (None if end is None else round(end, 9) for end in (low, high))
                 rounded = (round(value, 9), first, last, count)
                 out += figure.rows(rounded, place=str(place), judge=judge)
     return out

@@ -12,6 +12,7 @@ from pydantic import Field
 from psycopref.config.instruments import InstrumentSetting
 from psycopref.errors import TableError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.settings import Stage
 from psycopref.stats.intervals import bootstrap_sums, codes, mean_interval, percentile
 from psycopref.stats.judges import compare, pair_flips, rank_changes
@@ -202,6 +203,12 @@ class Rejudge(Stage):
             for row in RANK.rows(figure, model=model)
         ]
         return rows + (TAU.rows(found[-1], part="models") if len(models) > 1 else [])
+
+    def rehearse(
+        self, responses: Sequence[Response], old: Sequence[Rating], new: Sequence[Rating]
+    ) -> tuple[Rejudged, Need]:
+        """There is nothing to compare yet."""
+        return Rejudged([]), Need()
 
 
 def _best(rows: pl.DataFrame, side: str) -> pl.Series:

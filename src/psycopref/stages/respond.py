@@ -6,11 +6,20 @@ from typing import Annotated, Literal, NamedTuple
 import polars as pl
 from pydantic import Field, model_validator
 
-from psycopref.config.prompts import Prompt, PromptSetting, fence, history_text, load_prompt
+from psycopref.config.prompts import (
+    Prompt,
+    PromptSetting,
+    fence,
+    history_text,
+    instruction,
+    load_prompt,
+)
 from psycopref.errors import ModelError
+from psycopref.judging.calls import once
 from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
-from psycopref.models.connect import recorded_ids
+from psycopref.models.calling.answer import Exchange
+from psycopref.models.connect import can_answer
 from psycopref.models.entries import ModelEntry, PoolSetting
 from psycopref.queries.columns import coarse_column
 from psycopref.queries.dropout import GROUPS, lost_rows
@@ -50,10 +59,8 @@ def respond_ask(prompt: Prompt, entry: ModelEntry, speech: Speech, words: int = 
             *(one for one in messages if one.role != "system"),
         )
     if words:
-        messages = (
-            *messages[:-1],
-            Message("user", f"{messages[-1].content}\n\nUse about {words} words."),
-        )
+        length = instruction("length", words=words)
+        messages = (*messages[:-1], Message("user", f"{messages[-1].content}\n\n{length}"))
     return Ask(entry.name, messages, entry.temperature, entry.max_tokens)
 
 
@@ -104,18 +111,18 @@ class Respond(Stage):
         own: dict[str, list[Response]] = {}
         for row in given if self.include_given else ():
             own.setdefault(row.speech_id, []).append(row)
-        kept, failures, asked = Gather(Response), Gather(Failure), dict[str, list[str]]()
+        kept, failures = Gather(Response), Gather(Failure)
         lost: list[tuple[str, str, str]] = []
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
-            for ask, reply in lab.ask(self._asks(speeches, own, kept, asked), self.pool.models):
-                for speech_id in asked.pop(ask.call_id):
-                    made = _row(speech_id, ask, reply)
-                    if isinstance(made, Response):
-                        kept.add(made)
-                    else:
-                        failures.add(made)
-                        lost.append((speech_id, ask.model, made.parts().outcome))
-                    tick()
+            exchanges = self._exchanges(speeches, own, kept)
+            for (speech_id, model), reply in lab.play(exchanges, self.pool.models):
+                made = _row(speech_id, model, reply)
+                if isinstance(made, Response):
+                    kept.add(made)
+                else:
+                    failures.add(made)
+                    lost.append((speech_id, model, made.parts().outcome))
+                tick()
         responses = kept.table()
         return Responded(
             responses,
@@ -123,13 +130,15 @@ class Respond(Stage):
             _dropout(table(Speech, speeches), responses, lost, groups(self.topics)),
         )
 
-    def _asks(
+    def _exchanges(
         self,
         speeches: Sequence[Speech],
         own: dict[str, list[Response]],
         kept: Gather[Response],
-        asked: dict[str, list[str]],
-    ) -> Iterator[Ask]:
+    ) -> Iterator[tuple[tuple[str, str], Exchange[Reply]]]:
+        """Each ask by its speech and model; answers of the source that were drawn are kept at
+        once.
+        """
         for speech in speeches:
             drawn = self._drawn(speech, own.get(speech.speech_id, []))
             if not drawn and self.unrecorded == "error":
@@ -140,13 +149,8 @@ class Respond(Stage):
             for one in drawn:
                 if isinstance(one, Response):
                     kept.add(one)
-                    continue
-                same = asked.setdefault(
-                    one.call_id, []
-                )  # speeches with the same words are one call and share its reply
-                same.append(speech.speech_id)
-                if len(same) == 1:
-                    yield one
+                else:
+                    yield (speech.speech_id, one.model), once(one)
 
     def _drawn(self, speech: Speech, own: Sequence[Response]) -> list[Ask | Response]:
         """The `per_speech` offers with the lowest hashes of speech and model."""
@@ -160,18 +164,12 @@ class Respond(Stage):
         ):
             if len(drawn) == self.per_speech:
                 break
-            made = (
-                offer
-                if isinstance(offer, Response)
-                else respond_ask(self.prompt, offer, speech, self.target(speech))
-            )
-            if (
-                not isinstance(made, Ask)
-                or not isinstance(offer, ModelEntry)
-                or offer.kind != "recorded"
-                or made.call_id in recorded_ids(offer)
-            ):
-                drawn.append(made)
+            if isinstance(offer, Response):
+                drawn.append(offer)
+                continue
+            ask = respond_ask(self.prompt, offer, speech, self.target(speech))
+            if can_answer(offer, ask):
+                drawn.append(ask)
         return drawn
 
     def target(self, speech: Speech) -> int:
@@ -183,24 +181,14 @@ class Respond(Stage):
         return low + 10 * (int(digest(["words", self.seed, speech.speech_id])[:12], 16) % steps)
 
 
-def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
+def _row(speech_id: str, model: str, reply: Reply) -> Response | Failure:
     text = reply.text.strip()
     if reply.outcome == "ok" and text:
-        return Response(
-            content_id("response", speech_id, ask.model, text),
-            speech_id,
-            ask.model,
-            text,
-            ask.draw,
-            reply.call_id,
-        )
+        key = content_id("response", speech_id, model, text)
+        return Response(key, speech_id, model, text, call_id=reply.call_id)
     reason = reply.outcome if reply.outcome != "ok" else "empty"
-    return Failure(
-        content_id("failure", speech_id, ask.call_id),
-        speech_id,
-        f"{reason}: respond",
-        reply.call_id,
-    )
+    key = content_id("failure", speech_id, reply.call_id)
+    return Failure(key, speech_id, f"{reason}: respond", reply.call_id)
 
 
 def _dropout(

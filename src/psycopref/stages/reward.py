@@ -10,6 +10,7 @@ from pydantic import Field
 
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.tables import Point, Preference, Response, Speech, Split
 from psycopref.train.objectives import REWARD, Objective
 from psycopref.train.settings import Training
@@ -118,3 +119,16 @@ class Reward(Training):
                 " splits, or give `base`"
             )
         return weights.fresh_reward(texts, self.size, self.seed)
+
+    def rehearse(
+        self,
+        speeches: Sequence[Speech],
+        responses: Sequence[Response],
+        preferences: Sequence[Preference],
+        start: Path | None,
+    ) -> tuple[Rewarded, Need]:
+        """The pairs of the split, in so many steps."""
+        from psycopref.train.estimate import learning
+
+        pairs = sum(row.split == self.split for row in preferences)
+        return Rewarded(Path("weights"), []), learning(self, self.learns, pairs, speeches)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from psycopref.config.instruments import InstrumentSetting, load_instrument
 from psycopref.experts import figures, scores
 from psycopref.experts.csv_sheet import KNOWN
-from psycopref.experts.matches import Match, drawn_matches, judged_by_experts
+from psycopref.experts.matches import BlindMatch, drawn_matches, judged_by_experts
 from psycopref.experts.sampling import drawn, drawn_replies
 from psycopref.experts.sheets import SheetRow, pair_rows, reply_rows
 from psycopref.lab import Lab
@@ -73,6 +73,11 @@ class Validate(Stage):
         """
         return 5
 
+    @classmethod
+    def unnamed(cls) -> Sequence[str]:
+        """`matches` alone, as runs without annotations have always given it."""
+        return ("matches",)
+
     @model_validator(mode="after")
     def _named(self) -> "Validate":
         names = [item.name for item in self.instrument.items]
@@ -97,7 +102,7 @@ class Validate(Stage):
         annotations: Sequence[Annotation],
         scored: Sequence[ExpertRating] = (),
         ratings: Sequence[Rating] = (),
-        matches: Sequence[Match] = (),
+        matches: Sequence[BlindMatch] = (),
     ) -> Validated:
         """Preferences and responses to sheets; annotations, experts' scores and the judges' ratings
         to figures.
@@ -133,9 +138,9 @@ class Validate(Stage):
             )
         return pair_rows(sample, self.annotators, self.repeats, self.seed)
 
-    def _games(self, people: pl.DataFrame, games: Sequence[Match]) -> list[SheetRow]:
+    def _games(self, people: pl.DataFrame, games: Sequence[BlindMatch]) -> list[SheetRow]:
         frame = (
-            table(Match, games)
+            table(BlindMatch, games)
             .frame.rename({"match_id": "preference_id"})
             .join(people, on="speech_id")
         )

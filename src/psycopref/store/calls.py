@@ -1,4 +1,4 @@
-"""A language model seen from outside: Ask, Reply, and the two kinds of Provider."""
+"""A language model seen from outside: Message, Ask and Reply."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,11 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str = field(repr=False)
+
+    @property
+    def canonical(self) -> str:
+        """The message as it stands in a canonical ask."""
+        return encode({"role": self.role, "content": self.content})
 
 
 @dataclass(frozen=True)  # no slots: `call_id` is kept once it is known
@@ -35,20 +40,22 @@ class Ask:
 
     @property
     def canonical(self) -> str:
-        """The ask as the ledger keeps it: what `store.keys.canonical` would make of it, field by
-        field since it is asked for so often.
+        """The ask as canonical JSON: what `store.keys.canonical` would make of it, field by field
+        since it is asked for so often.
         """
-        messages = [{"role": one.role, "content": one.content} for one in self.messages]
-        settings = {
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "json_schema": self.json_schema,
-        }
+        return self.written([{"role": one.role, "content": one.content} for one in self.messages])
+
+    def written(self, messages: list[dict[str, str]] | int) -> str:
+        """Canonical JSON of the ask with these messages, or with the number of the chat that a
+        ledger keeps them as.
+        """
         return encode(
             {
                 "model": self.model,
                 "messages": messages,
-                **settings,
+                "temperature": self.temperature,
+                "max_tokens": self.max_tokens,
+                "json_schema": self.json_schema,
                 "draw": self.draw,
                 "attempt": self.attempt,
             }

@@ -9,26 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from psycopref.errors import StoreError
+from psycopref.store import chats
 from psycopref.store.calls import Ask, Reply
+from psycopref.store.chats import Chats
 from psycopref.store.keys import digest, digest_text, encode
 
 # a row goes to the end of the file and only its id into an index: ids are random, and rows of many
 # kilobytes should not be sorted by them
-_SCHEMA = (
-    "\nCREATE TABLE IF NOT EXISTS calls (\n"
-    "  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT"
-    " NULL, text TEXT NOT NULL,\n"
-    "  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, version"
-    " TEXT NOT NULL,\n"
-    "  stage TEXT NOT NULL, finished_at TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '',"
-    " dollars REAL\n"
-    ") STRICT;\n"
-)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls (
+  call_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, ask TEXT NOT NULL, outcome TEXT NOT NULL,
+  text TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+  seconds REAL NOT NULL, version TEXT NOT NULL, stage TEXT NOT NULL, finished_at TEXT NOT NULL,
+  digest TEXT NOT NULL DEFAULT '', dollars REAL
+) STRICT;
+"""
 _REPLY = "call_id, outcome, text, tokens_in, tokens_out, seconds, version"
 _COLUMNS = (
     "call_id, model, ask, outcome, text, tokens_in, tokens_out, seconds, version, stage,"
     " finished_at"
 )
+_INSERT = (
+    f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+FOLDED = 1_000  # asks of an old ledger that are folded in one transaction
+_TAKEN = 500  # calls of another ledger that are taken in together
 _WHY = {
     "SQLITE_FULL": "no room to write; free some space and run again",
     "SQLITE_IOERR": "no room to write, or the disk failed; free some space and run again",
@@ -60,9 +65,12 @@ def reply_digest(
 class Ledger:
     """One SQLite file in WAL mode, synchronous FULL: a committed reply survives a killed process
     and a power cut.
+
+    The messages of asks are kept once (`store.chats`). A ledger from before that is brought into
+    this form when it is opened, `folded` asks in one transaction; a read-only one is read as it is.
     """
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
+    def __init__(self, path: Path, read_only: bool = False, folded: int = FOLDED) -> None:
         self.path = path
         if not read_only and not path.exists():
             with suppress(OSError):  # SQLite says what is wrong with the folder
@@ -77,14 +85,20 @@ class Ledger:
             if not read_only:
                 self._prepare()
             self._db.execute("SELECT 1 FROM calls LIMIT 1")
+            form = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if form > chats.FORM:
+            raise StoreError(f"{path}: written by a newer psycopref; install that one")
+        if form < chats.FORM and not read_only:
+            with self._sound("its requests could not be brought into today's form: "):
+                chats.fold_all(self._db, folded)
 
     def _prepare(self) -> None:
-        """The pragmas and the table; a ledger from before there were digests or dollars gets the
+        """The pragmas and the tables; a ledger from before there were digests or dollars gets the
         columns.
         """
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(_SCHEMA + chats.SCHEMA)
         self._db.create_function("reply_digest", 7, reply_digest, deterministic=True)
         if self._has("digest") and self._has("dollars"):
             return
@@ -143,32 +157,29 @@ class Ledger:
         stays as it is. Gives how many were new.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        values = [
-            (
-                r.call_id,
-                a.model,
-                a.canonical,
-                r.outcome,
-                r.text,
-                r.tokens_in,
-                r.tokens_out,
-                r.seconds,
-                r.version,
-                stage,
-                now,
-                _digest(r),
-                dollars(a, r),
-            )
-            for a, r in rows
-        ]
-        with self._sound(f"{len(values)} finished calls could not be kept: "), self._db:
-            before = self._db.total_changes
-            self._db.executemany(
-                f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) VALUES"
-                " (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                values,
-            )
-            return self._db.total_changes - before
+        pairs = list(rows)
+        with self._sound(f"{len(pairs)} finished calls could not be kept: "), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            kept = Chats(self._db)
+            values = [
+                (
+                    reply.call_id,
+                    ask.model,
+                    ask.written(kept.keep(message.canonical for message in ask.messages)),
+                    reply.outcome,
+                    reply.text,
+                    reply.tokens_in,
+                    reply.tokens_out,
+                    reply.seconds,
+                    reply.version,
+                    stage,
+                    now,
+                    _digest(reply),
+                    dollars(ask, reply),
+                )
+                for ask, reply in pairs
+            ]
+            return self._db.executemany(_INSERT, values).rowcount
 
     def summary(self) -> list[dict[str, Any]]:
         """Calls, tokens and dollars (None where no price was known) by stage, model and outcome."""
@@ -226,17 +237,30 @@ class Ledger:
                         f" {problems[0]}; nothing was taken in"
                     )
                 with self._db:
-                    before = self._db.total_changes
-                    cost = "dollars" if self._has("dollars", "other") else "NULL"
-                    take = (
-                        f"SELECT {_COLUMNS}, reply_digest({_REPLY}), {cost} FROM other.calls WHERE"
-                        " ask != ''"
-                    )
-                    take = f"INSERT OR IGNORE INTO calls ({_COLUMNS}, digest, dollars) {take}"
-                    self._db.execute(take)
-                    return self._db.total_changes - before
+                    self._db.execute("BEGIN IMMEDIATE")
+                    return self._take("other")
             finally:
                 self._db.execute("DETACH DATABASE other")
+
+    def _take(self, database: str) -> int:
+        """Insert the calls of an attached ledger of any form that are not here yet; a packed one
+        has no requests and so nothing to take.
+        """
+        dollars = "dollars" if self._has("dollars", database) else "NULL"
+        there = self._db.execute(
+            f"SELECT {_COLUMNS}, reply_digest({_REPLY}), {dollars} FROM {database}.calls"
+            " WHERE ask != '' AND call_id NOT IN (SELECT call_id FROM main.calls)"
+        )
+        theirs = Chats(self._db, database)
+        ours = Chats(self._db)
+        new = 0
+        while rows := there.fetchmany(_TAKEN):
+            values = [
+                (call_id, model, ours.fold(theirs.unfold(ask)), *rest)
+                for call_id, model, ask, *rest in rows
+            ]
+            new += self._db.executemany(_INSERT, values).rowcount
+        return new
 
     def pack(self) -> None:
         """Make it one small recording to ship: no WAL beside it, no dates, no requests (their ids
@@ -244,6 +268,8 @@ class Ledger:
         """
         with self._sound():
             self._db.execute("UPDATE calls SET finished_at = '', ask = ''")
+            self._db.execute("DELETE FROM prefixes")
+            self._db.execute("DELETE FROM messages")
             self._db.commit()
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("VACUUM")
@@ -257,7 +283,7 @@ class Ledger:
         """The canonical request of a call, or None."""
         with self._sound():
             row = self._db.execute("SELECT ask FROM calls WHERE call_id = ?", [call_id]).fetchone()
-        return str(row[0]) if row else None
+            return Chats(self._db).unfold(row[0]) if row else None
 
     def check(self) -> list[str]:
         """What SQLite's integrity check finds wrong; an empty list where all is well."""
@@ -266,12 +292,13 @@ class Ledger:
         return [] if rows == ["ok"] else rows
 
     def wrong_ids(self) -> list[str]:
-        """Calls whose id is not the digest of their request."""
+        """Calls whose id is not the digest of their request, or whose messages are not there."""
+        kept = Chats(self._db)
         with self._sound():
             return [
                 call_id
                 for call_id, ask in self._db.execute("SELECT call_id, ask FROM calls")
-                if _id_of(ask) != call_id
+                if _id_of(kept.unfold(ask)) != call_id
             ]
 
     def changed(self) -> list[str]:

@@ -43,6 +43,13 @@ def schema(row_type: type) -> dict[str, Any]:
     return {field.name: _dtype(hints[field.name]) for field in dataclasses.fields(row_type)}
 
 
+def known_as(row_type: type) -> str:
+    """The name of a row type in digests: its own, or what it was called before it was renamed
+    (`KNOWN_AS`), or every step made from such rows would be made again.
+    """
+    return str(getattr(row_type, "KNOWN_AS", row_type.__name__))
+
+
 def _later(row_type: type) -> dict[str, Any]:
     """The columns that older files lack, each with its default."""
     return {
@@ -154,7 +161,7 @@ class Table(Sequence[Row], Generic[Row]):
         are found.
         """
         if not self._digest:
-            sha = hashlib.sha256(self.row_type.__name__.encode())
+            sha = hashlib.sha256(known_as(self.row_type).encode())
             later = [
                 pl.col(name).eq(default).all() for name, default in _later(self.row_type).items()
             ]

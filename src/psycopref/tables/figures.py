@@ -47,7 +47,9 @@ class Metric:
     count: int = 0
 
     def __post_init__(self) -> None:
-        if (self.low is None) != (self.high is None) or (self.low is not None and self.count < 1):
+        half = (self.low is None) != (self.high is None)
+        bare = self.low is None and self.high is None
+        if (half or (not bare and self.count < 1)) and kind_of(self.name) == "estimate":
             raise ValueError(
                 f"metric {self.name!r} of {self.slice!r}: an estimate needs low, high and a count"
                 " of at least 1; give its whole interval"

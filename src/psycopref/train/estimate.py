@@ -4,13 +4,18 @@ said with its figure.
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 
+from psycopref.needs import ANSWER, CHARS, Need
 from psycopref.nets.start import Size
 from psycopref.nets.weights import quiet
+from psycopref.tables import Speech
+from psycopref.train.objectives import Objective
+from psycopref.train.packs import count_steps
 from psycopref.train.settings import Training
 
 GPU_BYTES = 80e9
@@ -30,7 +35,7 @@ class Shape(NamedTuple):
     known: str
 
 
-class Need(NamedTuple):
+class Hardware(NamedTuple):
     """Memory in bytes of one process that holds the whole model, the GPUs of 80 GB that are enough,
     and hours on them in bf16.
     """
@@ -115,7 +120,7 @@ def activations(plan: Training, model: Shape) -> float:
     return kept * plan.batch_tokens * (1 if plan.precision == "bf16" else 2)
 
 
-def need(plan: Training, model: Shape, tokens: float, reference: bool) -> Need:
+def need(plan: Training, model: Shape, tokens: float, reference: bool) -> Hardware:
     """Training on `tokens` tokens in all (every epoch counted), and a pass of a reference model
     over them where there is one.
 
@@ -131,7 +136,7 @@ def need(plan: Training, model: Shape, tokens: float, reference: bool) -> Need:
     flops = (8 if plan.recompute else 6) * model.parameters * tokens + (
         2 * model.parameters * tokens / max(plan.epochs, 1) if reference else 0
     )
-    return Need(
+    return Hardware(
         held + moving,
         max(gpus, 2) if spread and gpus else gpus,
         spread,
@@ -142,3 +147,13 @@ def need(plan: Training, model: Shape, tokens: float, reference: bool) -> Need:
 def sampling_hours(model: Shape, tokens: float) -> float:
     """Hours on one GPU to sample so many tokens."""
     return 2 * model.parameters * tokens / (SAMPLING * GPU_FLOPS) / 3600
+
+
+def learning(
+    plan: Training, objective: Objective, examples: int, speeches: Sequence[Speech]
+) -> Need:
+    """Training on so many examples, each a speech (of mean length) with the objective's answers."""
+    said = sum(len(one.text) for one in speeches) / max(1, len(speeches)) / CHARS
+    steps = plan.steps or count_steps(examples, plan.batch_size, plan.epochs)
+    tokens = steps * plan.batch_size * (said + objective.rows * ANSWER)
+    return Need(examples, steps, tokens, objective.reference)

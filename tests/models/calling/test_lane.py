@@ -310,13 +310,8 @@ def test_a_limit_on_calls_in_flight_that_nobody_told_us_is_found() -> None:
 def test_a_few_faults_in_a_hundred_cost_little() -> None:
     def weather(server: Server, now: float, ask: Ask) -> Exception | None:
         kind = len(server.times) % 50
-        return (
-            Busy("host 500")
-            if kind == 7
-            else Busy("host 429", limited=True)
-            if kind == 31
-            else None
-        )
+        faults = {7: Busy("host 500"), 31: Busy("host 429", limited=True)}
+        return faults.get(kind)
 
     async def go() -> None:
         server = Server(latency=2.0, says=weather)

@@ -1,4 +1,4 @@
-"""The batch API on loopback as a fixture."""
+"""The batch API on loopback, for all tests of providers."""
 
 from helpers.batches import provider
 

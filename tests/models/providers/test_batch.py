@@ -9,7 +9,6 @@ from helpers.batches import ASKS, Provider, entry
 from helpers.kill_recipe import RECIPE
 
 from psycopref.errors import ModelError
-from psycopref.models.providers import batch
 from psycopref.models.providers.batch import Batch
 from psycopref.progress import Progress
 from psycopref.runs import run
@@ -17,16 +16,17 @@ from psycopref.store.calls import Ask, Message, Reply
 
 
 def test_replies_are_those_of_live_calls_and_are_paid_for_once(
-    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(batch, "FILE", 3)
     provider.faults = 2
-    replies = {reply.call_id: reply for reply in Batch(entry(provider), tmp_path).answer(ASKS)}
+    replies = {
+        reply.call_id: reply for reply in Batch(entry(provider), tmp_path, file=3).answer(ASKS)
+    }
     assert set(replies) == {ask.call_id for ask in ASKS} and len(provider.batches) == 3
     assert all(
         reply.outcome == "ok" and reply.text and reply.tokens_in == 2 for reply in replies.values()
     )
-    again = list(Batch(entry(provider), tmp_path).answer(ASKS))
+    again = list(Batch(entry(provider), tmp_path, file=3).answer(ASKS))
     assert {reply.call_id: reply for reply in again} == replies and len(provider.batches) == 3, (
         "collected again, not handed in again"
     )
@@ -97,9 +97,9 @@ def test_a_dataset_rated_through_the_batch_api_is_the_one_rated_live(
     recipe.write_text(text, encoding="utf-8")
     run.run(str(recipe), tmp_path / "live", Progress(quiet=True))
     before, judge = text.split("judge = ")
-    judge = judge.replace("openai", "openai-batch")
-    judge = judge.replace("concurrency = 4", "concurrency = 1000")
-    judged = f"{before}judge = {judge}"
+    in_batches = judge.replace("openai", "openai-batch")
+    in_batches = in_batches.replace("concurrency = 4", "concurrency = 1000")
+    judged = f"{before}judge = {in_batches}"
     assert "openai-batch" in judged and "concurrency = 1000" in judged
     recipe.write_text(judged, encoding="utf-8")
     run.run(str(recipe), tmp_path / "batch", Progress(quiet=True))

@@ -14,7 +14,6 @@ from psycopref.errors import ModelError
 from psycopref.lab import Lab
 from psycopref.models.calling import dispatch
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers import batch
 from psycopref.models.providers.batch import Batch
 from psycopref.store.calls import Ask, Message, Reply
 
@@ -128,22 +127,21 @@ def test_a_batch_that_another_file_names_is_not_adopted(provider: Provider, tmp_
     assert lines(provider) == [3, 4]
 
 
-def test_a_batch_that_is_gone_holds_up_no_other(
-    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "FILE", 3)
-    list(Batch(entry(provider), tmp_path).answer(ASKS))
+def test_a_batch_that_is_gone_holds_up_no_other(provider: Provider, tmp_path: Path) -> None:
+    list(Batch(entry(provider), tmp_path, file=3).answer(ASKS))
     states = {json.loads(path.read_text())["batch"]: path for path in tmp_path.glob("*.json")}
     provider.gone = {"batches/batch-0"}
     got: list[Reply] = []
     with pytest.raises(ModelError, match="404: no batch batch-0") as caught:
-        got.extend(Batch(entry(provider), tmp_path).answer(ASKS))
+        got.extend(Batch(entry(provider), tmp_path, file=3).answer(ASKS))
     assert {one.call_id for one in got} == {ask.call_id for ask in ASKS[3:]} and lines(
         provider
     ) == [3, 3, 1]
     assert f"delete {states['batch-0']} and run again" in str(caught.value)
     states["batch-0"].unlink()
-    assert len(list(Batch(entry(provider), tmp_path).answer(ASKS))) == 7 and lines(provider) == [
+    assert len(list(Batch(entry(provider), tmp_path, file=3).answer(ASKS))) == 7 and lines(
+        provider
+    ) == [
         3,
         3,
         1,
@@ -247,17 +245,15 @@ def test_an_error_of_status_200_is_no_answer(
     assert len(list(Batch(entry(provider), tmp_path).answer(ASKS))) == 7 and lines(provider) == [7]
 
 
-def test_nothing_more_is_handed_in_once_it_is_stopped(
-    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "FILE", 1)
-    first = Batch(entry(provider), tmp_path)
+def test_nothing_more_is_handed_in_once_it_is_stopped(provider: Provider, tmp_path: Path) -> None:
+    first = Batch(entry(provider), tmp_path, file=1)
     provider.after = lambda what: first.stop() if what == "POST batches" else None
     assert list(first.answer(ASKS)) == [] and lines(provider) == [1]
     (state,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
     assert state["batch"] == "batch-0", "the hand-in that was under way has been written down"
     assert (
-        len(list(Batch(entry(provider), tmp_path).answer(ASKS))) == 7 and lines(provider) == [1] * 7
+        len(list(Batch(entry(provider), tmp_path, file=1).answer(ASKS))) == 7
+        and lines(provider) == [1] * 7
     )
 
 

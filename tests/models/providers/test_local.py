@@ -6,17 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.words_model import TEMPLATE, WORDS, save
+import torch
+import transformers
+from helpers.few_words import TEMPLATE, WORDS, save
 
-from psycopref.errors import ModelError  # noqa: E402
-from psycopref.models.entries import ModelEntry  # noqa: E402
-from psycopref.models.providers.local import Local, _Gumbel  # noqa: E402
-from psycopref.store.calls import Ask, Message, Reply  # noqa: E402
-
-torch = pytest.importorskip("torch")
-
-
-transformers = pytest.importorskip("transformers")
+from psycopref.errors import ModelError
+from psycopref.models.entries import ModelEntry
+from psycopref.models.providers.local import Local, _Gumbel
+from psycopref.store.calls import Ask, Message, Reply
 
 
 @pytest.fixture(scope="module")

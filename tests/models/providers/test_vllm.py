@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from helpers.few_words import SENTENCE, save
 from helpers.tiny import TINY, build_world
-from helpers.words_model import SENTENCE, save
 
 from psycopref.errors import ModelError
 from psycopref.lab import Lab

@@ -10,20 +10,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Literal
 
 from psycopref.errors import PsycoprefError
 from psycopref.models.calling.lane import Endpoint, Lane, Outbox, Result, Unanswered, Work
 from psycopref.models.calling.rate_limit import RateLimit
 from psycopref.models.connect import connect
-from psycopref.models.entries import ModelEntry
+from psycopref.models.entries import GATHERED, ModelEntry
 from psycopref.models.providers.protocol import BatchProvider, Provider
 from psycopref.store.calls import Ask, Reply
 
 BATCH = 64  # asks handed to a batch provider together
 GATHER = 2.0  # seconds without a further ask after which calls are handed in to a batch API
-TOGETHER = (
-    20_000  # calls handed in to a batch API together, where the entry's `concurrency` says nothing
-)
+# calls handed in to a batch API together, where the entry's `concurrency` says nothing
+TOGETHER = 20_000
 # seconds: nothing waits longer in one piece, since polars has Ctrl-C restart what is waited for
 # instead of breaking it off
 LOOK = 0.2
@@ -36,7 +36,8 @@ class Dispatcher:
     """Takes work with `send`, gives results with `arrived`; both are called from one thread."""
 
     def __init__(self, models: Mapping[str, ModelEntry], place: Path) -> None:
-        self._models, self._place = models, place
+        self._models = models
+        self._place = place
         self._outbox: Outbox = queue.SimpleQueue()
         self._taken: list[Result | BaseException] = []  # since `arrived` was last called
         self._lanes: dict[str, Lane | _Batches] = {}
@@ -64,7 +65,7 @@ class Dispatcher:
         return _Batches(entry, provider, self._outbox)
 
     def _endpoint(self, entry: ModelEntry) -> Endpoint:
-        """A endpoint of its own for each model, or one for all shared models of an endpoint, with
+        """An endpoint of its own for each model, or one for all shared models of one address, with
         the strictest of their limits.
         """
         key = _address(entry)
@@ -92,6 +93,9 @@ class Dispatcher:
         that is nobody's answer is raised here.
         """
         self._taken = []
+        for lane in self._lanes.values() if block else ():
+            if isinstance(lane, _Batches):
+                lane.go()
         waits = block and self._outbox.empty()
         try:
             self._take(block)
@@ -142,8 +146,11 @@ def _results(taken: Sequence[Result | BaseException]) -> list[Result]:
 
 
 def together(entry: ModelEntry) -> int:
-    """How many calls of a batch API go into one batch."""
-    return entry.concurrency if "concurrency" in entry.model_fields_set else TOGETHER
+    """How many calls a model that gathers them is handed at once: of a batch API one batch; weights
+    cut their own batches, of prompts of like length.
+    """
+    said = entry.kind == "openai-batch" and "concurrency" in entry.model_fields_set
+    return entry.concurrency if said else TOGETHER
 
 
 def _address(entry: ModelEntry) -> tuple[str, ...]:
@@ -157,12 +164,15 @@ class _Batches:
     """
 
     def __init__(self, entry: ModelEntry, provider: BatchProvider, outbox: Outbox) -> None:
-        self._provider, self._outbox, self._stopped = provider, outbox, threading.Event()
-        apart = (
-            entry.kind == "openai-batch"
-        )  # what is handed in together is answered together, so it waits until nothing more comes
-        self._size, self._linger = (together(entry), GATHER) if apart else (BATCH, 0.0)
-        self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._provider = provider
+        self._outbox = outbox
+        self._stopped = threading.Event()
+        self._size = together(entry) if entry.kind in GATHERED else BATCH
+        # What is handed to a batch API together is answered together, so it waits until nothing
+        # more comes; weights are waited for by the caller, who says when that is.
+        self._linger = {"openai-batch": GATHER, "weights": None}.get(entry.kind, 0.0)
+        self._told = True
+        self._inbox: queue.SimpleQueue[Work | None | Literal["go"]] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
         self._working = self._executor.submit(self._work)
         self._working.add_done_callback(self._ended)
@@ -174,6 +184,13 @@ class _Batches:
     def send(self, work: Sequence[Work]) -> None:
         for one in work:
             self._inbox.put(one)
+        self._told = False
+
+    def go(self) -> None:
+        """Nothing more comes until some of it is answered."""
+        if not self._told and self._linger is None:
+            self._inbox.put("go")
+        self._told = True
 
     def kept(self, calls: int) -> None:
         """Nothing waits for it: a batch is answered as a whole."""
@@ -188,13 +205,16 @@ class _Batches:
         while len(part) < self._size:
             try:
                 one = self._inbox.get(
-                    block=not part or self._linger > 0, timeout=self._linger if part else None
+                    block=not part or self._linger != 0, timeout=self._linger if part else None
                 )
             except queue.Empty:
                 break
             if one is None:
                 return []
-            part.append(one)
+            if one != "go":
+                part.append(one)
+            elif part:
+                break
         return part
 
     def _answer(self, left: dict[str, Ask]) -> None:

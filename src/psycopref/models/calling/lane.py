@@ -107,13 +107,12 @@ class Lane:
         self, entry: ModelEntry, provider: Provider, endpoint: Endpoint, outbox: Outbox
     ) -> None:
         self.in_flight = 0
-        self._entry, self._provider, self._endpoint, self._outbox = (
-            entry,
-            provider,
-            endpoint,
-            outbox,
-        )
-        self._breaker, self._dropped = CircuitBreaker(entry.patience), False
+        self._entry = entry
+        self._provider = provider
+        self._endpoint = endpoint
+        self._outbox = outbox
+        self._breaker = CircuitBreaker(entry.patience)
+        self._dropped = False
         self._fresh: deque[_Call] = deque()
         self._later: list[tuple[float, int, _Call]] = []
         self._number = count()
@@ -145,16 +144,19 @@ class Lane:
 
     def wait(self, now: float) -> float:
         """Seconds until this lane has a call that may go."""
-        due = 0.0 if self._fresh else max(0.0, self._later[0][0] - now) if self._later else math.inf
+        due = math.inf
+        if self._fresh:
+            due = 0.0
+        elif self._later:
+            due = max(0.0, self._later[0][0] - now)
         return max(due, self._breaker.wait(now))
 
     def go(self, now: float) -> None:
         """Send the next call: one that waited for its next try, or a fresh one."""
-        call = (
-            heapq.heappop(self._later)[2]
-            if self._later and (self._later[0][0] <= now or not self._fresh)
-            else self._fresh.popleft()
-        )
+        if self._later and (self._later[0][0] <= now or not self._fresh):
+            call = heapq.heappop(self._later)[2]
+        else:
+            call = self._fresh.popleft()
         self.in_flight += 1
         self._endpoint.pace.sent(now, call.tokens)
         task = self._endpoint.loop.create_task(self._ask(call, self._breaker.sent()))
@@ -203,16 +205,14 @@ class Lane:
         call.tries += not (busy.limited or known)
         if call.tries >= TRIES or call.limited >= LIMITED:
             self._ended(call, str(busy))
-        elif (
-            busy.limited and not known
-        ):  # its place stays taken meanwhile, or the next call would run into the same wall
+        elif busy.limited and not known:
+            # its place stays taken meanwhile, or the next call would run into the same wall
             self._endpoint.loop.call_later(
                 wait_after(call.limited, self._dice()), self._again, call
             )
         elif known:
-            self._fresh.append(
-                call
-            )  # behind the others: next time another call tries the model out
+            # behind the others: next time another call tries the model out
+            self._fresh.append(call)
             self._release(1)
         else:
             heapq.heappush(

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 TOLERATED = 0.1  # share of failures that is no sign of too many calls in flight
-ROUND = (
-    20  # results over which that share is taken, or as many as may be in flight where that is more
-)
+# results over which that share is taken, or as many as may be in flight where that is more
+ROUND = 20
 DEEPEST = 0.5  # the least that one round leaves of the calls in flight
 # share of the calls in flight that are allowed, with which a model starts again after an outage
 RESTART = 0.125
@@ -22,9 +21,8 @@ CAP = 20.0  # seconds, the longest wait that nobody asked for
 LONGEST_WAIT = 600.0  # seconds, the longest Retry-After that is honoured
 # calls in a row that came back without an answer, after which a model gets one call at a time
 TRIP = 10
-GIVE_UP = (
-    20  # refusals in a row that will not pass (a wrong key), after which a model is left alone
-)
+# refusals in a row that will not pass (a wrong key), after which a model is left alone
+GIVE_UP = 20
 # seconds that a model which has never answered is waited for, where its patience is longer
 UNPROVEN = 60.0
 LETTERS = 4  # of a prompt to a token, for estimates
@@ -103,9 +101,12 @@ class Window:
     """
 
     def __init__(self, most: int) -> None:
-        self.most, self.size = most, float(most)
-        self._results = self._failures = 0
-        self._cut_at, self._grew_at = -math.inf, -math.inf
+        self.most = most
+        self.size = float(most)
+        self._results = 0
+        self._failures = 0
+        self._cut_at = -math.inf
+        self._grew_at = -math.inf
 
     def answered(self, now: float) -> None:
         """One answer has come. Time without answers earns nothing beyond a second."""
@@ -202,9 +203,13 @@ class CircuitBreaker:
 
     def __init__(self, patience: float) -> None:
         self.gone = ""
-        self._patience, self._proven = patience, False
-        self._failures = self._trials = self._refusals = 0
-        self._first_failure, self._held_until = math.inf, -math.inf
+        self._patience = patience
+        self._proven = False
+        self._failures = 0
+        self._trials = 0
+        self._refusals = 0
+        self._first_failure = math.inf
+        self._held_until = -math.inf
         self._trying = False
 
     @property
@@ -227,15 +232,19 @@ class CircuitBreaker:
         """An answer came; whether it shows that the model is back. One that was sent before the
         trouble began shows nothing.
         """
-        self._refusals, self._proven = 0, True
+        self._refusals = 0
+        self._proven = True
         back = self.open and trial
         if back or not self.open:
             self._well()
         return back
 
     def _well(self) -> None:
-        self._failures = self._trials = 0
-        self._first_failure, self._held_until, self._trying = math.inf, -math.inf, False
+        self._failures = 0
+        self._trials = 0
+        self._first_failure = math.inf
+        self._held_until = -math.inf
+        self._trying = False
 
     def refused(self, why: str) -> None:
         """A call was refused for good. The model is there, and something is wrong with the call or
@@ -253,7 +262,8 @@ class CircuitBreaker:
         self._failures += 1
         self._first_failure = min(self._first_failure, now)
         if trial or self._failures == TRIP:
-            self._trials, self._trying = self._trials + 1, False
+            self._trials += 1
+            self._trying = False
             self._hold(now + wait_after(self._trials, dice))
         if wait is not None:
             self._hold(now + min(wait, LONGEST_WAIT))

@@ -18,12 +18,17 @@ class Busy(Exception):
 
     def __init__(self, why: str, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(why)
-        self.wait, self.limited = wait, limited
+        self.wait = wait
+        self.limited = limited
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """Answers one ask at a time, many in flight; raises Busy when the ask should be tried again."""
+    """Answers one ask at a time, many in flight, on an event loop.
+
+    `ask` raises Busy when it should be tried again, and a ModelError that holds no text of the
+    request when that would not help. `close` lets go of its connections.
+    """
 
     async def ask(self, ask: Ask) -> Reply: ...
 
@@ -32,12 +37,20 @@ class Provider(Protocol):
 
 @runtime_checkable
 class BatchProvider(Protocol):
-    """Answers many asks in its own batches (local weights, a recording, a provider's batch API);
-    yields as it goes.
+    """Answers many asks in its own batches (local weights, a recording, a provider's batch API), in
+    a thread of its own.
 
-    `stop` is called from another thread: no reply is wanted any more.
+    `answer` yields as it goes, in any order; a PsycoprefError at its end is why the others have no
+    reply. `stop` is called from another thread: no reply is wanted any more.
     """
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Reply]: ...
 
     def stop(self) -> None: ...
+
+
+@runtime_checkable
+class FiniteProvider(BatchProvider, Protocol):
+    """A batch provider that answers only calls that it has, and says which: a recording."""
+
+    def call_ids(self) -> frozenset[str]: ...

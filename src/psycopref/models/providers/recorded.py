@@ -4,6 +4,7 @@ replays for nothing.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from psycopref.errors import ModelError, StoreError
@@ -18,10 +19,16 @@ class Recorded:
     """
 
     def __init__(self, entry: ModelEntry, path: Path) -> None:
-        self._entry, self._path = entry, path
+        self._entry = entry
+        self._path = path
 
     def __repr__(self) -> str:
         return f"Recorded({self._entry.name!r}, {self._path})"
+
+    def call_ids(self) -> frozenset[str]:
+        """The calls of this model that were recorded. Cached until the file changes."""
+        file = self._path.stat()
+        return call_ids(self._path, self._entry.name, (file.st_mtime_ns, file.st_size))
 
     def stop(self) -> None:
         """Nothing to do: a batch under way is short."""
@@ -43,9 +50,11 @@ class Recorded:
             )
 
 
-def call_ids(path: Path, model: str) -> frozenset[str]:
+@lru_cache(maxsize=256)
+def call_ids(path: Path, model: str, state: tuple[int, int]) -> frozenset[str]:
     """The call ids that a ledger file holds for a model; StoreError where it is not a ledger, or
-    the last part of it is still in a WAL.
+    the last part of it is still in a WAL. `state` is the file's time and size: another file of that
+    name is read anew.
     """
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:

@@ -9,7 +9,7 @@ from psycopref.report import frames
 from psycopref.report.data import ReportData
 from psycopref.report.metrics import BySlice, by_slice
 from psycopref.report.section import Content, Section
-from psycopref.tables import Failure, Metric
+from psycopref.tables import Failure, Metric, reason_of
 
 LOST = {"respond.lost": "Responses", "rate.lost": "Ratings"}
 OUTCOMES = {
@@ -45,7 +45,9 @@ def accounts(run: ReportData, metrics: BySlice) -> list[dict[str, Any]]:
         parts.append(_account("Speeches", total, ("kept", len(run.speeches)), dropped))
     lost = frames.reasons(run.failures)
     if len(run.responses):
-        unanswered = {why: count for why, count in lost.items() if why.endswith(": respond")}
+        unanswered = {
+            why: count for why, count in lost.items() if reason_of(why).stage == "respond"
+        }
         parts.append(_account("Responses", None, ("answered", len(run.responses)), unanswered))
     if len(run.responses) and frames.rated(run.ratings):
         asked = metrics.get((ASKED, "all"))
@@ -97,9 +99,10 @@ def _rating_failures(lost: Mapping[str, int]) -> dict[str, int]:
     """Failed ratings by outcome, summed over items."""
     counts: dict[str, int] = {}
     for reason, count in lost.items():
-        outcome, _, stage = reason.partition(": ")
-        if stage.startswith("rate "):
-            counts[f"{outcome}: rate"] = counts.get(f"{outcome}: rate", 0) + count
+        parts = reason_of(reason)
+        if parts.stage == "rate":
+            whole = parts._replace(item="").text()
+            counts[whole] = counts.get(whole, 0) + count
     return counts
 
 
@@ -123,14 +126,10 @@ def _account(
 
 def other_failures(failures: Sequence[Failure]) -> list[tuple[str, int]]:
     """Failures outside `respond` and `rate`, by reason."""
-
-    def stage(reason: str) -> str:
-        return reason.partition(": ")[2].partition(" ")[0]
-
     return [
         (reason, count)
         for reason, count in frames.reasons(failures).items()
-        if stage(reason) not in ("respond", "rate")
+        if reason_of(reason).stage not in ("respond", "rate")
     ]
 
 

@@ -69,11 +69,11 @@ def _candidates(run: ReportData) -> list[dict[str, Any]]:
     )
     there = frames.lazy(run.responses).select(chosen_id="response_id")
     known = frames.lazy(run.speeches).select("speech_id", "topic", "split")
-    shown = frames.collected(
+    rows = frames.collected(
         known.join(widest.lazy(), on="speech_id").join(there, on="chosen_id", how="semi")
     )
     return sorted(
-        shown.iter_rows(named=True),
+        rows.iter_rows(named=True),
         key=lambda row: (row["split"] != "test", sha256(row["speech_id"].encode()).hexdigest()),
     )
 

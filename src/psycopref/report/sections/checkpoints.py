@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopref.report.data import ReportData
-from psycopref.report.plots import bars
+from psycopref.report.plots import training
 from psycopref.report.plots.bars import Estimate
 from psycopref.report.section import Content, Drawing, Section
 from psycopref.tables import Metric
@@ -63,6 +63,6 @@ SECTION = Section(
     "Offline, online",
     lambda content: bool(content["lines"]),
     content,
-    {"checkpoints": Drawing(bars.checkpoints, ("evaluate",), every=True)},
+    {"checkpoints": Drawing(training.checkpoints, ("evaluate",), every=True)},
     READS,
 )

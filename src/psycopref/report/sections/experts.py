@@ -111,10 +111,10 @@ def choices(
         for row in metrics
         if row.name == "expert.ties" and ":" not in row.slice
     }
-    found = []
+    shares = []
     for item in _ordered(list(agreement), items):
         tied, agreed = ties.get(item, 0.0), agreement[item].value
-        found.append(
+        shares.append(
             (
                 item,
                 max(0.0, agreed - tied / 2),
@@ -123,7 +123,7 @@ def choices(
                 agreement[item],
             )
         )
-    return found
+    return shares
 
 
 def scores(metrics: Sequence[Metric], items: Sequence[str]) -> dict[str, list[Estimate]]:
@@ -137,7 +137,7 @@ def scores(metrics: Sequence[Metric], items: Sequence[str]) -> dict[str, list[Es
     if not own:
         return {}
     names = _ordered(list(own), items)
-    found = {
+    means = {
         "experts": [
             Estimate(item, own[item].value, own[item].low, own[item].high, own[item].count)
             for item in names
@@ -149,10 +149,10 @@ def scores(metrics: Sequence[Metric], items: Sequence[str]) -> dict[str, list[Es
             low, high = (
                 None if end is None else own[item].value + end for end in (row.low, row.high)
             )
-            found.setdefault(judge, []).append(
+            means.setdefault(judge, []).append(
                 Estimate(item, own[item].value + row.value, low, high, row.count)
             )
-    return {who: sorted(rows, key=lambda one: names.index(one.name)) for who, rows in found.items()}
+    return {who: sorted(rows, key=lambda one: names.index(one.name)) for who, rows in means.items()}
 
 
 def _ordered(names: Sequence[str], items: Sequence[str]) -> list[str]:

@@ -13,7 +13,15 @@ from psycopref.tables import Metric
 ACCURACY = "reward.accuracy"
 GOLD_REWARD = "policy.gold_reward"
 WIN_RATES = ("winrate", "winrate.start")
-READS = frozenset({ACCURACY, GOLD_REWARD, *WIN_RATES, f"{MATCH}.failed", *judge.RATES})
+READS = frozenset(
+    {
+        ACCURACY,
+        GOLD_REWARD,
+        *WIN_RATES,
+        *judge.RATES,
+        *(f"{match}.failed" for match in (MATCH, *judge.RATES)),
+    }
+)
 
 
 def content(run: ReportData) -> Content:

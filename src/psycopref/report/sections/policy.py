@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopref.report import values
 from psycopref.report.data import ReportData
-from psycopref.report.plots import bars
+from psycopref.report.plots import training
 from psycopref.report.plots.bars import Estimate
 from psycopref.report.section import Content, Drawing, Section
 from psycopref.tables import Metric
@@ -94,8 +94,8 @@ SECTION = Section(
     lambda content: bool(content["lines"] or content["curves"]),
     content,
     {
-        "rounds": Drawing(bars.rounds, ("score", "drift"), every=True),
-        "curves": Drawing(bars.curves, ("reward", "policy"), every=True, table=values.curves),
+        "rounds": Drawing(training.rounds, ("score", "drift"), every=True),
+        "curves": Drawing(training.curves, ("reward", "policy"), every=True, table=values.curves),
     },
     READS,
 )

@@ -38,10 +38,10 @@ def billions(size: str) -> float:
     """Parameters in billions of a size as pools write it: '8B' 8, '3.8B' 3.8, '8x7B' 56, '500M'
     0.5; NaN where it says none.
     """
-    found = re.fullmatch(r"\s*(?:(\d+)\s*[xX]\s*)?(\d+(?:\.\d+)?)\s*([BbMm])\s*", size)
-    if not found:
+    match = re.fullmatch(r"\s*(?:(\d+)\s*[xX]\s*)?(\d+(?:\.\d+)?)\s*([BbMm])\s*", size)
+    if not match:
         return float("nan")
-    return int(found[1] or 1) * float(found[2]) / (1000 if found[3] in "Mm" else 1)
+    return int(match[1] or 1) * float(match[2]) / (1000 if match[3] in "Mm" else 1)
 
 
 def by_size(counts: Counts, entries: Entries) -> list[tuple[str, int, int]]:
@@ -58,9 +58,9 @@ def by_size(counts: Counts, entries: Entries) -> list[tuple[str, int, int]]:
     }
     if set(sizes.values()) <= {UNSAID}:
         return []
-    found = _summed(counts, sizes)
+    rows = _summed(counts, sizes)
     return sorted(
-        found,
+        rows,
         key=lambda row: (row[0] == UNSAID, billions(row[0]) if row[0] != UNSAID else 0.0, row[0]),
     )
 
@@ -72,45 +72,45 @@ def by_organisation(counts: Counts, entries: Entries) -> list[tuple[str, int, in
     makers = {
         model: maker(model, entries.get(model, ("", ""))[0]) or UNKNOWN for model, _, _ in counts
     }
-    found = _summed(counts, makers)
-    return sorted(found, key=lambda row: (-share(row), row[0])) if len(found) > 1 else []
+    rows = _summed(counts, makers)
+    return sorted(rows, key=lambda row: (-share(row), row[0])) if len(rows) > 1 else []
 
 
 def _summed(counts: Counts, group: Mapping[str, str]) -> list[tuple[str, int, int]]:
-    found: dict[str, list[int]] = {}
+    sums: dict[str, list[int]] = {}
     for model, chosen, rejected in counts:
-        row = found.setdefault(group[model], [0, 0])
+        row = sums.setdefault(group[model], [0, 0])
         row[0] += chosen
         row[1] += rejected
-    return [(name, chosen, rejected) for name, (chosen, rejected) in found.items()]
+    return [(name, chosen, rejected) for name, (chosen, rejected) in sums.items()]
 
 
 def sentences(counts: Counts, entries: Entries) -> list[str]:
     """What the counts say of size and organisation, in words: the paper's section 3.3 for this
     run.
     """
-    said = []
+    lines = []
     sized = [row for row in by_size(counts, entries) if row[0] != UNSAID]
     if len(sized) > 2:
-        found = _rank_correlation(
+        trend = _rank_correlation(
             [billions(row[0]) for row in sized], [share(row) for row in sized]
         )
         way = "no more often by larger models"
-        if found:
-            way = f"{'more' if found > 0 else 'less'} often the larger the model"
-        rank = f"{found:.2f}".replace("-", "\N{MINUS SIGN}")
-        said.append(
+        if trend:
+            way = f"{'more' if trend > 0 else 'less'} often the larger the model"
+        rank = f"{trend:.2f}".replace("-", "\N{MINUS SIGN}")
+        lines.append(
             f"Over {len(sized)} sizes, responses are chosen {way} (Spearman {rank} of size and"
             " share; other things differ between models too)."
         )
     made = by_organisation(counts, entries)
     if made:
         first, last = made[0], made[-1]
-        said.append(
+        lines.append(
             f"By organisation the share chosen goes from {100 * share(last):.0f} % ({last[0]}) to"
             f" {100 * share(first):.0f} % ({first[0]})."
         )
-    return said
+    return lines
 
 
 def _rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from psycopref.report import frames, values
 from psycopref.report.data import ReportData
 from psycopref.report.frames import Rows
 from psycopref.report.metrics import BySlice, by_slice
-from psycopref.report.plots import bars
+from psycopref.report.plots import training
 from psycopref.report.plots.bars import Dots
 from psycopref.report.print import number
 from psycopref.report.section import Content, Drawing, Section
@@ -242,7 +242,7 @@ SECTION = Section(
     "Reward model",
     lambda content: bool(content["sets"]),
     content,
-    {"reliability": Drawing(bars.reliability, ("calibrate",), table=values.reliability)},
+    {"reliability": Drawing(training.reliability, ("calibrate",), table=values.reliability)},
     READS,
     {"sets": ("calibrate",)},
 )

@@ -144,11 +144,11 @@ def views(metrics: BySlice, name: str) -> list[dict[str, Any]]:
         seen = [
             (title, metrics.get((name + field, f"overall:{arm}"))) for field, title in VIEWS.items()
         ]
-        for why, said in NOT_GIVEN.items():
+        for why, why_not in NOT_GIVEN.items():
             if (f"{name}.length_controlled.{why}", f"overall:{arm}") in metrics:
                 seen.append(
                     (
-                        f"at equal length: not given, {said}",
+                        f"at equal length: not given, {why_not}",
                         metrics[f"{name}.length_controlled.{why}", f"overall:{arm}"],
                     )
                 )

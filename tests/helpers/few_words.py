@@ -1,4 +1,4 @@
-"""A two-layer Llama of a few words."""
+"""A model folder of two layers and a few words, made on the spot."""
 
 from pathlib import Path
 
@@ -10,14 +10,10 @@ TEMPLATE = (
     " system') }}{% endif %}<{{ m.role }}> {{ m.content }} </s> {% endfor %}{% if"
     " add_generation_prompt %}<assistant> {% endif %}"
 )
-
-
 SENTENCE = (
     "I cannot sleep since my sister left and feel tired of all this what would help you most today"
     " be kind"
 )
-
-
 WORDS = SENTENCE.split()
 
 

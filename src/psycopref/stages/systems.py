@@ -7,8 +7,12 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import Field
 
+from psycopref.lab import Lab
+from psycopref.needs import Need
 from psycopref.queries.verdicts import scores_by_speech
+from psycopref.settings import Stage
 from psycopref.stats.claims import holm, paired_systems
 from psycopref.stats.intervals import mean_interval
 from psycopref.stats.several import bradley_terry
@@ -49,24 +53,36 @@ class Faced(NamedTuple):
         return scores_by_speech(self.verdicts, ours, self.orders)
 
 
-def figures(
-    against: Sequence[Faced], more: Sequence[Faced] = (), draws: int = 2000, seed: int = 0
-) -> list[Metric]:
-    """Several systems (the `first` of `against`) that met one opponent; `more` are comparisons
-    among them.
+class Ranked(NamedTuple):
+    """The figures; see Systems."""
 
-    `systems.winrate`, paired `systems.difference` with tests (Holm over all differences), and
-    Bradley-Terry `systems.strength` and `systems.rank` over everything. None where there is one
-    system only.
+    metrics: Sequence[Metric]
+
+
+class Systems(Stage):
+    """Several systems that met one opponent on the same prompts: `systems.winrate`, paired
+    `systems.difference` with tests (Holm over all differences), and Bradley-Terry
+    `systems.strength` and `systems.rank` over everything. None where there is one system only.
     """
-    scores = {one.first: one.scores() for one in against}
-    if len(scores) < 2:
-        return []
-    rows = []
-    for name, own in scores.items():
-        rate = mean_interval(list(own.values()), list(own), draws, seed, share=True)
-        rows += WIN_RATE.rows(rate, system=name)
-    return rows + _differences(scores, draws, seed) + _ranked([*against, *more], draws, seed)
+
+    draws: int = Field(default=2000, ge=100)
+    seed: int = 0
+
+    def run(self, lab: Lab, against: Sequence[Faced], more: Sequence[Faced] = ()) -> Ranked:
+        """The systems are the `first` of `against`; `more` are comparisons among them."""
+        scores = {one.first: one.scores() for one in against}
+        if len(scores) < 2:
+            return Ranked([])
+        rows: list[Metric] = []
+        for name, own in scores.items():
+            rate = mean_interval(list(own.values()), list(own), self.draws, self.seed, share=True)
+            rows += WIN_RATE.rows(rate, system=name)
+        rows += _differences(scores, self.draws, self.seed)
+        return Ranked([*rows, *_ranked([*against, *more], self.draws, self.seed)])
+
+    def rehearse(self, against: Sequence[Faced], more: Sequence[Faced] = ()) -> tuple[Ranked, Need]:
+        """No figure of comparisons that are not made."""
+        return Ranked([]), Need()
 
 
 def _differences(scores: Mapping[str, Mapping[str, float]], draws: int, seed: int) -> list[Metric]:
