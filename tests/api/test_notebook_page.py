@@ -1,7 +1,6 @@
 """docs/notebook.md runs from top to bottom as one notebook, against a real server on loopback."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
