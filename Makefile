@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: quickstart test check docs clean
+.PHONY: quickstart test check docs docs-tests clean
 quickstart: $(VENV)/.installed
 	$(BIN)/psycopref run quickstart --work work
 
@@ -17,7 +17,15 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check -q src tests benchmarks scripts
 	$(BIN)/mypy
 
-docs: $(VENV)/.installed
+# The documentation as a site, in site/; no network once Zensical is installed.
+docs: $(VENV)/.docs
+	$(BIN)/python scripts/build_site.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	test -x $(BIN)/zensical || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs-tests: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/test_docs.py
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -26,4 +34,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) build dist site src/*.egg-info
