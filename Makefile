@@ -32,6 +32,14 @@ wheel: $(VENV)/.installed
 	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
 	$(BIN)/python scripts/wheel_contents.py dist/*.whl
 
+# The documentation as a site, in site/; no network once Zensical is installed.
+docs: $(VENV)/.docs
+	$(BIN)/python scripts/build_site.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	test -x $(BIN)/zensical || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 docs-tests: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/test_docs.py
 
@@ -41,4 +49,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) build dist site src/*.egg-info
