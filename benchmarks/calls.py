@@ -182,8 +182,8 @@ def played(url: str, calls: int, flight: int) -> None:
     from psycopref.store.calls import Ask, Message
 
     def ask(n: int) -> Ask:
-        chat = tuple(Message(**one) for one in messages(n))  # type: ignore[arg-type]
-        return Ask("m", chat, max_tokens=300)
+        said = tuple(Message(**one) for one in messages(n))  # type: ignore[arg-type]
+        return Ask("m", said, max_tokens=300)
 
     with tempfile.TemporaryDirectory(prefix="calls-") as folder, Lab(Path(folder)) as one:
         entry = ModelEntry(name="m", kind="openai", url=url, concurrency=flight)

@@ -4,7 +4,7 @@ speech once per seed.
 python benchmarks/crossfit.py [--work DIR] [--folds 5] [--seeds 3] [--base FOLDER]
 
 All 222 speeches are dealt into folds; on each fold's complement the reward model (settings of
-recipes/quickstart.toml) and the TF-IDF Bradley-Terry model learn from the same pairs with gap >= 1,
+the recipe `quickstart`) and the TF-IDF Bradley-Terry model learn from the same pairs with gap >= 1,
 and both are measured on every pair of the fold with gap > 0. The difference is paired, its interval
 resamples speeches. Prints one row per seed and one of their means.
 """

@@ -158,7 +158,7 @@ def write_speeches(path: Path, count: int) -> None:
 
 
 def recipe(speeches: Path, url: str) -> str:
-    """The dataset half of recipes/paper.toml with all models at one address."""
+    """The dataset half of the recipe `paper` with all models at one address."""
     own = (
         f'kind = "openai", url = "{url}", timeout = 20.0, max_tokens = 512, price_in = 1.0,'
         " price_out = 4.0"

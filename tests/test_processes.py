@@ -206,7 +206,7 @@ def test_deepspeed_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     from psycopref.nets import device
 
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
-    with pytest.raises(TrainError, match="DeepSpeed.*launch/fsdp2.yaml"):
+    with pytest.raises(TrainError, match="DeepSpeed.*recipes copy fsdp2"):
         device.accelerator()
 
 

@@ -124,7 +124,7 @@ ROOMS: dict[str, Room] = {
     ),
     "cli": Room(
         "the command line; alone in printing",
-        "errors processes needs tables progress store lab flows report runs",
+        "errors processes needs tables progress store config lab flows report runs",
     ),
     "__main__": Room(
         "python -m psycopref",

@@ -41,7 +41,7 @@ def spread() -> None:
         PartialState().distributed_type = state.distributed_type = DistributedType.FSDP
         state.fsdp_plugin = (
             FullyShardedDataParallelPlugin()
-        )  # from the environment that launch/fsdp2.yaml makes
+        )  # from the environment that fsdp2.yaml makes
 
 
 def trained(kind: str, place: Path, stop: int = 0) -> list[tuple[str, int, float]]:
@@ -75,7 +75,7 @@ def trained(kind: str, place: Path, stop: int = 0) -> list[tuple[str, int, float
     assert shards.are_sharded(loaded.model) == (device.accelerator().num_processes > 1)
     weights.save(loaded, place / "weights", kind, PLAN, {})
     if device.accelerator().num_processes > 1:
-        with pytest.raises(TrainError, match="launch/ddp.yaml"):
+        with pytest.raises(TrainError, match="recipes copy ddp"):
             adapters.attach(loaded.model, PLAN.model_copy(update={"lora": 4}))
     return [(point.name, point.step, point.value) for point in points]
 

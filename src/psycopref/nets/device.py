@@ -27,7 +27,7 @@ def accelerator() -> Accelerator:
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
         raise TrainError(
             "DeepSpeed takes the optimiser's steps out of this loop's hands; launch with"
-            " launch/fsdp2.yaml, which spreads the same state"
+            " fsdp2.yaml (`psycopref recipes copy fsdp2`), which spreads the same state"
         )
     off = not (torch.cuda.is_available() or torch.backends.mps.is_available())
     here = Accelerator(
@@ -38,7 +38,7 @@ def accelerator() -> Accelerator:
     ):
         raise TrainError(
             "FSDP: version 2 with fsdp_cpu_ram_efficient_loading: false is what training is made"
-            " for; launch with launch/fsdp2.yaml"
+            " for; launch with fsdp2.yaml (`psycopref recipes copy fsdp2`)"
         )
     return here
 

@@ -13,8 +13,9 @@ from psycopref.settings import Stage
 
 ASSUMED = (
     "assumed: memory of one process with the whole model; where it is more than one GPU has,"
-    " launch/fsdp2.yaml on that many (not with adapters, and each GPU must hold the weights in"
-    " float32 once); an H100's 989 TFLOP/s in bf16, 40 % of them in training and 5 % in sampling;"
+    " fsdp2.yaml on that many (`psycopref recipes copy fsdp2`; not with adapters, and each GPU must"
+    " hold the weights in float32 once); an H100's 989 TFLOP/s in bf16, 40 % of them in training"
+    " and 5 % in sampling;"
     " 1.5 pairs a train speech where none are rated yet. None of it is measured on your GPUs: read"
     " it as an order of magnitude"
 )

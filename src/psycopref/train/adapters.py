@@ -37,7 +37,7 @@ def attach(model: Any, plan: Training) -> Any:
     if device.accelerator().is_fsdp2:
         raise TrainError(
             "lora: adapters are trained with the model whole in each process; launch with"
-            " launch/ddp.yaml, or set lora = 0"
+            " ddp.yaml (`psycopref recipes copy ddp`), or set lora = 0"
         )
     from peft import LoraConfig, LoraModel
 
