@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.small_dataset import built
 
-from psycopref.cli import main
+from psycopref.cli import main, report
 from psycopref.errors import StoreError
 from psycopref.report import again
 from psycopref.report.markdown import twin
@@ -51,7 +51,7 @@ def test_a_report_in_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_where_a_report_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere"):
-        again.write("<p>x</p>", tmp_path / "nowhere" / "a.md")
+        report.write("<p>x</p>", tmp_path / "nowhere" / "a.md")
 
 
 def test_figures_of_an_older_version_are_read(tmp_path: Path) -> None:
