@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FLOOR := 80
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: quickstart test check docs docs-tests clean
+.PHONY: quickstart test check format coverage wheel docs docs-tests clean
 quickstart: $(VENV)/.installed
 	$(BIN)/psycopref run quickstart --work work
 
@@ -16,6 +17,20 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/ruff format --check -q src tests benchmarks scripts
 	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check -q --fix src tests benchmarks scripts
+	$(BIN)/ruff format -q src tests benchmarks scripts
+
+# The floor is the figure of the day it was set: raise it when the figure rises.
+coverage: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered \
+	  --cov-fail-under=$(FLOOR)
+
+wheel: $(VENV)/.installed
+	rm -rf build dist
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
+	$(BIN)/python scripts/wheel_contents.py dist/*.whl
 
 # The documentation as a site, in site/; no network once Zensical is installed.
 docs: $(VENV)/.docs

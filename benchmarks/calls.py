@@ -8,8 +8,8 @@ Every client sends the same requests (a counseling prompt of about 2,400 charact
 it, so that no two are alike) to benchmarks/endpoint.py in a process of its own, at most --flight at
 once, and is held to one core. `sdk-*` are plain loops with the openai SDK, `aiohttp` and `httpx2`
 the same loop without the SDK, `raw` a loop over sockets that parses nothing, which says what the
-server can do; `lab` is `Lab.ask` with its ledger, `play` the same by `Lab.play`. --distilabel names the Python of an environment
-that has distilabel[openai].
+server can do; `lab` is `Lab.ask` with its ledger, `play` the same by `Lab.play`. --distilabel names
+the Python of an environment that has distilabel[openai].
 """
 
 import argparse
@@ -182,7 +182,8 @@ def played(url: str, calls: int, flight: int) -> None:
     from psycopref.store.calls import Ask, Message
 
     def ask(n: int) -> Ask:
-        return Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300)  # type: ignore[arg-type]
+        said = tuple(Message(**one) for one in messages(n))  # type: ignore[arg-type]
+        return Ask("m", said, max_tokens=300)
 
     with tempfile.TemporaryDirectory(prefix="calls-") as folder, Lab(Path(folder)) as one:
         entry = ModelEntry(name="m", kind="openai", url=url, concurrency=flight)

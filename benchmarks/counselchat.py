@@ -13,10 +13,10 @@ from pathlib import Path
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from helpers.counselchat_flow import MODELS, recipe, server  # noqa: E402
+from helpers.counselchat_flow import MODELS, recipe, server
 
-from psycopref.progress import Progress  # noqa: E402
-from psycopref.runs import run  # noqa: E402
+from psycopref.progress import Progress
+from psycopref.runs import run
 from psycopref.store import run_folder
 
 

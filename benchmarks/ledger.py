@@ -56,8 +56,8 @@ def conversation(turns: int, place: Path) -> str:
     ledger = Ledger(place / f"{turns}.sqlite")
     began = time.process_time()
     for turn in range(turns):
-        role = ("user", "assistant")[turn % 2]
-        said.append(Message(role, f"{turn} {''.join(rng.choices(letters, k=600))}"))  # type: ignore[arg-type]
+        text = "".join(rng.choices(letters, k=600))
+        said.append(Message("assistant" if turn % 2 else "user", f"{turn} {text}"))
         ask = Ask("counselor", tuple(said), 0.7, 400)
         whole += len(ask.canonical.encode())
         ledger.add([(ask, Reply(ask.call_id, "ok", "Hm."))], "bench")

@@ -9,11 +9,11 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-import numpy as np  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.patches import Rectangle  # noqa: E402
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.patches import Rectangle
 
-from psycopref.labels.topic_list import TopicList  # noqa: E402
+from psycopref.labels.topic_list import TopicList
 
 
 def picture(path: Path, width: float, height: float, draw: Callable[[Any], None]) -> None:

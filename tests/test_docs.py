@@ -12,12 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"```(python|toml)\n(.*?)```", re.DOTALL)
+# One notebook, run from top to bottom by tests/api/test_notebook_page.py; the README opens with it.
+NOTEBOOK = FENCE.findall((ROOT / "docs" / "notebook.md").read_text(encoding="utf-8"))
 BLOCKS = [
     pytest.param(kind, text, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, (kind, text) in enumerate(
-        re.findall(r"```(python|toml)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    )
+    for number, (kind, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")))
+    if (kind, text) not in NOTEBOOK
 ]
 
 

@@ -24,7 +24,7 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     assert name == path.stem
     text = resolved(recipe)
     assert tomllib.loads(text)["flow"] == recipe.flow
-    assert "test_share" in text and "responses_per_call" in text or recipe.dataset.rate is None
+    assert ("test_share" in text and "responses_per_call" in text) or recipe.dataset.rate is None
 
 
 def test_the_paper_s_settings() -> None:

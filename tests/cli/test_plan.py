@@ -4,8 +4,9 @@ import pytest
 from helpers.small_dataset import write
 
 from psycopref.cli.main import main
-from psycopref.cli.plan import Claim, lines
 from psycopref.errors import RecipeError
+from psycopref.runs.claim import Claim
+from psycopref.runs.planning import lines
 from psycopref.stats import power
 from psycopref.stats.coefficients import coefficients
 from psycopref.stats.intervals import wilson
@@ -13,7 +14,7 @@ from psycopref.stats.intervals import wilson
 
 def test_the_table_says_what_was_assumed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--rate", "0.6", "--ties", "0.2", "--topics", "4"]) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     for words in (
         f"{power.prompts_for_rate(0.6, 0.2, 0.8):,}",
         f"{power.prompts_for_rate(0.6, 0.2, 0.9):,}",
@@ -115,4 +116,5 @@ def test_the_best_that_could_happen_needs_more_than_two() -> None:
 def test_a_recipes_test_split(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = write(tmp_path)
     assert main(["plan", "--recipe", str(recipe), "--work", str(tmp_path / "work")]) == 0
-    assert "test speeches: with 20% ties and flips the smallest win rate" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "test speeches: with 20% ties and flips the smallest win rate" in said

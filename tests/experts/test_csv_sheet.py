@@ -47,7 +47,7 @@ def choices(number, row):
 @pytest.mark.parametrize(
     ("encoding", "delimiter"),
     [("utf-8-sig", ","), ("utf-8", ","), ("cp1252", ";"), ("utf-16", "\t"), ("utf-8", ";")],
-    ids=lambda value: repr(value),
+    ids=repr,
 )
 def test_a_filled_sheet_comes_back_however_it_was_saved(lab: Lab, tmp_path, encoding, delimiter):
     sheet, path = written(lab, tmp_path, pairs=30)

@@ -160,7 +160,7 @@ def test_a_later_source_moves_no_published_speech(lab: Lab, tmp_path: Path) -> N
     before, _ = placed(lab, tmp_path, Dedup())
     for name in ("clinic", "forum"):
         (tmp_path / f"{name}.later").rename(tmp_path / f"{name}.jsonl")
-    after, dropped = placed(lab, tmp_path, Dedup())
+    after, _dropped = placed(lab, tmp_path, Dedup())
     now = {one.speech_id: one for one in after}
     published = [one for one in before if one.source in ("paper", "corpus")]
     assert len(published) > 20

@@ -13,7 +13,6 @@ from helpers.loopback import Behaviour, Loopback, counsel, judge
 from helpers.small_world import LISTED, small_world
 from helpers.tiny import BAD, GOOD
 from helpers.tiny_paper import DATASET, write
-from psycopref.flows import rounds, systems
 from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe
@@ -23,6 +22,8 @@ from psycopref.runs import run
 from psycopref.stages.calibrate import Calibrate
 from psycopref.stages.collect import Collect, SourceSetting
 from psycopref.stages.evaluate import Evaluate
+from psycopref.stages.rounds import Practice, Rounds, State
+from psycopref.stages.systems import Faced, Systems
 from psycopref.stages.topics import Topics
 from psycopref.store import run_folder
 from psycopref.store.ledger import Ledger
@@ -78,20 +79,15 @@ def everything(folder: Path) -> Everything:
         "paper": paper,
         "ablation": ablation,
     }
+    metrics: list[Metric] = []
+    with Lab(folder / "stages") as lab:
+        for stage in (calibrated, evaluated, masked, labelled, guarded, ranked):
+            metrics += stage(lab)
     runs: dict[str, ReportData] = {}
     for name, flow in flows.items():
         (folder / name).mkdir()
         runs[name] = opened(flow(folder / name))
-    metrics = [row for one in runs.values() for row in one.metrics]
-    with Lab(folder / "stages") as lab:
-        metrics += [
-            *calibrated(lab),
-            *evaluated(lab),
-            *masked(lab, folder),
-            *labelled(lab),
-            *guarded(),
-            *ranked(),
-        ]
+        metrics += runs[name].metrics
     return Everything(runs, metrics)
 
 
@@ -230,10 +226,11 @@ def _reward(row: Response, value: float) -> Rating:
     return Rating(key, row.response_id, "reward", "weights:0123456789ab", value)
 
 
-def masked(lab: Lab, folder: Path) -> list[Metric]:
+def masked(lab: Lab) -> list[Metric]:
     """A file with an address in a speech."""
-    (folder / "own.csv").write_text("text\nWrite to me at ann@mail.example please.\n", "utf-8")
-    source = SourceSetting(name="csv", path=folder / "own.csv")
+    path = lab.work / "own.csv"
+    path.write_text("text\nWrite to me at ann@mail.example please.\n", encoding="utf-8")
+    source = SourceSetting(name="csv", path=path)
     return list(lab.do(Collect(sources=(source,))).metrics)
 
 
@@ -251,11 +248,11 @@ def labelled(lab: Lab) -> list[Metric]:
     return list(lab.do(Topics(labeller="classifier"), rows).metrics)
 
 
-def guarded() -> list[Metric]:
+def guarded(lab: Lab) -> list[Metric]:
     """A policy whose last round trips every guard."""
     speeches = [Speech(f"speech-{n}", "test", "x", split="train") for n in range(4)]
 
-    def practice(texts: list[str], pairs: int) -> rounds.Practice:
+    def practice(texts: list[str], pairs: int) -> Practice:
         drafts = [
             Response(content_id("response", n, text), f"speech-{n % 4}", "p", text)
             for n, text in enumerate(texts)
@@ -264,9 +261,9 @@ def guarded() -> list[Metric]:
             Preference(f"preference-{n}", f"speech-{n}", "a", "b", 1.0, "train")
             for n in range(pairs)
         ]
-        return rounds.Practice(speeches, drafts, [], rows)
+        return Practice(speeches, drafts, [], rows)
 
-    def state(text: str, reward: float, ends: int, own: rounds.Practice | None) -> rounds.Round:
+    def state(text: str, reward: float, ends: int, own: Practice | None) -> State:
         answers = [
             Response(content_id("response", n, text), f"speech-{n}", "p", text) for n in range(ends)
         ]
@@ -278,8 +275,7 @@ def guarded() -> list[Metric]:
             ]
             for item, value in (("reward", reward), ("gold", -reward), ("log_ratio", 90 * reward))
         }
-        made = rounds.Round(Path("w"), (), answers, lost, by["reward"], by["gold"], own)
-        return made._replace(moved=by["log_ratio"])
+        return State(answers, lost, by["reward"], by["gold"], own, by["log_ratio"])
 
     varied = practice([f"w{n} x{n} y{n}" for n in range(8)], 4)
     states = [
@@ -287,10 +283,14 @@ def guarded() -> list[Metric]:
         state("one two three four", 0.5, 10, varied),
         state("one two three " * 3, 9.0, 6, practice(["a b c"] * 8, 1)),
     ]
-    return rounds.figures(states, 50.0)
+    return [
+        row
+        for number in range(1, len(states) + 1)
+        for row in lab.do(Rounds(limit=50.0), states[:number]).metrics
+    ]
 
 
-def ranked() -> list[Metric]:
+def ranked(lab: Lab) -> list[Metric]:
     """Systems of which one never lost to another."""
     verdicts = [
         Verdict(f"v-{n}-{order}", f"speech-{n}", *sides, "overall", "judge", winner)
@@ -300,8 +300,8 @@ def ranked() -> list[Metric]:
         )
     ]
     answers = [Response(f"a-{n}", f"speech-{n}", "a", "x") for n in range(20)]
-    faced = [systems.Faced(name, "b", verdicts, answers, 2) for name in ("start", "dpo")]
-    return systems.figures(faced, draws=100)
+    faced = [Faced(name, "b", verdicts, answers, 2) for name in ("start", "dpo")]
+    return list(lab.do(Systems(draws=100), faced).metrics)
 
 
 def _chosen(body: dict[str, Any]) -> str | None:

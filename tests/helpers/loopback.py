@@ -327,7 +327,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data[start : start + (1 if drip else len(data))])
             time.sleep(drip)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Silence."""
 
 

@@ -34,7 +34,7 @@ def verdicts(prompts: list[tuple[Said, Said]], item: str = "overall") -> list[Ve
                         item,
                         "judge",
                         winner,
-                    )  # fmt: skip
+                    )
                 )
     return made
 

@@ -9,6 +9,7 @@ import pytest
 from helpers.small_dataset import built
 
 from psycopref.cli import main
+from psycopref.cli.report import write
 from psycopref.errors import StoreError
 from psycopref.report import again
 from psycopref.report.markdown import twin
@@ -51,7 +52,7 @@ def test_a_report_in_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_where_a_report_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere"):
-        again.write("<p>x</p>", tmp_path / "nowhere" / "a.md")
+        write("<p>x</p>", tmp_path / "nowhere" / "a.md")
 
 
 def test_figures_of_an_older_version_are_read(tmp_path: Path) -> None:
@@ -106,5 +107,5 @@ def test_a_damaged_run_is_named_with_what_to_do(
         assert main.main(call) == 1, call
         said = capsys.readouterr().err
         assert (
-            str(work) in said and "run its recipe again" in said or "run the recipe again" in said
-        )
+            str(work) in said and "run its recipe again" in said
+        ) or "run the recipe again" in said

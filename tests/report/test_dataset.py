@@ -165,7 +165,7 @@ def test_tables_on_disk_are_never_held(tmp_path: Path, monkeypatch: pytest.Monke
     ):
         parquet.write(
             parquet.table(
-                row_type, sorted(rows, key=lambda row: getattr(row, list(row_type.__slots__)[0]))
+                row_type, sorted(rows, key=lambda row: getattr(row, next(iter(row_type.__slots__))))
             ),
             tmp_path / f"{name}.parquet",
         )

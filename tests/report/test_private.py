@@ -116,7 +116,7 @@ def test_a_judged_figure_leads_back_to_judge_prompt_and_cost(tmp_path: Path):
     )
     recipe = recipe.model_copy(update={"dataset": small})
     with Lab(tmp_path) as lab:
-        made = dataset.run(recipe.dataset, lab)
+        made = dataset.built(recipe.dataset, lab)
         data = content.content(
             content.Run(tmp_path, short, lab.taken, recipe, resolved(recipe), made.metrics, {}),
             lab.ledger,

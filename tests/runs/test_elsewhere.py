@@ -114,7 +114,7 @@ def added(work: Path, *lines: object, raw: bytes = b"") -> tuple[int, Reply | No
         )
     )
     try:
-        return add(ledger, path), ledger.get([ASK.call_id]).get(ASK.call_id)
+        return add(ledger, path).new, ledger.get([ASK.call_id]).get(ASK.call_id)
     finally:
         ledger.close()
 
@@ -186,6 +186,8 @@ def test_lines_passed_over_are_counted_by_reason(
         line(None),
     ]
     assert added(tmp_path, *rows, expired | {"error": {"code": SECRET}}) == (0, None)
+    replies = str(tmp_path / "replies.jsonl")
+    assert main(["calls", "add", replies, "--work", str(tmp_path)]) == 0
     error = capsys.readouterr().err
     assert (
         "6 lines were passed over (1 with error batch_expired, 1 with status 400, 2 with status"

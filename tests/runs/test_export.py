@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run.run(str(write(folder, server.url)), folder / "work", Progress(quiet=True))
     for what in ("preferences", "reward", "policy"):
         assert main(["export", what, str(folder / what), "--work", str(folder / "work")]) == 0
-    yield folder
+    return folder
 
 
 def one_step(folder: Path, stage: str, table: str) -> pl.DataFrame:

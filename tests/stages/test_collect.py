@@ -263,7 +263,7 @@ def test_what_is_too_long_to_mask_is_dropped_with_its_origin(lab: Lab, tmp_path:
         ],
     )
     out = collect(lab, {"name": "csv", "path": path})
-    assert [one.text for one in out.speeches][0] == "I am lost." and len(out.speeches) == 2
+    assert next(one.text for one in out.speeches) == "I am lost." and len(out.speeches) == 2
     assert [(one.origin, one.reason) for one in out.dropped] == [("csv:row 1", "long")]
 
 

@@ -75,7 +75,7 @@ def test_the_paper_s_draw_is_balanced_within_five_percent() -> None:
     for number in range(26_483):
         counts.update(
             sorted(NAMES, key=lambda name: digest([0, f"speech-{number:016x}", name]))[:4]
-        )  # noqa: B023 - used at once
+        )
     stage, speech = Respond(pool=pool(NAMES)), SPEECHES[7]
     assert {one.model for one in stage._drawn(speech, [])} == set(
         sorted(NAMES, key=lambda name: digest([0, speech.speech_id, name]))[:4]

@@ -1,7 +1,9 @@
 """Reward models in a notebook: texts to scores, and what a freshly trained one is worth."""
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -27,6 +29,9 @@ def need_torch(what: str) -> None:
             f"{what}: needs {' and '.join(missing)}, which are not installed here; `pip install"
             " 'psycopref[train]'`"
         )
+    with warnings.catch_warnings():  # tqdm asks for widgets in a notebook, once: none are needed
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import_module("tqdm.auto")
 
 
 class RewardModel:

@@ -1,6 +1,7 @@
 """A workspace in a notebook: each step of the paper as a method, done once and found after that."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -237,6 +238,11 @@ class Workspace:
         """
         if isinstance(recipe, str | os.PathLike):
             return Run(runs.run(str(recipe), self.folder, self._progress))
+        if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+            raise RecipeError(
+                f"run: the name {name!r} would not do for a folder; a name is letters, digits, '.',"
+                " '_' and '-'"
+            )
         return Run(runs.run_recipe(name, recipe, self.folder, self._progress))
 
     def runs(self) -> pl.DataFrame:

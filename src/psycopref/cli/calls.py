@@ -17,9 +17,9 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "calls",
         "show the model calls made here, write out those still missing, or add a file of replies",
         [
-            "psycopref calls                                 by stage, model, outcome and day",
-            "psycopref calls missing mine.toml > asks.jsonl  what a batch service is to be asked",
-            "psycopref calls add answers.jsonl               what came back, or another ledger",
+            "psycopref calls                                  by stage, model, day",
+            "psycopref calls missing mine.toml > asks.jsonl   for a batch service",
+            "psycopref calls add answers.jsonl                what came back",
         ],
     )
     made.add_argument("action", nargs="?", choices=["missing", "add"], help="nothing: a summary")

@@ -14,7 +14,7 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "two finished runs side by side: settings, figures, paired differences",
         [
             "psycopref compare mine-20261201T045259 mine-20261202T101500",
-            "psycopref compare mine-20261201T045259 ../b/runs/mine-20261202T101500 --out both.html",
+            "psycopref compare mine-20261201T045259 ../b/runs/mine-20261202T101500",
         ],
     )
     made.add_argument(

@@ -16,8 +16,8 @@ from psycopref.processes import share_the_machine
 COMMANDS = (run, recipes, show, calls, report, compare, plan, export, verify)
 EXAMPLES = """examples:
   psycopref run quickstart            the whole paper on the sample that ships
-  psycopref run mine.toml --dry-run   what it will ask and cost; nothing is asked
-  psycopref show                      the runs in work/, with their headline figures
+  psycopref run mine.toml --dry-run   what it will ask and cost, before it does
+  psycopref show                      the runs in work/, with headline figures
   psycopref COMMAND --help            a command's words, defaults and examples
 """
 

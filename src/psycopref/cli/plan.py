@@ -40,7 +40,7 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "how many prompts or pairs a claim needs, before money is spent",
         [
             "psycopref plan --rate 0.55 --ties 0.3",
-            "psycopref plan --recipe mine.toml               and what its test split can show",
+            "psycopref plan --recipe mine.toml   and what its test split can show",
         ],
     )
     made.add_argument("--recipe", default="", help="a recipe: say what its test split can show")

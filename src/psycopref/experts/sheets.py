@@ -94,7 +94,7 @@ def reply_rows(replies: pl.DataFrame, seats: int, seed: int) -> list[SheetRow]:
         order = sorted(
             replies.iter_rows(named=True),
             key=lambda row: lot(seed, "reply", seat, row["response_id"]),
-        )  # noqa: B023 - used at once
+        )
         for place, row in enumerate(order, 1):
             one = str(row["response_id"])
             key = content_id("sheet", "scores", seat, one)

@@ -1,6 +1,4 @@
-"""Instrument and text to asks; replies to scores. What a judge says is data: unreadable is an
-outcome, never a score.
-"""
+"""Replies to scores. What a judge says is data: unreadable is an outcome, never a score."""
 
 import json
 import re
@@ -11,26 +9,12 @@ from typing import Any, Literal
 from psycopref.config.instruments import Instrument
 
 KEY = "ratings"
-
-
 _OPENING = re.compile(r"""\{\s*["']?ratings["']?\s*:""")
-
-
 _MENTION = re.compile(r"""["']ratings["']\s*:""")
-
-
 _FIELD = r"""\b{}["']?\s*:"""
-
-
 _STRUCTURE = re.compile(r"""[{}\[\]":]""")
-
-
 _NUMBERED = re.compile(r"""\b(?:score|response)["']?\s*:""")
-
-
 _WHOLE_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)\s*[,}\]]")
-
-
 _REFUSAL = re.compile(
     r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
     r"(?:help|assist|rat(?:e|ing)|evaluat\w+|assess|provide|comply|continue|engage|fulfil\w*"
@@ -116,7 +100,9 @@ def read_all_ratings(
     """The same for an answer on all items: None unless each reply has exactly one whole score on
     every item and on nothing else.
     """
-    entries, names, out = _entries(text, count, shown), {item.name for item in instrument.items}, []
+    entries = _entries(text, count, shown)
+    names = {item.name for item in instrument.items}
+    out = []
     for n in range(1, count + 1):
         own = entries[n].get("scores") if entries else None
         if not isinstance(own, dict) or own.keys() != names:
@@ -192,7 +178,8 @@ def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
     and one bracket may have been lacking, so each entry was complete. That leaves trailing commas,
     single quotes, quotes within a string, a lost end.
     """
-    openings, last = list(_OPENING.finditer(text)), max(text.rfind("}"), text.rfind("]"))
+    openings = list(_OPENING.finditer(text))
+    last = max(text.rfind("}"), text.rfind("]"))
     if (
         len(openings) != 1
         or len(re.findall(_FIELD.format(KEY), text)) != 1
@@ -221,7 +208,8 @@ def _formed(value: dict[str, Any]) -> bool:
     rows = value.get(KEY)
     if value.keys() != {KEY} or not isinstance(rows, list):
         return False
-    one, several = {"rationale", "score"}, {"response", "scores"}
+    one = {"rationale", "score"}
+    several = {"response", "scores"}
     return all(
         isinstance(row, dict)
         and (

@@ -98,7 +98,9 @@ class Pairwise(NamedTuple):
         """The request that compares the two answers in the game's order; `draw` 1 is the same
         question once more.
         """
-        speech, first, second = game.speech, fence(game.first.text), fence(game.second.text)
+        speech = game.speech
+        first = fence(game.first.text)
+        second = fence(game.second.text)
         shown = {
             "history": history_text(speech),
             "speech": fence(speech.text),

@@ -39,7 +39,8 @@ class ByClassifier(NamedTuple):
         """The speeches at the places `bare` to labels ('' where it is not sure), by what stands in
         `given`, a topic or '' for each speech; with what the labels are worth.
         """
-        keys, texts = speeches.frame["speech_id"], speeches.frame["text"]
+        keys = speeches.frame["speech_id"]
+        texts = speeches.frame["text"]
         fine = set(self.topics.fine_names())
         taught = [at for at, topic in enumerate(given) if topic in fine]
         taught = sorted(taught, key=lambda at: unit("topics", keys[at]))[: training.MOST_ROWS]

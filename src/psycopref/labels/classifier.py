@@ -69,7 +69,9 @@ class Classifier:
         self.topics = tuple(str(name) for name in bayes.classes_)
         self.coarse = tuple(dict.fromkeys(groups.values()))
         self.member = membership(self.topics, groups, self.coarse)
-        self._vectors, self._bayes, self._heat = vectors, bayes, heat
+        self._vectors = vectors
+        self._bayes = bayes
+        self._heat = heat
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """(texts, topics): each row sums to 1."""
@@ -81,9 +83,11 @@ class Classifier:
         """
         p_BT = self.probabilities(texts)
         p_BC = p_BT @ self.member
-        fine_B, coarse_B = p_BT.argmax(axis=1), p_BC.argmax(axis=1)
+        fine_B = p_BT.argmax(axis=1)
+        coarse_B = p_BC.argmax(axis=1)
         for row, (one, group) in enumerate(zip(fine_B, coarse_B, strict=True)):
-            p, q = float(p_BT[row, one]), float(p_BC[row, group])
+            p = float(p_BT[row, one])
+            q = float(p_BC[row, group])
             sure = ""
             if over(p, fine):
                 sure = self.topics[one]
@@ -143,7 +147,8 @@ def train(
 
 
 def _with_bars(model: Classifier, held: Held, precision: float, threshold: float | None) -> Trained:
-    p_NT, p_NC = held.probabilities, held.probabilities @ model.member
+    p_NT = held.probabilities
+    p_NC = held.probabilities @ model.member
     right = p_NT.argmax(axis=1) == held.truth
     coarse_right = p_NC.argmax(axis=1) == model.member[held.truth].argmax(axis=1)
     fine = bar(p_NT.max(axis=1), right, precision, threshold)

@@ -113,7 +113,8 @@ def learn(
     list stand alone, they are the recorded ones. RecipeError where there is nothing to measure on
     and no threshold is given.
     """
-    given, hints = sample_rows(topics), hint_rows(topics)
+    given = sample_rows(topics)
+    hints = hint_rows(topics)
     labelled, own = len(own), own if len(own) >= LEAST_ROWS else []
     recorded = load_bars()
     if not own and recorded.digest == rows_digest(given, hints):

@@ -170,7 +170,7 @@ class _Reader(HTMLParser):
         """Cells that reach down from rows above."""
         row = self._rows[-1]
         while len(row) in self._spans:
-            left, text = self._spans.pop(len(row))
+            left, _text = self._spans.pop(len(row))
             if left > 1:
                 self._spans[len(row)] = left - 1, ""
             row.append("")

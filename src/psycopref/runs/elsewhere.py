@@ -208,11 +208,8 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, line in enumerate(file, 1):
             where = f"{path} line {number}"
             try:
-                row = (
-                    json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-                    if line.strip()
-                    else None
-                )
+                encoding = "utf-8-sig" if number == 1 else "utf-8"
+                row = json.loads(line.decode(encoding)) if line.strip() else None
             except UnicodeDecodeError as error:
                 raise StoreError(
                     f"{where}: not UTF-8 (byte {error.start + 1} of the line); save the file as"

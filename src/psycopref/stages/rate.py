@@ -128,7 +128,8 @@ class Rate(Stage):
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response]) -> Rated:
         """Speeches and responses to ratings and failures, in the order of their ids."""
-        people, answers = table(Speech, speeches), table(Response, responses)
+        people = table(Speech, speeches)
+        answers = table(Response, responses)
         places = {key: at for at, key in enumerate(people.pick("speech_id")["speech_id"])}
         kept = _Kept(
             positions={
@@ -145,7 +146,8 @@ class Rate(Stage):
                 else:
                     self._rated(job, answer.value, answer.reply.call_id, kept)
                 tick()
-        ratings, failures = kept.ratings.table(), kept.failures.table()
+        ratings = kept.ratings.table()
+        failures = kept.failures.table()
         return Rated(
             ratings,
             failures,

@@ -111,7 +111,8 @@ class Respond(Stage):
         own: dict[str, list[Response]] = {}
         for row in given if self.include_given else ():
             own.setdefault(row.speech_id, []).append(row)
-        kept, failures = Gather(Response), Gather(Failure)
+        kept = Gather(Response)
+        failures = Gather(Failure)
         lost: list[tuple[str, str, str]] = []
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
             exchanges = self._exchanges(speeches, own, kept)

@@ -160,7 +160,8 @@ class Topics(Stage):
         """
         fine = set(self.topics.fine_names())
         taken = labels.frame["topic"]
-        sure, exact = int((taken != "").sum()), int(taken.is_in(fine).sum())
+        sure = int((taken != "").sum())
+        exact = int(taken.is_in(fine).sum())
         had = sum(topic != "" for topic in given)
         parts = {
             "given": had,

@@ -208,7 +208,7 @@ def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[An
             f"{path}: changed since it was written (its sha256 is not the manifest's); delete"
             f" {folder} and run again to remake the step"
         )
-    tab._digest = entry["digest"]  # noqa: SLF001 - the manifest vouches for it
+    tab._digest = entry["digest"]
     return tab
 
 

@@ -70,7 +70,7 @@ def test_while_a_batch_is_waited_for(tmp_path: Path, hang: float) -> None:
         provider.after = look
         took, code, out = interrupted(
             start(recipe, tmp_path / "work"),
-            lambda: hang > 0 and bool(provider.batches) or looks[0] > 0,
+            lambda: (hang > 0 and bool(provider.batches)) or looks[0] > 0,
         )
         assert code == 130 and took < SOON, (code, took, out)
         (state,) = (

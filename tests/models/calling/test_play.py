@@ -206,7 +206,7 @@ def test_the_models_that_were_asked_say_when_more_are_begun(lab: Lab) -> None:
         speaks(server)
         models = [entry(server, name) for name in ("a", "b")]
         names = [f"c{n}" for n in range(500)]
-        assert len(list(lab.play([(n, conversation(n, ["a", "b"], 1)) for n in names], models)))
+        assert list(lab.play([(n, conversation(n, ["a", "b"], 1)) for n in names], models))
         found = dict(lab.play([(n, conversation(n, ["a", "b"], 2)) for n in names], models))
     assert len(found) == 500 and lab.calls_made == 1000
 

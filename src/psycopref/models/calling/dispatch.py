@@ -172,7 +172,7 @@ class _Batches:
         # more comes; weights are waited for by the caller, who says when that is.
         self._linger = {"openai-batch": GATHER, "weights": None}.get(entry.kind, 0.0)
         self._told = True
-        self._inbox: queue.SimpleQueue[Work | None | Literal["go"]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Work | Literal["go"] | None] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"psycopref-{entry.name}")
         self._working = self._executor.submit(self._work)
         self._working.add_done_callback(self._ended)

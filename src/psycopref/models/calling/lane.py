@@ -68,7 +68,8 @@ class Endpoint:
     """
 
     def __init__(self, pace: RateLimit, loop: asyncio.AbstractEventLoop) -> None:
-        self.pace, self.loop = pace, loop
+        self.pace = pace
+        self.loop = loop
         self.lanes: list[Lane] = []
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -189,7 +190,8 @@ class Lane:
         """A 429 speaks for all that share the pace, anything else for this model alone; an outage
         is no fault of the call's.
         """
-        now, known = self._endpoint.loop.time(), self._breaker.open
+        now = self._endpoint.loop.time()
+        known = self._breaker.open
         self._breaker.failed(
             now, str(busy), trial, None if busy.limited else busy.wait, self._dice()
         )
@@ -221,7 +223,8 @@ class Lane:
             self._release(1)
 
     def _slow_down(self, now: float, busy: Busy, known: bool) -> None:
-        pace, alone = self._endpoint.pace, len(self._endpoint.lanes) == 1
+        pace = self._endpoint.pace
+        alone = len(self._endpoint.lanes) == 1
         if busy.limited and busy.wait is not None:
             pace.hold(now, busy.wait)
         if busy.limited or alone or not known:

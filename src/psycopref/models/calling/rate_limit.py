@@ -134,7 +134,8 @@ class Window:
         self._cut(now, min(self.size, self.most * RESTART))
 
     def _cut(self, now: float, size: float) -> None:
-        self.size, self._cut_at = max(1.0, size), now
+        self.size = max(1.0, size)
+        self._cut_at = now
 
     def room(self, in_flight: int) -> bool:
         """Whether one more may go."""

@@ -55,7 +55,7 @@ class BatchApi:
         ModelError for what will not pass.
         """
         until = time.monotonic() + self.entry.patience
-        what = f"/{path.split('/')[0].split('?')[0]}"
+        what = f"/{path.split('/', maxsplit=1)[0].split('?', maxsplit=1)[0]}"
         while True:
             status, answer = asyncio.run(self._unless_stopped(method, path, body, upload))
             if status == 200:
@@ -91,7 +91,7 @@ class BatchApi:
         as an error sent with status 200.
         """
         value = found.get(name)
-        if value and isinstance(value, str) or name == "data" and isinstance(value, list):
+        if (value and isinstance(value, str)) or (name == "data" and isinstance(value, list)):
             return value
         raise ModelError(
             f"{self.entry.host} sent an answer without `{name}`{listing(codes(found))}; check"

@@ -109,11 +109,17 @@ def _like_a_name(reading: Reading, at: int, known: Lists) -> bool:
 
 def _institution(reading: Reading, at: int, known: Lists) -> bool:
     """Part of a street, a school, a chapter and verse, or a saint's name."""
-    if (
-        reading.before(at) in ("st", "saint", "san", "santa", "mt", "fort", "port", "lake", "mount")
-        or reading.gap(at) == ". "
-        and reading.key(at - 1) == "st"
-    ):
+    if reading.before(at) in (
+        "st",
+        "saint",
+        "san",
+        "santa",
+        "mt",
+        "fort",
+        "port",
+        "lake",
+        "mount",
+    ) or (reading.gap(at) == ". " and reading.key(at - 1) == "st"):
         return True
     for step in (1, 2):
         nearby = (
@@ -149,7 +155,7 @@ def named(reading: Reading, at: int, known: Lists) -> bool:
     if one == "called":
         return _somebody(two, known) or two in _HE_IS or (two in _BE and _somebody(three, known))
     if one in ("is", "was", "be", "actually", "still") and (
-        two in ("name", "names") or two == "is" and three == "name"
+        two in ("name", "names") or (two == "is" and three == "name")
     ):
         return three in _MINE or two == "is" or reading.key(at - 4) in _MINE
     if one in ("name", "names", "name's") and two in _MINE:

@@ -153,9 +153,10 @@ def _ids(text: str) -> Iterator[Span]:
         digits = sum(map(str.isdigit, what))
         if digits >= 3 and not _NO_ID.fullmatch(what):
             owner = _owner(text, match.start())
-        if owner and (
-            digits >= 4 and len(what) > 4 or owner["kind"] and (digits >= 4 or not what.isdigit())
-        ):
+        if owner is None:
+            continue
+        long = digits >= 4 and len(what) > 4
+        if long or (owner["kind"] and (digits >= 4 or not what.isdigit())):
             yield Span(*match.span(), "ID")
     yield from _in_parts(text)
     for match in _SPACED_ID.finditer(text):
