@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Where each public name lives; the imports above say the same to type checkers, and
-# tests/test_public_names.py holds the two together.
+# tests/api/test_public_names.py holds the two together.
 _HOMES = {
     "api.figures": ("agreement", "win_rate"),
     "api.finished": ("Run",),

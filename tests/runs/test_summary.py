@@ -1,9 +1,10 @@
 """A run in a few lines: what was made, six figures, what needs attention, all of it counted."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from helpers.small_dataset import built
@@ -12,7 +13,8 @@ from psycopref.cli import run
 from psycopref.runs import listing
 from psycopref.runs.headline import headlines
 from psycopref.runs.summary import Summary, attention, summary
-from psycopref.tables import Metric, metric
+from psycopref.store import steps
+from psycopref.tables import Metric, Point, metric
 
 
 def estimate(name: str, slice_: str, value: float = 0.5) -> Metric:
@@ -110,6 +112,27 @@ def test_what_was_left_out_and_lost_is_counted_by_stage_each_step_once(tmp_path:
         "3 answers or ratings came to nothing (3 rate)",
         "4 speeches were left out (4 clean)",
     ]
+
+
+HEAD = {"key": "k", "version": 1, "settings": {}, "inputs": [], "seconds": 1.0, "calls": 0}
+
+
+class Curved(NamedTuple):
+    curve: Sequence[Point]
+
+
+def test_what_training_left_out_is_told_from_its_curves(tmp_path: Path) -> None:
+    taken = []
+    for name, stage, left in (("reward-1", "reward", 3.0), ("policy-1", "policy", 2.0)):
+        folder = tmp_path / "steps" / name
+        point = Point(name, "too_long", 0, left)
+        steps.finish(steps.begin(folder), folder, Curved([point]), {**HEAD, "stage": stage})
+        taken.append({"step": name, "stage": stage, "rows": {"curve": 1}})
+    (line,) = told(tmp_path, PAIRS, taken=taken)
+    assert line.startswith("5 examples are longer") and "(3 reward, 2 policy)" in line
+    gone = [{"step": "reward-2", "stage": "reward", "rows": {"curve": 1}}]
+    (line,) = told(tmp_path, PAIRS, taken=gone)
+    assert "reward-2" in line, "a step that is gone is said, not passed over"
 
 
 def made(attention: list[str]) -> Summary:

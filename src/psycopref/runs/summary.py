@@ -145,13 +145,14 @@ def _unmatched(metrics: Sequence[Metric]) -> Iterator[str]:
 def _too_long(work: Path, taken: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Examples that training left out as longer than `max_length`: the step's curve says so."""
     left: Counter[str] = Counter()
-    for step in dict.fromkeys(str(e["step"]) for e in taken if "curve" in e.get("rows", {})):
+    trained = {str(e["step"]): str(e["stage"]) for e in taken if "curve" in e.get("rows", {})}
+    for step, stage in trained.items():
         try:
             curve = steps.frame(work / "steps" / step, "curve")
         except StoreError as error:  # the run stands, its step does not
             yield str(error)
             continue
-        left[step] = int(curve.filter(pl.col("name") == "too_long")["value"].sum())
+        left[stage] += int(curve.filter(pl.col("name") == "too_long")["value"].sum())
     if left.total():
         yield (
             f"{left.total():,} examples are longer than max_length, so not trained on"
