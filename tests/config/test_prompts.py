@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from psycopref.config.instruments import load_instrument
-from psycopref.config.prompts import Prompt, load_prompt
+from psycopref.config.prompts import Prompt, instruction, load_prompt
 from psycopref.config.toml_files import DATA, shipped
 from psycopref.errors import RecipeError
 from psycopref.judging.ratings import rating_ask
