@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from helpers.rooms import README, tree
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,6 +37,11 @@ def test_tables_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == page, (
         "run scripts/write_tables_doc.py"
     )
+
+
+def test_the_tree_in_the_readme_is_the_table_of_rooms() -> None:
+    page = README.read_text(encoding="utf-8")
+    assert tree() in page, "run `python tests/helpers/rooms.py`"
 
 
 def test_links_lead_somewhere() -> None:

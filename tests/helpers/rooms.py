@@ -1,7 +1,7 @@
 """The rooms of the house from the ground up, what each is for, and what each imports from.
 
 tests/test_layers.py holds the code to this table, docs/architecture.md draws it
-(`python tests/helpers/rooms.py` writes the picture anew).
+and README lists it (`python tests/helpers/rooms.py` writes both anew).
 """
 
 import ast
@@ -13,6 +13,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "psycopref"
 PAGE = ROOT / "docs" / "architecture.md"
+README = ROOT / "README.md"
 MARKS = ("<!-- rooms -->", "<!-- /rooms -->")
 
 
@@ -187,6 +188,22 @@ def picture() -> str:
     return "\n".join([MARKS[0], *lines, MARKS[1]])
 
 
+def tree() -> str:
+    """The table as README shows it, from the top floor down: a line a room."""
+    lines = []
+    for name, room in reversed(ROOMS.items()):
+        stands = f"{name}/" if (SRC / name).is_dir() else f"{name}.py"
+        lines.append(f"  {stands:<14}{room.says}")
+    return "\n".join(["src/psycopref/", *lines, ""])
+
+
+def listed(page: str) -> str:
+    """README with the tree as the table has it."""
+    return re.sub(
+        r"^src/psycopref/\n(?:  .*\n)+", lambda _: tree(), page, count=1, flags=re.MULTILINE
+    )
+
+
 def redrawn(page: str) -> str:
     """The page with the picture as the table has it."""
     start, end = map(re.escape, MARKS)
@@ -195,3 +212,4 @@ def redrawn(page: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(redrawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(listed(README.read_text(encoding="utf-8")), encoding="utf-8")
