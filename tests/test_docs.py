@@ -2,6 +2,7 @@
 block is TOML.
 """
 
+import pkgutil
 import re
 import runpy
 import tomllib
@@ -41,3 +42,19 @@ def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def _renamed() -> list[str]:
+    """The names in the right-hand columns of docs/renamed.md, rows of commands left out."""
+    page = (ROOT / "docs" / "renamed.md").read_text(encoding="utf-8")
+    cells = [line.split(" | ")[-1] for line in page.splitlines() if line.startswith("| `")]
+    names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    return [name for name in names if not re.match(r"(psycopref|make) ", name)]
+
+
+@pytest.mark.parametrize("name", sorted(set(_renamed())))
+def test_every_new_name_exists(name: str) -> None:
+    if "/" in name:
+        assert (ROOT / name).exists()
+        return
+    pkgutil.resolve_name(f"psycopref.{name}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from psycopref.config.instruments import load_instrument
-from psycopref.config.prompts import Prompt, load_prompt
+from psycopref.config.prompts import Prompt, instruction, load_prompt
 from psycopref.config.toml_files import DATA, shipped
 from psycopref.errors import RecipeError
 from psycopref.judging.ratings import rating_ask
@@ -44,6 +44,10 @@ CONTENT = {
 }
 
 
+# Lines that are put to a request, or stand for an answer: no prompts of their own.
+INSTRUCTIONS = {"length": {"words": 80}, "length_trained": {"words": 80}, "null_constant": {}}
+
+
 def put(tmp_path: Path, text: str) -> str:
     path = tmp_path / "mine.md"
     path.write_text(text, encoding="utf-8")
@@ -51,7 +55,9 @@ def put(tmp_path: Path, text: str) -> str:
 
 
 def test_every_shipped_prompt_is_filled_whole() -> None:
-    assert set(shipped("prompts", ".md")) == set(CONTENT)
+    assert set(shipped("prompts", ".md")) == CONTENT.keys() | INSTRUCTIONS.keys()
+    for name, slots in INSTRUCTIONS.items():
+        assert "{" not in instruction(name, **slots)
     for name, values in CONTENT.items():
         assert (
             load_prompt(name).fill(history="before", **values)[-1].role  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""Training: the only room besides models/local.py that imports torch."""
+"""Training: one loop, and objectives as pure functions."""
