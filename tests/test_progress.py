@@ -1,6 +1,7 @@
 """Progress: a bar on a terminal, a line that renews itself in a notebook, plain lines elsewhere."""
 
 import sys
+import time
 import types
 from typing import Any
 
@@ -15,7 +16,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
 def test_plain_lines_come_seldom_and_say_how_long_the_rest_takes(

@@ -11,6 +11,7 @@ from helpers.loopback import Loopback
 import psycopref as pp
 
 SECRET = "Barnaby Thistlewood told me everything"
+GAP: list[Any] = [SECRET, math.nan]  # what a data frame has where nothing stood
 
 
 def shown(error: BaseException) -> list[str]:
@@ -20,7 +21,7 @@ def shown(error: BaseException) -> list[str]:
 
 CASES: dict[str, tuple[Callable[[pp.Workspace], Any], str]] = {
     "one string": (lambda work: work.speeches(SECRET), "one string was given"),
-    "a gap": (lambda work: work.speeches([SECRET, math.nan]), "text 1 (from 0) is a float"),
+    "a gap": (lambda work: work.speeches(GAP), "text 1 (from 0) is a float"),
     "no text": (lambda work: work.speeches(["", " "]), "there is no text"),
     "topics": (lambda work: work.speeches([SECRET], topics=["a", "b"]), "2 topics for 1 texts"),
     "a topic": (lambda work: work.speeches([SECRET], topics=["Nonsense"]), "topic"),

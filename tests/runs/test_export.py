@@ -308,7 +308,7 @@ def test_two_judges_are_averaged_and_halves_kept() -> None:
         ("a", "clarity", "j", 3.0),
         ("b", "clarity", "j", 1.0),
     ]
-    row = export.flat(*tables(scores))
+    row = export.flat(*tables(scores), ITEMS)
     assert row.select(
         "chosen_safety_rating",
         "rejected_safety_rating",
