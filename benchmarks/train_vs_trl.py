@@ -29,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 PAD, BOS, EOS = 0, 1, 2
 BATCH = 8
-CASES = {  # name: (who, task, options)
+CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: (who, task, options)
     "trl dpo live": ("trl", "dpo", {}),
     "ours dpo live": ("ours", "dpo", {"live": True}),
     "trl dpo cached": ("trl", "dpo", {"cached": True}),
@@ -225,7 +225,7 @@ def run_trl(
             "padding_free": bool(options.get("padding_free")),
         }
         rows = {
-            name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs]
+            name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs]  # type: ignore[misc]
             for name in ("prompt", "chosen", "rejected")
         }
         trainer = trl.DPOTrainer(

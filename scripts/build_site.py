@@ -56,9 +56,7 @@ def gather() -> None:
 def missing() -> list[str]:
     """Pages that the navigation names and that are not there, and the other way round."""
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    named = set(
-        re.findall(r":\s+(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
-    )
+    named = set(re.findall(r":\s+(\S+\.md)$", navigation, re.MULTILINE))
     there = {str(page.relative_to(PAGES)) for page in PAGES.rglob("*.md")}
     return sorted(named ^ there)
 

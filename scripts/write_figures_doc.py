@@ -32,7 +32,7 @@ def shown(template: str) -> list[str]:
     made = []
     for values in product(*closed.values()):
         given = dict(zip(closed, values, strict=True))
-        made.append(re.sub(r"\{(\w+)[^}]*\}", lambda one, own=given: own[one[1]], template))
+        made.append(re.sub(r"\{(\w+)[^}]*\}", lambda one, own=given: own[one[1]], template))  # type: ignore[misc]
     return made
 
 

@@ -104,7 +104,7 @@ def base(folder: Path, seed: int) -> Path:
     from psycopref.nets.weights import fresh_policy
 
     world = build_world()
-    texts = [row.text for row in (*world.speeches, *world.responses)]
+    texts = [row.text for row in (*world.speeches, *world.responses)]  # type: ignore[attr-defined]
     loaded = fresh_policy(texts, SIZE, seed)
     loaded.model.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)
@@ -116,7 +116,7 @@ def counsel_chat(folder: Path, speeches: int = 16) -> Path:
     folder.mkdir()
     path = folder / "20200325_counsel_chat.csv"
     columns = ("questionID", "questionTitle", "questionText", "questionLink", "topic")
-    columns += ("therapistInfo", "therapistURL", "answerText", "upvotes", "views")
+    columns += ("therapistInfo", "therapistURL", "answerText", "upvotes", "views")  # type: ignore[assignment]
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, columns, restval="0")
         rows.writeheader()

@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run.run(str(write(folder, server.url)), folder / "work", Progress(quiet=True))
     for what in ("preferences", "reward", "policy"):
         assert main(["export", what, str(folder / what), "--work", str(folder / "work")]) == 0
-    return folder
+    return folder  # type: ignore[return-value]
 
 
 def one_step(folder: Path, stage: str, table: str) -> pl.DataFrame:
@@ -146,7 +146,7 @@ def test_policy_folder_says_the_same(made: Path) -> None:
             logps = torch.log_softmax(model(input_ids=whole).logits[0, :-1], -1).gather(
                 -1, whole[0, 1:, None]
             )[:, 0]
-            row = examples.Encoded(prompt[0].tolist(), whole[0, prompt.shape[1] :].tolist())
+            row = examples.Encoded(prompt[0].tolist(), whole[0, prompt.shape[1] :].tolist())  # type: ignore[attr-defined]
             assert torch.allclose(
                 forward.logps(loaded.model.eval(), [row])[0],
                 logps[prompt.shape[1] - 1 :].sum(),

@@ -29,7 +29,7 @@ def one_by_one(u, kind="quadratic"):
     }
     if u.shape[1] == 2:
         both = u[np.isfinite(u).all(1)]
-        found["kappa"] = cohen_kappa(*both.T, kind, SCALE)
+        found["kappa"] = cohen_kappa(*both.T, kind, SCALE)  # type: ignore[call-arg]
     return found
 
 
@@ -180,9 +180,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(mirror, level):
         )
         return np.column_stack([first, second]), [f"s{n // 3}" for n in range(3 * speeches)]
 
-    truth = coefficients(*drawn(60_000), [0, 1, 2], mirror=mirror, draws=2)[level].value
+    truth = coefficients(*drawn(60_000), [0, 1, 2], mirror=mirror, draws=2)[level].value  # type: ignore[call-arg]
     found = [
-        coefficients(*drawn(60), [0, 1, 2], mirror=mirror, draws=400, seed=at)[level]
+        coefficients(*drawn(60), [0, 1, 2], mirror=mirror, draws=400, seed=at)[level]  # type: ignore[call-arg]
         for at in range(300)
     ]
     share = np.mean([one.low <= truth <= one.high for one in found])
