@@ -12,6 +12,7 @@ difference) and our fit with the standard error of rows. Everything random is dr
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +168,7 @@ def main() -> None:
     table(
         f"Win rate, {args.experiments:,} experiments",
         heads,
-        [lambda n=n: win_rates(n, args.experiments, args.draws, args.seed) for n in sizes],  # type: ignore[misc]
+        [partial(win_rates, n, args.experiments, args.draws, args.seed) for n in sizes],
     )
     heads = [
         "prompts",

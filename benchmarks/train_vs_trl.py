@@ -224,16 +224,16 @@ def run_trl(
             "precompute_ref_log_probs": bool(options.get("cached")),
             "padding_free": bool(options.get("padding_free")),
         }
-        rows = {
-            name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs]  # type: ignore[misc]
-            for name in ("prompt", "chosen", "rejected")
+        texts = {
+            name: [f"{text(p[name])}{end}" for p in pairs]
+            for name, end in (("prompt", " "), ("chosen", ""), ("rejected", ""))
         }
         trainer = trl.DPOTrainer(
             model=model,
             ref_model=reference,
             args=trl.DPOConfig(**common, **more),
             processing_class=words(),
-            train_dataset=Dataset.from_dict(rows),
+            train_dataset=Dataset.from_dict(texts),
             callbacks=[Ticking()],
         )
     before = time.process_time() - began

@@ -257,7 +257,8 @@ def _with_weights(lab: Lab, place: Path) -> Iterator[Made]:
     yield made(score, _scored(scored), digits=2, without=OF_WEIGHTS)
     draft = Draft(samples=2, max_tokens=4)
     drafted = lab.do(draft, world.speeches, policies[0], world.responses[:24])
-    calls = [row.call_id for row in (*drafted.responses, *drafted.failures)]  # type: ignore[attr-defined]
+    calls = [row.call_id for row in drafted.responses]
+    calls += [row.call_id for row in drafted.failures]
     asked = [json.loads(lab.ledger.ask_text(one) or "{}") for one in calls]
     rows = [{"messages": one["messages"], "draw": one["draw"]} for one in asked]
     yield made(draft, {"asked": sorted(rows, key=str)})

@@ -115,8 +115,9 @@ def counsel_chat(folder: Path, speeches: int = 16) -> Path:
     """Speeches of the sample in the layout of CounselChat."""
     folder.mkdir()
     path = folder / "20200325_counsel_chat.csv"
+    columns: tuple[str, ...]
     columns = ("questionID", "questionTitle", "questionText", "questionLink", "topic")
-    columns += ("therapistInfo", "therapistURL", "answerText", "upvotes", "views")  # type: ignore[assignment]
+    columns += ("therapistInfo", "therapistURL", "answerText", "upvotes", "views")
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, columns, restval="0")
         rows.writeheader()

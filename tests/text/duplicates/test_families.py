@@ -1,3 +1,5 @@
+# mypy: disable-error-code="func-returns-value"
+# a lambda that notes and goes on: `noted.append(1) or ...`
 """Families: what is alike or of one group stands on one side; what would join two sides is left
 out.
 """
@@ -131,7 +133,7 @@ def test_time_where_a_family_grows_out_of_templated_texts(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         near,
         "jaccard",
-        lambda one, other: compared.append(1) or jaccards(one, other),  # type: ignore[func-returns-value]
+        lambda one, other: compared.append(1) or jaccards(one, other),
     )
     for count in (1000, 6000):
         rng = random.Random(3)
