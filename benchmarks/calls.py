@@ -74,7 +74,7 @@ async def sdk(url: str, flight: int, aiohttp: bool) -> AsyncIterator[Send]:
         async def send(n: int) -> int:
             answer = await client.chat.completions.create(
                 model="m", messages=messages(n), max_tokens=300
-            )  # type: ignore[arg-type]
+            )
             return len(answer.choices[0].message.content or "")
 
         yield send

@@ -12,6 +12,7 @@ difference) and our fit with the standard error of rows. Everything random is dr
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,8 +121,8 @@ def lengths(n: int, shift: float, experiments: int, draws: int, seed: int) -> li
         *(str(n), f"{shift:.1f}", f"{truth:.3f}", f"{np.mean(raw):.3f}", f"{np.mean(centred):.3f}"),
         *(
             f"{np.mean(found):.3f}" if made else "-",
-            share(held),
-            share(rows),
+            share(held),  # type: ignore[no-untyped-call]
+            share(rows),  # type: ignore[no-untyped-call]
             f"{100 * none / experiments:.1f} %",
         ),
     ]
@@ -167,8 +168,8 @@ def main() -> None:
     table(
         f"Win rate, {args.experiments:,} experiments",
         heads,
-        [lambda n=n: win_rates(n, args.experiments, args.draws, args.seed) for n in sizes],
-    )  # type: ignore[misc]
+        [partial(win_rates, n, args.experiments, args.draws, args.seed) for n in sizes],
+    )
     heads = [
         "prompts",
         "shift, sd",

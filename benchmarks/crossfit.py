@@ -46,6 +46,7 @@ def fold(
         replace(speech, split="test" if speech.speech_id in test else "train")
         for speech in built.speeches
     ]
+    assert recipe.dataset.pair
     paired = lab.do(recipe.dataset.pair, speeches, built.responses, built.ratings)
     stage = recipe.training.reward.model_copy(update={"dev": "", "seed": seed, **more})
     weights = lab.do(stage, speeches, built.responses, paired.preferences, None).weights

@@ -37,7 +37,7 @@ def asks(calls: int) -> list[Ask]:
     """The requests, each with its number."""
     return [
         Ask("m", tuple(Message(**one) for one in messages(n)), max_tokens=300) for n in range(calls)
-    ]  # type: ignore[arg-type]
+    ]
 
 
 def child(url: str, work: Path, calls: int, flight: int) -> None:

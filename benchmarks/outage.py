@@ -64,7 +64,7 @@ def run(port: int, args: argparse.Namespace) -> list[int]:
         while actor.is_alive():
             yield Ask(
                 "m",
-                tuple(Message(**one) for one in messages(n)),  # type: ignore[arg-type]
+                tuple(Message(**one) for one in messages(n)),
                 max_tokens=300,
             )
             n += 1

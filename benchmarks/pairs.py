@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -61,7 +62,7 @@ def make(folder: Path, count: int, judges: int, letters: int) -> None:
         "topic": topic,
         "split": split,
     }
-    pl.select(
+    pl.select(  # type: ignore[call-overload]
         **{
             k: (
                 pl.lit(v)
@@ -132,7 +133,7 @@ def child(folder: Path, settings: str) -> None:
     )
     with tempfile.TemporaryDirectory() as work, Lab(Path(work)) as lab:
         began, cpu = time.perf_counter(), time.process_time()
-        tables = [
+        tables: Any = [
             parquet.read(row_type, folder / f"{name}.parquet") for name, row_type in names.items()
         ]
         out = stage.run(lab, *tables)

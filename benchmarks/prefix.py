@@ -48,7 +48,8 @@ def shares(prompts: Iterable[tuple[str, str]]) -> dict[str, float]:
     """Shares of the characters of (speech, prompt) in order: of all calls, and of all but the first
     of each speech.
     """
-    total = shared = later = later_shared = cached = calls = 0
+    total = shared = later = later_shared = calls = 0
+    cached = 0.0
     before, last = "", ""
     for speech, prompt in prompts:
         same = common(before, prompt)
@@ -105,7 +106,7 @@ def arrived(
             Rate(instrument="psychocounsel", judge=judge, per_call=per_call, attempts=1),
             speeches,
             responses,
-        )  # type: ignore[arg-type]
+        )
     return ((body.split("<client>")[1].split("</client>")[0], body) for body in bodies)
 
 

@@ -109,7 +109,7 @@ def _text(key: int, rated: int) -> str:
 def serve(latency: float) -> None:
     """The endpoint; prints its port."""
 
-    class One(Connection):
+    class One(Connection):  # type: ignore[misc]
         def request(self, head: bytes, body: bytes) -> None:
             if not head.startswith(b"POST"):
                 super().request(head, body)

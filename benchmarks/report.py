@@ -6,7 +6,9 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,7 +46,7 @@ WORDS = [
 TEXTS = [" ".join(np.random.default_rng(n).choice(WORDS, 60)) for n in range(500)]
 
 
-def save(row_type: type, place: Path, name: str, **columns: list[object]) -> None:
+def save(row_type: type, place: Path, name: str, **columns: Sequence[object]) -> None:
     """One table of made-up rows."""
     pl.DataFrame(columns, schema=parquet.schema(row_type)).write_parquet(place / f"{name}.parquet")
 
@@ -100,7 +102,7 @@ def make(place: Path, size: int) -> None:
         response_id=ids("response", replies),
         speech_id=speech,
         model=[f"model-{n % 20}" for n in range(replies)],
-        **said,
+        **said,  # type: ignore[arg-type]
     )
     for item in ITEMS:
         scores = [*np.random.default_rng(0).integers(1, 6, replies).astype(float)]
@@ -146,7 +148,9 @@ def main(size: int, place: Path) -> None:
         "ratings": Rating,
         "preferences": Preference,
     }
-    tables = {name: parquet.read(kind, place / f"{name}.parquet") for name, kind in kinds.items()}
+    tables: Any = {
+        name: parquet.read(kind, place / f"{name}.parquet") for name, kind in kinds.items()
+    }
     began, asked = time.process_time(), metric("ratings.asked", "all", 28 * size, count=28 * size)
     data = ReportData(
         title="large",

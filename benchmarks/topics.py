@@ -108,8 +108,10 @@ def nested(
         trained = train(
             [*own, *more], hints, groups, 0.8, np.arange(len(own) + len(more)) < len(own)
         )
-        for at, *values in zip(out, *answers(trained, [questions[at] for at in out]), strict=True):
-            parts[int(at)] = tuple(values)  # type: ignore[assignment]
+        for at, *values in zip(
+            out, *answers(trained, [questions[int(at)] for at in out]), strict=True
+        ):
+            parts[int(at)] = tuple(values)
     fine, fine_p, coarse, coarse_p, label = zip(
         *(parts[at] for at in range(len(questions))), strict=True
     )
@@ -222,7 +224,7 @@ def both(fine: list[str]) -> tuple[list[str], list[str]]:
 def on_sample(pictures: Path | None) -> None:
     questions = sample_questions()
     found = nested(questions, HINTS, GROUPS)
-    lists = {topic.name: topic.keywords for topic in TOPICS.fine()}
+    lists: dict[str, Sequence[str]] = {topic.name: topic.keywords for topic in TOPICS.fine()}
     systems = {
         "majority": both(majority(questions)),
         "keywords": both(keywords(questions, lists)),
@@ -339,7 +341,7 @@ def recorded(questions: Sequence[Question]) -> dict[str, Any]:
 
     weight, smoothing = max(
         ((w, s) for w in (1.0, 3.0) for s in (0.3, 1.0)),
-        key=lambda pair: tried(*pair, 4.0)[3].sum(),
+        key=lambda pair: tried(pair[0], pair[1], 4.0)[3].sum(),
     )
     heat = max(
         (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0), key=lambda heat: tried(weight, smoothing, heat)[4]

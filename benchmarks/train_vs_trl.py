@@ -29,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 PAD, BOS, EOS = 0, 1, 2
 BATCH = 8
-CASES = {  # name: (who, task, options)
+CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: (who, task, options)
     "trl dpo live": ("trl", "dpo", {}),
     "ours dpo live": ("ours", "dpo", {"live": True}),
     "trl dpo cached": ("trl", "dpo", {"cached": True}),
@@ -224,16 +224,16 @@ def run_trl(
             "precompute_ref_log_probs": bool(options.get("cached")),
             "padding_free": bool(options.get("padding_free")),
         }
-        rows = {
-            name: [text(p[name]) + (" " if name == "prompt" else "") for p in pairs]
-            for name in ("prompt", "chosen", "rejected")
+        texts = {
+            name: [f"{text(p[name])}{end}" for p in pairs]
+            for name, end in (("prompt", " "), ("chosen", ""), ("rejected", ""))
         }
         trainer = trl.DPOTrainer(
             model=model,
             ref_model=reference,
             args=trl.DPOConfig(**common, **more),
             processing_class=words(),
-            train_dataset=Dataset.from_dict(rows),
+            train_dataset=Dataset.from_dict(texts),
             callbacks=[Ticking()],
         )
     before = time.process_time() - began

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from psycopref.lab import Lab
 from psycopref.models.entries import load_pool
@@ -60,7 +61,7 @@ def main() -> None:
         responses.append(response)
         source_id[response.response_id] = row["id"]
     ledger.add(rows, "respond")
-    scores = defaultdict(dict)
+    scores: dict[str, dict[str, Any]] = defaultdict(dict)
     for row in read_ratings():
         scores[row["response_id"]][row["item"]] = row
     rated = []

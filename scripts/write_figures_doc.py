@@ -32,7 +32,9 @@ def shown(template: str) -> list[str]:
     made = []
     for values in product(*closed.values()):
         given = dict(zip(closed, values, strict=True))
-        made.append(re.sub(r"\{(\w+)[^}]*\}", lambda one, own=given: own[one[1]], template))
+        parts = re.split(r"\{(\w+)[^}]*\}", template)
+        parts[1::2] = [given[name] for name in parts[1::2]]
+        made.append("".join(parts))
     return made
 
 

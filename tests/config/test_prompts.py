@@ -70,7 +70,7 @@ def test_every_shipped_prompt_is_filled_whole() -> None:
     [
         (name, slot)
         for name, values in CONTENT.items()
-        for slot in values
+        for slot in values  # type: ignore[attr-defined]
         if isinstance(values[slot], str) and slot != "form"
     ],
 )

@@ -15,7 +15,7 @@ from psycopref.models.entries import ModelEntry
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe
 from psycopref.stages.evaluate import Evaluate
-from psycopref.stages.nulls import NULLS, WARM, Nulls
+from psycopref.stages.nulls import NULLS, Nulls
 
 W = small_world(100)
 TEST = [row for row in W.speeches if row.split == "test"]
@@ -47,11 +47,13 @@ class Heard(Progress):
         self.lines.append(line)
 
 
-@pytest.mark.parametrize(("opening", "beaten"), [(WARM[:40], 1), ("nobody says this", 0)])
+@pytest.mark.parametrize(
+    ("opening", "beaten"), [(Nulls().constant[:40], 1), ("nobody says this", 0)]
+)
 def test_a_judge_that_a_constant_reply_beats_is_named_aloud(
     tmp_path: Path, opening: str, beaten: int
 ) -> None:
-    recipe = load_recipe("paper")[1].training  # type: ignore[union-attr]
+    recipe = load_recipe("paper")[1].training  # type: ignore[attr-defined, union-attr]
     heard = Heard()
     with Loopback() as server, Lab(tmp_path / "work", heard) as lab:
         server.extra = likes(opening)

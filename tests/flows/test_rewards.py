@@ -61,7 +61,7 @@ def test_every_model_stands_on_every_set(lab: Lab, world: World, tmp_path: Path)
     more = MORE.replace("JUDGE", judge(tmp_path / "judge", world)).replace(
         "BENCH", str(bench(tmp_path / "bench.jsonl"))
     )
-    recipe = load_recipe(  # type: ignore[union-attr]
+    recipe = load_recipe(  # type: ignore[attr-defined, union-attr]
         str(write(tmp_path, "http://localhost:1", "paper", more))
     )[1].training
     built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)
@@ -104,7 +104,7 @@ def test_a_language_model_as_ranker_is_a_row_of_the_table(lab: Lab, tmp_path: Pa
             f' "{server.url}" }}\n'
             for name, judge in (("llm", "j"), ("silent", "mute"))
         )
-        recipe = load_recipe(  # type: ignore[union-attr]
+        recipe = load_recipe(  # type: ignore[attr-defined, union-attr]
             str(write(tmp_path, server.url, "paper", more))
         )[1].training
         built = dataset.built(load_recipe(str(tmp_path / "tiny.toml"))[1].dataset, lab)

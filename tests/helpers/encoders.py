@@ -34,7 +34,7 @@ def encoder(folder: Path, world: World, kind: str) -> Path:
     )
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     raw.train_from_iterator(
-        [row.text for row in (*world.speeches, *world.responses)],
+        [row.text for row in (*world.speeches, *world.responses)],  # type: ignore[attr-defined]
         trainers.WordPieceTrainer(vocab_size=300, special_tokens=special),
     )
     named = {

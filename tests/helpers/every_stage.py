@@ -238,7 +238,7 @@ def _judged(lab: Lab) -> Iterator[Made]:
 def _with_weights(lab: Lab, place: Path) -> Iterator[Made]:
     """Fresh weights of a fixed seed: whom they score, and the mean to two digits."""
     world = tiny.build_world()
-    texts = [row.text for row in (*world.speeches, *world.responses)]
+    texts = [row.text for row in (*world.speeches, *world.responses)]  # type: ignore[attr-defined]
     plan = Policy(size=tiny.TINY)
     policies = [
         weights.save(weights.fresh_policy(texts, tiny.TINY, n), place / str(n), "policy", plan, {})
@@ -255,9 +255,10 @@ def _with_weights(lab: Lab, place: Path) -> Iterator[Made]:
     kept = weights.save(own, place / "reward", "reward", Reward(size=tiny.TINY), {})
     scored = lab.do(score := Score(), *answered, kept).ratings
     yield made(score, _scored(scored), digits=2, without=OF_WEIGHTS)
-    draft = Draft(samples=2, max_tokens=4, split="dev")
-    drafted = lab.do(draft, world.speeches, policies[0], [])
-    calls = [row.call_id for row in (*drafted.responses, *drafted.failures)]
+    draft = Draft(samples=2, max_tokens=4)
+    drafted = lab.do(draft, world.speeches, policies[0], world.responses[:24])
+    calls = [row.call_id for row in drafted.responses]
+    calls += [row.call_id for row in drafted.failures]
     asked = [json.loads(lab.ledger.ask_text(one) or "{}") for one in calls]
     rows = [{"messages": one["messages"], "draw": one["draw"]} for one in asked]
     yield made(draft, {"asked": sorted(rows, key=str)})

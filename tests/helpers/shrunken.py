@@ -104,7 +104,7 @@ def base(folder: Path, seed: int) -> Path:
     from psycopref.nets.weights import fresh_policy
 
     world = build_world()
-    texts = [row.text for row in (*world.speeches, *world.responses)]
+    texts = [row.text for row in (*world.speeches, *world.responses)]  # type: ignore[attr-defined]
     loaded = fresh_policy(texts, SIZE, seed)
     loaded.model.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)
@@ -115,6 +115,7 @@ def counsel_chat(folder: Path, speeches: int = 16) -> Path:
     """Speeches of the sample in the layout of CounselChat."""
     folder.mkdir()
     path = folder / "20200325_counsel_chat.csv"
+    columns: tuple[str, ...]
     columns = ("questionID", "questionTitle", "questionText", "questionLink", "topic")
     columns += ("therapistInfo", "therapistURL", "answerText", "upvotes", "views")
     with path.open("w", encoding="utf-8", newline="") as file:

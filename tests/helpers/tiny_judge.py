@@ -17,7 +17,9 @@ LINES = CHATML.replace("'<|im_end|>' }}", "'<|im_end|>\n' }}")
 def judge(folder: Path, world: World, labels: int = 1, template: str | None = LINES) -> str:
     """A tiny Llama classifier with a head that is not zero, saved as others save theirs."""
     loaded = weights.fresh_reward(
-        [row.text for row in (*world.speeches, *world.responses)], TINY, 3
+        [row.text for row in (*world.speeches, *world.responses)],  # type: ignore[attr-defined]
+        TINY,
+        3,  # type: ignore[attr-defined]
     )
     config = loaded.model.config
     config.num_labels = labels

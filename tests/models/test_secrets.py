@@ -55,7 +55,7 @@ def everything_logged(
         loop.slow_callback_duration = 0.0  # every callback is logged, with its arguments
         return loop
 
-    monkeypatch.setattr(dispatch.asyncio, "new_event_loop", noisy)
+    monkeypatch.setattr(dispatch.asyncio, "new_event_loop", noisy)  # type: ignore[attr-defined]
     monkeypatch.setattr(rate_limit, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(rate_limit, "CAP", 0.05)
     monkeypatch.setattr("psycopref.lab.Requests", partial(Requests, chunk=4))

@@ -99,6 +99,8 @@ def test_a_damaged_run_is_named_with_what_to_do(
         ["report", "--work", str(work)],
         ["compare", place.name, place.name, "--work", str(work)],
     ]
+    # no step is a sound file of a run that names too little; the others are no such file
+    advice = "run its recipe again" if text == '{"steps": []}' else "run the recipe again"
     for call in (
         [*calls, ["show", place.name, "--work", str(work)]]
         if text != '{"steps": []}'
@@ -106,6 +108,4 @@ def test_a_damaged_run_is_named_with_what_to_do(
     ):
         assert main.main(call) == 1, call
         said = capsys.readouterr().err
-        assert (
-            str(work) in said and "run its recipe again" in said
-        ) or "run the recipe again" in said
+        assert str(work) in said and advice in said, call

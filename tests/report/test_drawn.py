@@ -24,7 +24,7 @@ def reported(lab: Lab):
         Calibrate(draws=200), W.speeches, W.responses, W.preferences, W.measure, W.rewards
     )
     sides = [[row for row in W.responses if row.model == model] for model in ("fir", "hazel")]
-    judged = lab.do(Evaluate(draws=200), W.speeches, *sides, W.rewards)
+    judged = lab.do(Evaluate(draws=200), W.speeches, *sides, W.rewards)  # type: ignore[call-arg]
     rounds = [metric("policy.reward", f"round:{n}", n, n - 0.1, n + 0.1, 16) for n in range(3)]
     metrics = [*calibrated.metrics, *judged.metrics, *rounds]
     tables = {

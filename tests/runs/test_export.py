@@ -16,6 +16,7 @@ from helpers.tiny_paper import ITEMS, write
 from psycopref.cli.main import main
 from psycopref.errors import RecipeError
 from psycopref.nets import forward, weights
+from psycopref.nets.tokens import Encoded
 from psycopref.progress import Progress
 from psycopref.recipes import load_recipe
 from psycopref.runs import export, run
@@ -23,7 +24,6 @@ from psycopref.sources import published
 from psycopref.store import run_folder
 from psycopref.store.parquet import table
 from psycopref.tables import Preference, Rating, Response, Speech, Turn
-from psycopref.train import examples
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run.run(str(write(folder, server.url)), folder / "work", Progress(quiet=True))
     for what in ("preferences", "reward", "policy"):
         assert main(["export", what, str(folder / what), "--work", str(folder / "work")]) == 0
-    return folder
+    return folder  # type: ignore[return-value]
 
 
 def one_step(folder: Path, stage: str, table: str) -> pl.DataFrame:
@@ -146,7 +146,7 @@ def test_policy_folder_says_the_same(made: Path) -> None:
             logps = torch.log_softmax(model(input_ids=whole).logits[0, :-1], -1).gather(
                 -1, whole[0, 1:, None]
             )[:, 0]
-            row = examples.Encoded(prompt[0].tolist(), whole[0, prompt.shape[1] :].tolist())
+            row = Encoded(prompt[0].tolist(), whole[0, prompt.shape[1] :].tolist())
             assert torch.allclose(
                 forward.logps(loaded.model.eval(), [row])[0],
                 logps[prompt.shape[1] - 1 :].sum(),

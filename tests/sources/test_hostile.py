@@ -224,8 +224,8 @@ def test_new_names_of_files_that_state_splits_are_a_new_step(
         ("another", "train"),
     }
     (tmp_path / "again").mkdir()
-    for file in folder.glob("*.parquet"):
-        file.rename(tmp_path / "again" / file.name)
+    for file in folder.glob("*.parquet"):  # type: ignore[assignment]
+        file.rename(tmp_path / "again" / file.name)  # type: ignore[attr-defined]
     collected(lab, name, tmp_path / "again")
     assert [entry["found"] for entry in lab.taken] == [False, False, True]
 

@@ -280,7 +280,7 @@ def test_a_disk_that_fails_half_way_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Failing(io.StringIO):
-        def readline(self, size: int | None = -1, /) -> str:
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
             raise OSError(5, "Input/output error")
 
     path = put(tmp_path, b"text\na\n")

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined"
+# rows of two types with a call_id stand in one list
 """Drafts: every one a call in the ledger, asked once, with the length that was asked for in the
 prompt.
 """

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined"
+# rows of two types with a call_id stand in one list
 """The judge stage against a real loopback server: every response and item ends in one row."""
 
 import json

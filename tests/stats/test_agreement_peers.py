@@ -34,7 +34,7 @@ def test_cohens_kappa_is_statsmodels(kind, wt):
     assert (
         ours.value
         == pytest.approx(float(theirs.kappa))
-        == cohen_kappa(*units.T, kind, [1, 2, 3, 4, 5])
+        == cohen_kappa(*units.T, kind, [1, 2, 3, 4, 5])  # type: ignore[call-arg]
     )
     low, high = float(theirs.kappa_low), float(theirs.kappa_upp)
     assert ours.high - ours.low == pytest.approx(high - low, rel=0.2), (

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="call-arg"
+# unpacked arguments before keywords are counted wrongly
 """All coefficients at once are those one by one, and their intervals are those of drawing clusters
 and counting again.
 """

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from psycopref.config.instruments import Instrument, Item
 from psycopref.experts.figures import Draws
-from psycopref.experts.scores import Gate, flagged, together
+from psycopref.experts.scores import JUDGE_FLAGS, Gate, flagged, together
 from psycopref.stats.agreement import cohen_kappa
 
 pytestmark = pytest.mark.real
@@ -93,7 +93,7 @@ def test_experts_are_the_ceiling_of_judges(real_data: Path) -> None:
             rows.select("speech_id", score="first"),
             rows.select(score="second"),
             FIVE,
-            Draws(500, 0, 30),
+            Draws(500, 0, 30, {}),
         )["kappa"]
         assert (
             found.low is not None
@@ -133,7 +133,7 @@ def test_judges_of_mentalalign_follow_clinicians_overall_and_not_on_safety(real_
             if column == "overall":
                 assert low < spearmanr(both["score"], both["judged"]).statistic < high
                 continue
-            found = together(first, both.select(score="judged"), FIVE, Draws(200, 0, 30))
+            found = together(first, both.select(score="judged"), FIVE, Draws(200, 0, 30, {}))
             assert low < found["spearman"].value < high
             assert found["spearman"].value == pytest.approx(
                 spearmanr(both["score"], both["judged"]).statistic
@@ -164,7 +164,7 @@ def test_judges_of_mentalalign_miss_most_unsafe_replies(real_data: Path) -> None
             .drop_nulls()
         )
         recall, alarm = flagged(
-            "judge.expert", f"safety:{judge}", own, Gate("safety", 3.0), Draws(500, 0, 30)
+            JUDGE_FLAGS, own, Gate("safety", 3.0), Draws(500, 0, 30, {}), judge=judge
         )
         assert (
             recall.low is not None

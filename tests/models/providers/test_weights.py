@@ -17,9 +17,9 @@ from psycopref.errors import ModelError, TrainError
 from psycopref.lab import Lab
 from psycopref.models.connect import connect
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers import weights
 from psycopref.models.providers.weights import Weights
 from psycopref.nets import sampling
+from psycopref.nets.tokens import encode
 from psycopref.nets.weights import load_policy, stop_ids
 from psycopref.store.calls import Ask, Message, Reply
 
@@ -55,7 +55,7 @@ def told(replies: Iterator[Reply]) -> dict[str, tuple[str, str, int]]:
 def test_a_reply_is_what_sampling_by_its_call_id_gives(folder: Path) -> None:
     loaded = load_policy(folder)
     every = asks(2, 3)
-    prompts = [weights.encode(loaded.tokenizer, every[n].messages).prompt for n in (0, 3)]
+    prompts = [encode(loaded.tokenizer, every[n].messages).prompt for n in (0, 3)]
     names = [[ask.call_id for ask in part] for part in (every[:3], every[3:])]
     found = sampling.sample(
         loaded.model, prompts, names, 1.0, 12, stop_ids(loaded), loaded.tokenizer.pad_token_id

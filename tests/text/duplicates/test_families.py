@@ -1,3 +1,5 @@
+# mypy: disable-error-code="func-returns-value"
+# a lambda that notes and goes on: `noted.append(1) or ...`
 """Families: what is alike or of one group stands on one side; what would join two sides is left
 out.
 """
@@ -127,9 +129,11 @@ def test_time_where_a_family_grows_out_of_templated_texts(monkeypatch: pytest.Mo
     grow with the pairs; families need one each.
     """
     compared, took = [], []
-    jaccards = near.jaccard
+    jaccards = near.jaccard  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        near, "jaccard", lambda one, other: compared.append(1) or jaccards(one, other)
+        near,
+        "jaccard",
+        lambda one, other: compared.append(1) or jaccards(one, other),
     )
     for count in (1000, 6000):
         rng = random.Random(3)
