@@ -287,17 +287,17 @@ def test_no_pairs_are_no_export(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def tables(
     scores: list[tuple[str, str, str, float]], history: tuple[Turn, ...] = ()
-) -> list[pl.DataFrame]:
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     rows = [
         Rating(f"{subject}{item}{judge}", subject, item, judge, score)
         for subject, item, judge, score in scores
     ]
-    return [
+    return (
         table(Speech, [Speech("s", "made-up", "Hello", history, split="test")]).frame,
         table(Response, [Response("a", "s", "m", "A"), Response("b", "s", "n", "B")]).frame,
         table(Rating, rows).frame,
         table(Preference, [Preference("p", "s", "a", "b", 1.0)]).frame,
-    ]
+    )
 
 
 def test_two_judges_are_averaged_and_halves_kept() -> None:
