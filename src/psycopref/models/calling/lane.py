@@ -153,8 +153,13 @@ class Lane:
         return max(due, self._breaker.wait(now))
 
     def go(self, now: float) -> None:
-        """Send the next call: one that waited for its next try, or a fresh one."""
-        if self._later and (self._later[0][0] <= now or not self._fresh):
+        """Send the next call: one that waited for its next try, or a fresh one.
+
+        While the model is down a fresh one goes first: one that failed before may be at fault
+        itself, and would keep the model closed that has long come back.
+        """
+        due = bool(self._later) and self._later[0][0] <= now
+        if self._later and (not self._fresh or (due and not self._breaker.open)):
             call = heapq.heappop(self._later)[2]
         else:
             call = self._fresh.popleft()
