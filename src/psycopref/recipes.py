@@ -29,8 +29,13 @@ def load_recipe(name: str) -> tuple[str, Recipe]:
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
         known = sorted(p.stem for p in RECIPES.glob("*.toml"))
+        hint = (
+            f"; the shipped one is called by its name alone, {path.stem!r}"
+            if path.stem in known
+            else did_you_mean(path.stem, known)
+        )
         raise RecipeError(
-            f"no recipe {name!r}{did_you_mean(name, known)}; give the path of a .toml file or one"
+            f"no recipe {name!r}{hint}; give the path of a .toml file or one"
             f" of {known} (looked in {RECIPES}/)"
         )
     return path.stem, recipe_of(read_toml(path), str(path))

@@ -7,6 +7,7 @@ import pytest
 from psycopref.cli import recipes
 from psycopref.cli.main import main
 from psycopref.config.toml_files import DATA
+from psycopref.errors import RecipeError
 from psycopref.recipes import load_recipe
 
 NAMES = [file.name for file in recipes.shipped()]
@@ -63,3 +64,11 @@ def test_a_copy_that_cannot_be_made_says_why(
 ) -> None:
     assert main(["recipes", *words]) == 1
     assert says in capsys.readouterr().err
+
+
+def test_a_shipped_recipe_that_is_asked_for_by_a_path_that_is_not_there_is_recognised() -> None:
+    """Who knows a checkout's recipes/paper.toml is told the name, and a misspelt one the nearest."""
+    with pytest.raises(RecipeError, match="called by its name alone, 'paper'"):
+        load_recipe("recipes/paper.toml")
+    with pytest.raises(RecipeError, match="did you mean 'paper'"):
+        load_recipe("recipes/papr.toml")
