@@ -67,7 +67,7 @@ def test_a_copy_that_cannot_be_made_says_why(
 
 
 def test_a_shipped_recipe_that_is_asked_for_by_a_path_that_is_not_there_is_recognised() -> None:
-    """Who knows a checkout's recipes/paper.toml is told the name, and a misspelt one the nearest."""
+    """Who knows a checkout's recipes/paper.toml is told the name; a misspelt one the nearest."""
     with pytest.raises(RecipeError, match="called by its name alone, 'paper'"):
         load_recipe("recipes/paper.toml")
     with pytest.raises(RecipeError, match="did you mean 'paper'"):
