@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.finished_paper import finished_paper
 from helpers.tiny import World, build_world
 
 from psycopref.lab import Lab
@@ -17,6 +18,13 @@ share_the_machine()  # tests run two by two
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with Lab(tmp_path / "work") as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def paper_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of a finished run of the tiny paper, for `finished_paper.copied`."""
+    pytest.importorskip("torch")
+    return finished_paper(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from helpers.tiny_paper import write
 from psycopref.lab import Lab
 from psycopref.store.keys import file_digest, folder_digest
 
-KILLS = 9
+KILLS = 6
 TRAINING = ("policy-", "reward-", "draft-")
 
 

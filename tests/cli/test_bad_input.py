@@ -2,7 +2,9 @@
 lost.
 """
 
+import contextlib
 import gzip
+import io
 import os
 import resource
 import subprocess
@@ -11,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from psycopref.cli.main import main
 
 SECRET = "Barnaby Thistlewood told me everything"
 DATASET = """
@@ -47,15 +51,21 @@ def recipe(
 
 
 def psycopref(
-    *words: object, before: Callable[[], None] | None = None, cwd: Path | None = None
+    *words: object, before: Callable[[], None] | None = None, apart: bool = False
 ) -> tuple[int, str]:
-    command = [sys.executable, "-m", "psycopref", *map(str, words)]
+    """The command's status and what it says on standard error; in a process of its own with
+    `apart`, or with `before`, which is done in that process first.
+    """
+    if before is None and not apart:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            code = main([str(word) for word in words])
+        return code, said.getvalue()
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "psycopref", *map(str, words)],
         capture_output=True,
         text=True,
         preexec_fn=before,
-        cwd=cwd,
         check=False,
         timeout=120,
     )
@@ -63,8 +73,8 @@ def psycopref(
     return done.returncode, done.stderr
 
 
-def refused(path: Path, work: Path, *says: str) -> None:
-    code, said = psycopref("run", path, "--work", work)
+def refused(path: Path, work: Path, *says: str, apart: bool = False) -> None:
+    code, said = psycopref("run", path, "--work", work, apart=apart)
     assert code == 1
     for words in says:
         assert words in said, said
@@ -72,7 +82,7 @@ def refused(path: Path, work: Path, *says: str) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    refused(tmp_path / "nothing.toml", tmp_path / "w", "nothing.toml", "recipes/")
+    refused(tmp_path / "nothing.toml", tmp_path / "w", "nothing.toml", "recipes/", apart=True)
 
 
 def test_unknown_setting(tmp_path: Path) -> None:
@@ -203,7 +213,8 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     from psycopref.lab import Lab
 
     with Lab(tmp_path / "w"):
-        refused(recipe(tmp_path), tmp_path / "w", "another run", str(os.getpid()), "--work")
+        words = ("another run", str(os.getpid()), "--work")
+        refused(recipe(tmp_path), tmp_path / "w", *words, apart=True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.filled_sheets import fill
+from helpers.finished_paper import copied
 from helpers.loopback import Loopback
 from helpers.tiny_paper import DATASET, write
 
@@ -146,11 +147,11 @@ def test_one_path_a_list_or_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_policys_answers_beside_the_opponents(tmp_path: Path) -> None:
+def test_a_policys_answers_beside_the_opponents(tmp_path: Path, paper_work: Path) -> None:
     """The paper's expert check of the policy: a sheet for each arm's matches, and experts beside
     the judge.
     """
-    pytest.importorskip("torch")
+    copied(paper_work, tmp_path / "work")
     with Loopback() as server:
         path = write(tmp_path, server.url, more="matches = 5\n")
         place = run.run(str(path), tmp_path / "work", Progress())

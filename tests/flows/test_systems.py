@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.finished_paper import copied
 from helpers.loopback import Loopback
 from helpers.tiny_paper import write
 
@@ -12,7 +13,8 @@ from psycopref.runs import run
 
 
 @pytest.mark.slow
-def test_the_flow_judges_each_state_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_the_flow_judges_each_state_where_it_is_asked_to(tmp_path: Path, paper_work: Path) -> None:
+    copied(paper_work, tmp_path / "work")
     with Loopback() as server:
         recipe = write(tmp_path, server.url)
         recipe.write_text(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.filled_sheets import fill
+from helpers.finished_paper import copied
 from helpers.kill_recipe import RECIPE
 from helpers.loopback import Behaviour, Loopback, counsel, judge
 from helpers.small_world import LISTED, small_world
@@ -71,8 +72,10 @@ class Everything(NamedTuple):
     metrics: list[Metric]
 
 
-def everything(folder: Path) -> Everything:
-    """All of it, in some minutes, in `folder`."""
+def everything(folder: Path, finished: Path) -> Everything:
+    """All of it, in some minutes, in `folder`; what has the tiny paper's steps goes on from
+    `finished`.
+    """
     flows: dict[str, Callable[[Path], Path]] = {
         "dataset": checked,
         "judges": judges,
@@ -86,6 +89,8 @@ def everything(folder: Path) -> Everything:
     runs: dict[str, ReportData] = {}
     for name, flow in flows.items():
         (folder / name).mkdir()
+        if name in ("paper", "ablation"):
+            copied(finished, folder / name / "work")
         runs[name] = opened(flow(folder / name))
         metrics += runs[name].metrics
     return Everything(runs, metrics)

@@ -5,6 +5,7 @@ the page lists as further; from the runs of every flow, not from names made up h
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Everything:
-    return everything(tmp_path_factory.mktemp("runs"))
+def runs(tmp_path_factory: pytest.TempPathFactory, paper_work: Path) -> Everything:
+    return everything(tmp_path_factory.mktemp("runs"), paper_work)
 
 
 def unmade(sections: tuple[Section, ...], metrics: list[Metric]) -> dict[str, set[str]]:

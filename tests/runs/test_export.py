@@ -4,11 +4,11 @@ transformers.
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
+from helpers.finished_paper import copied
 from helpers.loopback import Loopback
 from helpers.small_dataset import built
 from helpers.tiny_paper import ITEMS, write
@@ -30,14 +30,15 @@ transformers = pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def made(tmp_path_factory: pytest.TempPathFactory, paper_work: Path) -> Path:
     """A folder with a finished run of the tiny paper in `work`, and everything exported."""
     folder = tmp_path_factory.mktemp("export")
+    copied(paper_work, folder / "work")
     with Loopback() as server:
         run.run(str(write(folder, server.url)), folder / "work", Progress(quiet=True))
     for what in ("preferences", "reward", "policy"):
         assert main(["export", what, str(folder / what), "--work", str(folder / "work")]) == 0
-    return folder  # type: ignore[return-value]
+    return folder
 
 
 def one_step(folder: Path, stage: str, table: str) -> pl.DataFrame:
