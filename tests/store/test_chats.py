@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from psycopref.errors import StoreError
+from psycopref.errors import ModelError, StoreError
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.ledger import Ledger
 
@@ -289,6 +289,20 @@ def test_no_newer_form_is_touched(old: Path) -> None:
     edited(old, "PRAGMA user_version = 2")
     with pytest.raises(StoreError, match="newer psycopref"):
         Ledger(old)
+
+
+def test_no_calls_of_a_newer_form_are_taken_in(old: Path, tmp_path: Path) -> None:
+    edited(old, "PRAGMA user_version = 2")
+    with closing(Ledger(tmp_path / "ours.sqlite")) as ours:
+        with pytest.raises(StoreError, match="calls.sqlite: written by a newer psycopref"):
+            ours.merge(old)
+        assert not ours.ids()
+
+
+def test_half_a_character_is_said_and_not_shown() -> None:
+    with pytest.raises(ModelError, match="to m holds half a character") as error:
+        _ = Ask("m", (Message("user", "my secret \ud83d"),)).call_id
+    assert "secret" not in str(error.value)
 
 
 def test_any_request_comes_back_to_the_letter(tmp_path: Path) -> None:

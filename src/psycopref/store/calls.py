@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from psycopref.errors import ModelError
 from psycopref.store.keys import digest_text, encode
 
 Outcome = Literal["ok", "refused", "filtered", "truncated"]
@@ -63,8 +64,16 @@ class Ask:
 
     @cached_property
     def call_id(self) -> str:
-        """`call-` and 24 hex digits of the sha256 of the canonical ask."""
-        return "call-" + digest_text(self.canonical)[:24]
+        """`call-` and 24 hex digits of the sha256 of the canonical ask; ModelError for a text that
+        no request could carry.
+        """
+        try:
+            return "call-" + digest_text(self.canonical, strict=True)[:24]
+        except UnicodeEncodeError:
+            raise ModelError(
+                f"a message to {self.model} holds half a character (a lone surrogate), which no"
+                " request can carry; repair the text where it is read"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,12 @@ def digest(value: Any) -> str:
     return digest_text(canonical(value))
 
 
-def digest_text(text: str) -> str:
-    """The sha256 of a text that is canonical already, 64 hex digits."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def digest_text(text: str, strict: bool = False) -> str:
+    """The sha256 of a text that is canonical already, 64 hex digits; `strict` raises
+    UnicodeEncodeError for half a character.
+    """
+    errors = "strict" if strict else "surrogatepass"
+    return hashlib.sha256(text.encode("utf-8", errors)).hexdigest()
 
 
 def file_digest(path: Path) -> str:

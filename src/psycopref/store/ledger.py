@@ -85,9 +85,7 @@ class Ledger:
             if not read_only:
                 self._prepare()
             self._db.execute("SELECT 1 FROM calls LIMIT 1")
-            form = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if form > chats.FORM:
-            raise StoreError(f"{path}: written by a newer psycopref; install that one")
+            form = self._known(path)
         if form < chats.FORM and not read_only:
             with self._sound("its requests could not be brought into today's form: "):
                 chats.fold_all(self._db, folded)
@@ -109,6 +107,13 @@ class Ledger:
                 self._db.execute(f"UPDATE calls SET digest = reply_digest({_REPLY})")
             if not self._has("dollars"):
                 self._db.execute("ALTER TABLE calls ADD COLUMN dollars REAL")
+
+    def _known(self, path: Path, database: str = "main") -> int:
+        """The form of a ledger's asks; StoreError for one of a later version, at `path`."""
+        form = int(self._db.execute(f"PRAGMA {database}.user_version").fetchone()[0])
+        if form > chats.FORM:
+            raise StoreError(f"{path}: written by a newer psycopref; install that one")
+        return form
 
     def _has(self, column: str, database: str = "main") -> bool:
         return column in [
@@ -230,6 +235,7 @@ class Ledger:
         with self._sound(f"the calls of {other} could not be taken in: "):
             self._db.execute("ATTACH DATABASE ? AS other", [str(other)])
             try:
+                self._known(other, "other")
                 problems = self._changed("other")
                 if problems:
                     raise StoreError(
