@@ -103,7 +103,7 @@ ROOMS: dict[str, Room] = {
     ),
     "flows": Room(
         "each flow: its recipe and the order of its stages",
-        "errors settings tables store config models lab labels experts stages",
+        "errors settings tables store config models lab labels queries experts stages",
     ),
     "recipes": Room(
         "TOML to a flow's recipe, with errors that help",

@@ -57,16 +57,19 @@ def test_numbers_of_preferences_are_finite_numbers(tmp_path: Path, value: Any) -
             )
 
 
-def test_later_rows_of_preferences_without_a_column(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="line 2: 'preference_strength'"):
-        list(
-            preferences.read(
-                jsonl(tmp_path / "a.jsonl", {**STRENGTH, "preference_strength": 1}, ASK), {}
-            )
-        )
+def test_rows_of_preferences_without_a_column_are_dropped(lab: Lab, tmp_path: Path) -> None:
+    good = {**STRENGTH, "preference_strength": 1}
+    out = collected(lab, "preferences", jsonl(tmp_path / "a.jsonl", {}, good, ASK))
+    assert [(row.origin, row.reason) for row in out.dropped] == [
+        ("set:a.jsonl line 1", "no pair"),
+        ("set:a.jsonl line 3", "no preference_strength"),
+    ]
+    assert len(out.preferences) == 1
     rated = {"response": "d e f", "helpfulness": 2}
-    with pytest.raises(SourceError, match="line 2: 'prompt' is missing"):
-        list(preferences.read(jsonl(tmp_path / "a.jsonl", {**ASK, **rated}, rated, rated), {}))
+    better = {"response": "a b c", "helpfulness": 3}
+    rows = [{**ASK, **rated}, rated, {**ASK, **better}]
+    out = collected(lab, "preferences", jsonl(tmp_path / "a.jsonl", *rows))
+    assert [row.reason for row in out.dropped] == ["no prompt"] and len(out.preferences) == 1
 
 
 def test_json_in_json_without_end_is_refused(tmp_path: Path) -> None:

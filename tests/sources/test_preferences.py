@@ -166,6 +166,85 @@ def test_bad_rows_say_where_they_are_and_quote_nothing(
     assert ASK not in str(caught.value) and "rows.jsonl" in str(caught.value)
 
 
+USER, REPLY = said("user", ASK), said("assistant", BAD)
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "dialogues that part earlier": (
+        {
+            "chosen": f"\n\nHuman: Hello.\n\nAssistant: Hi.\n\nHuman: {ASK}\n\nAssistant: {GOOD}",
+            "rejected": f"\n\nHuman: Hello.\n\nAssistant: No.\n\nHuman: {ASK}\n\nAssistant: {BAD}",
+        },
+        "two prompts",
+    ),
+    "an empty last turn": (
+        {
+            "chosen": f"\n\nHuman: {ASK}\n\nAssistant: {GOOD}",
+            "rejected": f"\n\nHuman: {ASK}\n\nAssistant: ",
+        },
+        "empty turn",
+    ),
+    "other system messages": (
+        {
+            "chosen": [said("system", "Be kind."), USER, said("assistant", GOOD)],
+            "rejected": [said("system", "Be curt."), USER, REPLY],
+        },
+        "two prompts",
+    ),
+    "a call of a tool": (
+        {
+            "chosen": [
+                USER,
+                {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+                said("tool", "42"),
+                said("assistant", GOOD),
+            ],
+            "rejected": [USER, REPLY],
+        },
+        "tool turns",
+    ),
+    "no content": (
+        {"chosen": [USER, {"role": "assistant", "content": None}], "rejected": [USER, REPLY]},
+        "empty turn",
+    ),
+    "a picture": (
+        {
+            "chosen": [USER, {"role": "assistant", "content": [{"type": "image_url"}]}],
+            "rejected": [USER, REPLY],
+        },
+        "empty turn",
+    ),
+    "white space": (
+        {"chosen": [USER, said("assistant", " ")], "rejected": [USER, REPLY]},
+        "empty turn",
+    ),
+    "null": ({"prompt": ASK, "chosen": None, "rejected": BAD}, "no chosen"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_odd_row_is_dropped_and_the_rest_is_read(
+    name: str, first: bool, tmp_path: Path, lab: Lab
+) -> None:
+    row, reason = ODD[name]
+    layout = LAYOUTS["hh" if isinstance(row["chosen"], str) else "conversational, whole"][0]
+    path = written(tmp_path, *([row, layout] if first else [layout, row]))
+    out = lab.do(Collect(sources=(SourceSetting(name="preferences", path=path),)))
+    assert len(out.preferences) == 1 and len(out.speeches) == 1
+    (dropped,) = out.dropped
+    assert dropped.reason == reason and dropped.origin.endswith(f"line {1 if first else 2}")
+
+
+def test_parts_and_developers_are_read(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": GOOD[:5]}, {"type": "text", "text": GOOD[5:]}]
+    row = {
+        "prompt": [said("developer", "Be kind."), said("user", ASK)],
+        "chosen": [{"role": "assistant", "content": parts}],
+        "rejected": [said("assistant", BAD)],
+    }
+    (found,) = preferences.read(written(tmp_path, row), {})
+    assert (found.text, pair(found)) == (ASK, (GOOD, BAD))
+
+
 def test_not_json_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"prompt": "a", "chosen": "b", "rejected": "c"}\n\xff\n')
@@ -251,3 +330,25 @@ def test_lists_of_right_and_wrong_answers_pair_each_with_each(tmp_path: Path) ->
     path.write_text(json.dumps({**row, "rejected": ["No.", ""]}), encoding="utf-8")
     with pytest.raises(SourceError, match="line 1: 'rejected' is not a list of texts"):
         list(preferences.read(path, {}))
+
+
+def test_odd_pairs_are_told(tmp_path: Path, lab: Lab) -> None:
+    scored = {"score_chosen": 2.0, "score_rejected": 7.0}
+    rows = [
+        {"prompt": "One and one.", "chosen": GOOD, "rejected": f"{GOOD}  "},
+        {"prompt": "Two and two.", "chosen": GOOD, "rejected": BAD, **scored},
+        {"prompt": "Three and three.", "chosen": GOOD, "rejected": BAD, "split": "test"},
+        {"prompt": "Three and three.", "chosen": GOOD, "rejected": "No.", "split": "train"},
+        {"prompt": "Four and four.", "chosen": GOOD, "rejected": BAD},
+        {"prompt": "Four and four.", "chosen": BAD, "rejected": GOOD},
+    ]
+    path = written(tmp_path, *rows)
+    out = lab.do(Collect(sources=(SourceSetting(name="preferences", label="set", path=path),)))
+    told = {row.slice: row.value for row in out.metrics if row.name == "collect.pairs"}
+    assert told == {
+        "set: backwards": 1,
+        "set: contradicted": 1,
+        "set: equal": 1,
+        "set: other split": 1,
+    }
+    assert len(out.preferences) == 4

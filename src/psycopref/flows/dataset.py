@@ -28,6 +28,13 @@ ALL = ("all",)
 SPEECHES_READ = Figure("speeches.read", "count", ALL, "rows of all sources")
 SPEECHES_KEPT = Figure("speeches.kept", "count", ALL, "speeches after every screen")
 SPEECHES_DROPPED = Figure("speeches.dropped", "count", ALL, "speeches left out, each with a reason")
+WITH_SPEECHES = Figure(
+    "dropped.brought",
+    "count",
+    ("{table=responses|ratings|preferences}",),
+    "what sources brought with speeches that were left out later, and that went with them; where"
+    " there is any",
+)
 RESPONSES = Figure("responses", "count", ALL, "responses to them")
 RATINGS = Figure("ratings", "count", ALL, "ratings of these")
 FAILURES = Figure(
@@ -57,7 +64,7 @@ def built(recipe: Dataset, lab: Lab) -> Done:
     named = lab.do(recipe.topics, unique.speeches)
     dropped = [*found.dropped, *clean.dropped, *unique.dropped]
     if recipe.respond is None or recipe.rate is None or recipe.pair is None:
-        return _published(named, found, dropped)
+        return _published(named, _without(named, found), dropped)
     answered = lab.do(recipe.respond, named.speeches, found.responses)
     rated = lab.do(recipe.rate, named.speeches, answered.responses)
     paired = lab.do(
@@ -93,6 +100,33 @@ def built(recipe: Dataset, lab: Lab) -> Done:
     )
 
 
+def _without(named: Topicked, found: Collected) -> Collected:
+    """What the sources brought, without that of speeches which a later stage dropped: it goes with
+    them, counted.
+    """
+    kept = {row.speech_id for row in named.speeches}
+    responses = [row for row in found.responses if row.speech_id in kept]
+    answered = {row.response_id for row in responses}
+    ratings = [row for row in found.ratings if row.subject_id in answered]
+    preferences = [row for row in found.preferences if row.speech_id in kept]
+    lost = {
+        "responses": len(found.responses) - len(responses),
+        "ratings": len(found.ratings) - len(ratings),
+        "preferences": len(found.preferences) - len(preferences),
+    }
+    if not any(lost.values()):
+        return found
+    counts = [
+        row for table, count in lost.items() for row in WITH_SPEECHES.rows(count, table=table)
+    ]
+    return found._replace(
+        responses=responses,
+        ratings=ratings,
+        preferences=preferences,
+        metrics=[*found.metrics, *counts],
+    )
+
+
 def _weighed(pair: Pair, rate: Rate) -> Pair:
     """Where several judges rate and none is weighed, all of them are, alike: so one whose ratings
     all failed is not passed over.
@@ -110,11 +144,7 @@ def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) ->
         )
     speeches, failures = named.speeches, named.failures
     split = {speech.speech_id: speech.split for speech in speeches}
-    kept = [
-        _with_split(row, split[row.speech_id])
-        for row in found.preferences
-        if row.speech_id in split
-    ]
+    kept = [_with_split(row, split[row.speech_id]) for row in found.preferences]
     found_in = Counter(row.split for row in kept)
     counts = [
         row

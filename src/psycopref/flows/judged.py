@@ -9,6 +9,7 @@ from psycopref.flows.base import Done
 from psycopref.flows.rounds import NO_RESPONSES, Judges, Round
 from psycopref.flows.training import Training
 from psycopref.lab import Lab
+from psycopref.queries.rewarded import with_reward
 from psycopref.stages.evaluate import (
     BEST,
     FAILED,
@@ -193,9 +194,9 @@ def compared(
         {} if (name, arm) == ("winrate", "raw") else {"repeats": 0.0}
     )  # how steady the judge is need be asked in one place only
     stage = recipe.evaluate.model_copy(update={"name": name, "arm": arm, **once})
-    scores = (
-        lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings
-        if stage.judge is None
-        else ()
-    )
+    if stage.judge is not None:
+        return lab.do(stage, test, ours, theirs, (), targets)
+    scores = lab.do(recipe.score, test, [*ours, *theirs], judges.gold or judges.reward).ratings
+    # A prompt with an answer too long to be scored is one that a side did not answer.
+    ours, theirs = (with_reward(rows, scores) for rows in (ours, theirs))
     return lab.do(stage, test, ours, theirs, scores, targets)

@@ -11,6 +11,7 @@ from psycopref.errors import RecipeError
 from psycopref.flows.base import Done
 from psycopref.flows.training import Training
 from psycopref.lab import Lab
+from psycopref.queries.rewarded import with_rewards
 from psycopref.stages.calibrate import TEMPERATURE, Bin, Calibrate, Calibrated
 from psycopref.stages.collect import Collected
 from psycopref.store.parquet import table
@@ -60,6 +61,7 @@ def tabled(recipe: Training, lab: Lab, done: Done, weights: Path) -> Tabled:
     beside.
     """
     scores = lab.do(recipe.score, done.speeches, done.responses, weights).ratings
+    done, unread = _read(done, scores)
     held = [row for row in done.preferences if row.split in HELD_OUT]
     seen = {row.preference_id for row in held}
     every = _Pairs(
@@ -80,13 +82,23 @@ def tabled(recipe: Training, lab: Lab, done: Done, weights: Path) -> Tabled:
     )
     metrics: list[Metric] = list(own.metrics)
     bins: list[Bin] = list(own.bins)
-    failures = beside.failures
+    failures = [*unread, *beside.failures]
     for name in recipe.tests:
         made, lost = _another(recipe, lab, done, weights, name, beside)
         metrics += [row for row in made.metrics if not _fitted(row)]
         bins += made.bins
         failures += lost
     return Tabled(Calibrated(metrics, bins), failures)
+
+
+def _read(done: Done, scores: Sequence[Rating]) -> tuple[Done, list[Failure]]:
+    """The dataset without the pairs of which a response is longer than the reward model reads; with
+    `longer = "refuse"` there are none.
+    """
+    pairs, lost = with_rewards(done.preferences, scores)
+    measure, more = with_rewards(done.measure, scores)
+    once = {row.failure_id: row for row in (*lost, *more)}
+    return done._replace(preferences=pairs, measure=measure), list(once.values())
 
 
 def _fitted(row: Metric) -> bool:

@@ -24,7 +24,7 @@ class Found:
     `answers`. `group` says whose it is (a client, a session) in the source's words: rows of one
     group go into one split; `also` are the groups of further rows with the same text. `place` is
     the number of its row, '' where `origin` is an id that a published corpus made or a number
-    itself.
+    itself. `unusable` says why a row has nothing that can be read; it has no text then.
     """
 
     origin: str
@@ -37,3 +37,4 @@ class Found:
     group: str = ""
     also: tuple[str, ...] = ()
     place: str = ""
+    unusable: str = ""

@@ -1,8 +1,9 @@
 """Entries of all sources as rows, each text once: what a repeat says of the speech that is kept."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import polars as pl
 
@@ -25,6 +26,9 @@ from psycopref.tables import (
 from psycopref.text.normal import folded
 
 Brought = TypeVar("Brought", Response, Rating, Preference)
+# What is odd in a pair that a source states: both sides say the same; its speech stands in another
+# split (these two are left out); the side it prefers is rated lower; it prefers both ways.
+PairFault = Literal["equal", "other split", "backwards", "contradicted"]
 # Characters of a text that is repaired and masked; a hundred times the paper's longest speech.
 LONGEST = 100_000
 
@@ -52,6 +56,7 @@ class Merged:
         self._splits: dict[str, Split] = {}
         self._late = _Late({}, {}, {})
         self.dropped: list[Dropped] = []
+        self.pairs: Counter[tuple[str, PairFault]] = Counter()
         # By speech, so that what came under another split can go.
         self._brought: dict[str, dict[str, Response | Rating | Preference]] = {}
 
@@ -74,6 +79,10 @@ class Merged:
     def take(self, source: str, found: Found) -> None:
         """Keep an entry whose texts are prepared."""
         text, history = found.text, found.history
+        if found.unusable:  # without a text its id is made of where it stands
+            own = content_id("speech", "unusable", source, found.place or found.origin)
+            self._drop(own, source, found, found.unusable)
+            return
         own = speech_id(text, history)
         if not folded(text):
             self._drop(own, source, found, "empty")
@@ -97,6 +106,8 @@ class Merged:
                 self._splits[own] = found.split
         if self._splits.get(first, "") == found.split:
             self._bring(first, source, found)
+        else:
+            self.pairs[source, "other split"] += len(found.pairs)
 
     def _repeat(self, first: str, found: Found, groups: Sequence[Group]) -> None:
         """What a duplicate says of the speech that is kept; a test speech is one whichever source
@@ -126,7 +137,7 @@ class Merged:
             )
         )
 
-    def _bring(self, subject: str, judge: str, found: Found) -> None:
+    def _bring(self, subject: str, source: str, found: Found) -> None:
         if not found.answers:
             return
         brought = self._brought.setdefault(subject, {})
@@ -135,8 +146,8 @@ class Merged:
             key = content_id("response", subject, answer.model, answer.text)
             brought.setdefault(key, Response(key, subject, answer.model, answer.text))
             for item, score, rationale in answer.ratings:
-                rating = content_id("rating", key, item, judge)
-                brought.setdefault(rating, Rating(rating, key, item, judge, score, rationale))
+                rating = content_id("rating", key, item, source)
+                brought.setdefault(rating, Rating(rating, key, item, source, score, rationale))
             ids.append(key)
             means.append(
                 sum(score for _, score, _ in answer.ratings) / len(answer.ratings)
@@ -144,14 +155,17 @@ class Merged:
                 else 0.0
             )
         for one, other in found.pairs:
-            if ids[one] != ids[other]:
-                key = content_id("preference", ids[one], ids[other])
-                brought.setdefault(
-                    key,
-                    Preference(
-                        key, subject, ids[one], ids[other], means[one] - means[other], found.split
-                    ),
-                )
+            if ids[one] == ids[other]:
+                self.pairs[source, "equal"] += 1
+                continue
+            self.pairs[source, "backwards"] += means[one] < means[other]
+            reverse = content_id("preference", ids[other], ids[one])
+            self.pairs[source, "contradicted"] += reverse in brought
+            key = content_id("preference", ids[one], ids[other])
+            gap = means[one] - means[other]
+            brought.setdefault(
+                key, Preference(key, subject, ids[one], ids[other], gap, found.split)
+            )
 
     def speeches(self) -> Table[Speech]:
         """The speeches that are kept, in order, with what duplicates said of them."""

@@ -14,13 +14,19 @@ or Parquet file, or a folder of Parquet.
 - HelpSteer2, ratings: prompt, response, helpfulness, a number; rows of one prompt that follow one
   another make pairs where it differs
 
+A row that states no pair of replies to one client turn (turns of tools, an empty turn, dialogues
+that part earlier or have other system messages, a text or number that is missing) is dropped with
+its reason; a file that has none but such is an error.
+
 Licences are those of the sets (HelpSteer2 CC-BY-4.0, UltraFeedback MIT, HH-RLHF MIT at the time of
 writing): check the set's own card.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +36,17 @@ from psycopref.errors import SourceError
 from psycopref.sources.files import column_names, existing
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import below, kind_of, lines
-from psycopref.sources.preference_row import ROLES, SPLITS, Row, storable
+from psycopref.sources.preference_row import (
+    ROLES,
+    SPLITS,
+    Dialogue,
+    Row,
+    UnusableRow,
+    storable,
+)
 from psycopref.tables import Split, Turn
 
+Layout = Callable[[Row], Found]
 _HH = re.compile(r"\n\n(Human|Assistant):")
 
 
@@ -54,20 +68,40 @@ def files(path: Path | None) -> Sequence[Path]:
 
 def read(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
     """One entry per row (per prompt for HelpSteer2's ratings), with its answers and the pair that
-    it states.
+    it states; `unusable` where it states none. SourceError where no row of a file can be used.
     """
     for file in files(path):
-        rows = _rows(file)
-        first = next(rows, None)
-        if first is None:
+        first_fault: SourceError | None = None
+        usable = 0
+        for found in _entries(file):
+            if isinstance(found, Found):
+                usable += 1
+                yield found
+                continue
+            row, fault = found
+            first_fault = first_fault or fault
+            yield Found(row.origin, "", split=row.split, unusable=fault.reason)
+        if first_fault is not None and not usable:
+            raise first_fault
+
+
+def _entries(file: Path) -> Iterator[Found | tuple[Row, UnusableRow]]:
+    rows = _rows(file)
+    for first in rows:
+        layout = _layout(first.values)
+        if layout is None:
+            yield first, _unknown(file, first.values)
             continue
-        layout = _layout(file, first.values)
-        if layout is _rated:
-            yield from _grouped(file, first, rows)
-            continue
-        yield layout(first)
-        for row in rows:
-            yield layout(row)
+        every = chain([first], rows)
+        yield from _grouped(every) if layout is _rated else _each(every, layout)
+
+
+def _each(rows: Iterable[Row], usual: Layout) -> Iterator[Found | tuple[Row, UnusableRow]]:
+    for row in rows:
+        try:
+            yield (_layout(row.values) or usual)(row)
+        except UnusableRow as fault:
+            yield row, fault
 
 
 def _rows(file: Path) -> Iterator[Row]:
@@ -100,30 +134,41 @@ def _rows(file: Path) -> Iterator[Row]:
         yield Row(values, f"{file} line {number}", split)
 
 
-def _layout(file: Path, values: Mapping[str, Any]) -> Any:
+def _unknown(file: Path, values: Mapping[str, Any]) -> UnusableRow:
+    wanted = (
+        "chosen and rejected (with prompt), or prompt, response_1, response_2 and"
+        " preference_strength, or prompt, response and helpfulness"
+    )
+    return UnusableRow(
+        "no pair",
+        f"{file}: not a layout of preferences that is known: it has {column_names(sorted(values))};"
+        f" needed are {wanted}",
+    )
+
+
+def _layout(values: Mapping[str, Any]) -> Layout | None:
     names = set(values)
     if {"prompt", "response_1", "response_2", "preference_strength"} <= names:
         return _strength
     if {"prompt", "response", "helpfulness"} <= names:
         return _rated
-    if {"chosen", "rejected"} <= names:
-        if (
-            isinstance(values["chosen"], list)
-            and values["chosen"]
-            and all(isinstance(one, str) for one in values["chosen"])
-        ):
-            return _several
-        if not isinstance(values["chosen"], str):
-            return _conversation
-        return _plain if "prompt" in names else _transcript
-    wanted = (
-        "chosen and rejected (with prompt), or prompt, response_1, response_2 and"
-        " preference_strength, or prompt, response and helpfulness"
-    )
-    raise SourceError(
-        f"{file}: not a layout of preferences that is known: it has {column_names(sorted(names))};"
-        f" needed are {wanted}"
-    )
+    if not {"chosen", "rejected"} <= names:
+        return None
+    kinds = {
+        _kind(values[side]) for side in ("chosen", "rejected") if values[side] not in (None, "")
+    }
+    if kinds == {"texts"}:
+        return _several
+    if kinds == {"messages"}:
+        return _conversation
+    return _plain if "prompt" in names else _transcript
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    texts = isinstance(value, list) and value and all(isinstance(one, str) for one in value)
+    return "texts" if texts else "messages"
 
 
 def _plain(row: Row) -> Found:
@@ -159,14 +204,19 @@ def _several(row: Row) -> Found:
 
 def _conversation(row: Row) -> Found:
     prompt = row.values.get("prompt")
-    before: list[Turn] = []
+    before = Dialogue("", [])
     if isinstance(prompt, list):
-        before = row.turns("prompt")
+        before = row.dialogue("prompt")
     elif isinstance(prompt, str):
-        before = [Turn("client", prompt)]
-    sides = [row.turns(side) for side in ("chosen", "rejected")]
-    if isinstance(prompt, list) or (before and len(sides[0]) == len(sides[1]) == 1):
-        sides = [before + side for side in sides]
+        before = Dialogue("", [Turn("client", storable(prompt))])
+    chosen, rejected = (row.dialogue(side) for side in ("chosen", "rejected"))
+    if chosen.system != rejected.system:
+        raise UnusableRow(
+            "two prompts", f"{row.where}: chosen and rejected have different system messages"
+        )
+    sides = [chosen.turns, rejected.turns]
+    if isinstance(prompt, list) or (before.turns and len(sides[0]) == len(sides[1]) == 1):
+        sides = [before.turns + side for side in sides]
     return _diverging(row, *sides)
 
 
@@ -175,16 +225,18 @@ def _transcript(row: Row) -> Found:
     for side in ("chosen", "rejected"):
         parts = _HH.split(row.text(side))
         if len(parts) < 5:
-            raise SourceError(
+            raise UnusableRow(
+                "no transcript",
                 f"{row.where}: {side!r} is a text without a prompt and no transcript of"
-                ' "\\n\\nHuman:" and "\\n\\nAssistant:" turns'
+                ' "\\n\\nHuman:" and "\\n\\nAssistant:" turns',
             )
-        sides.append(
-            [
-                Turn(ROLES[role.lower()], said.strip())
-                for role, said in zip(parts[1::2], parts[2::2], strict=True)
-            ]
-        )
+        turns = [
+            Turn(ROLES[role.lower()], said.strip())
+            for role, said in zip(parts[1::2], parts[2::2], strict=True)
+        ]
+        if not all(turn.text for turn in turns):
+            raise UnusableRow("empty turn", f"{row.where}: {side!r} has a turn without a text")
+        sides.append(turns)
     return _diverging(row, *sides)
 
 
@@ -196,8 +248,9 @@ def _diverging(row: Row, chosen: list[Turn], rejected: list[Turn]) -> Found:
         or chosen[-2].role != "client"
         or {chosen[-1].role, rejected[-1].role} != {"counselor"}
     ):
-        raise SourceError(
-            f"{row.where}: chosen and rejected are not two replies to one client turn"
+        raise UnusableRow(
+            "two prompts",
+            f"{row.where}: chosen and rejected are not two replies to one client turn",
         )
     return _pair(row, tuple(chosen[:-2]), chosen[-2].text, chosen[-1].text, rejected[-1].text)
 
@@ -231,35 +284,36 @@ def _strength(row: Row) -> Found:
     return Found(row.origin, row.text("prompt"), "", row.own_split(), (), answers, pairs)
 
 
-def _rated(row: Row) -> Answer:
-    return Answer(
-        "unknown", row.text("response"), (("helpfulness", row.number("helpfulness"), ""),)
-    )
+def _rated(row: Row) -> Found:
+    """One rated response; those of one prompt are put together."""
+    rating = (("helpfulness", row.number("helpfulness"), ""),)
+    answer = Answer("unknown", row.text("response"), rating)
+    return Found(row.origin, row.text("prompt"), "", row.own_split(), (), (answer,))
 
 
-def _grouped(file: Path, first: Row, rows: Iterator[Row]) -> Iterator[Found]:
-    """Rows of one prompt that follow one another, as one entry."""
-    group = [first]
+def _grouped(rows: Iterable[Row]) -> Iterator[Found | tuple[Row, UnusableRow]]:
+    """Rows of one prompt that follow one another, as one entry; one that has no rating or text is
+    left out of it.
+    """
+    group: list[Found] = []
     for row in rows:
-        if row.text("prompt") != group[0].text("prompt"):
+        try:
+            found = _rated(row)
+        except UnusableRow as fault:
+            yield row, fault
+            continue
+        if group and found.text != group[0].text:
             yield _together(group)
             group = []
-        group.append(row)
-    yield _together(group)
+        group.append(found)
+    if group:
+        yield _together(group)
 
 
-def _together(group: list[Row]) -> Found:
-    answers = [_rated(row) for row in group]
+def _together(group: list[Found]) -> Found:
+    answers = tuple(answer for found in group for answer in found.answers)
     helpful = [answer.ratings[0][1] for answer in answers]
     pairs = tuple(
         (a, b) for a in range(len(group)) for b in range(len(group)) if helpful[a] > helpful[b]
     )
-    return Found(
-        group[0].origin,
-        group[0].text("prompt"),
-        "",
-        group[0].own_split(),
-        (),
-        tuple(answers),
-        pairs,
-    )
+    return replace(group[0], answers=answers, pairs=pairs)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.settings import Stage
 from psycopref.sources import SOURCES, Found
-from psycopref.sources.merged import Merged, short
+from psycopref.sources.merged import Merged, PairFault, short
 from psycopref.sources.merged import speech_id as speech_id
 from psycopref.sources.prepared import prepared_rows
 from psycopref.sources.setting import SourceSetting as SourceSetting
@@ -43,6 +43,15 @@ MASKED = Figure(
 )
 
 
+ODD_PAIRS = Figure(
+    "collect.pairs",
+    "count",
+    ("{source}: {told=" + "|".join(get_args(PairFault)) + "}",),
+    "pairs a source states that are odd: equal sides or a speech that stands in another split (left"
+    " out), the preferred side rated lower or both ways preferred (kept); where there are any",
+)
+
+
 class Collected(NamedTuple):
     """Every row of every source as a speech or a dropped row, and what the sources brought
     along.
@@ -56,6 +65,12 @@ class Collected(NamedTuple):
     metrics: Sequence[Metric]
 
 
+_ODD: dict[PairFault, str] = {
+    "equal": "of two equal answers and left out",
+    "other split": "of a speech that stands in another split and left out",
+    "backwards": "rated the other way round than they are preferred, and kept",
+    "contradicted": "preferred both ways, and kept",
+}
 _ROWS = 256  # entries masked at once: a named-entity model reads them in batches
 
 
@@ -157,6 +172,7 @@ class Collect(Stage):
                     ):
                         texts.take(source.called, found)
             metrics += _masked(source.called, masker)
+        metrics += _odd_pairs(texts, lab.progress)
         return Collected(
             texts.speeches(),
             texts.dropped,
@@ -189,6 +205,16 @@ def _masked(source: str, masker: Masker | None) -> list[Metric]:
     return rows
 
 
+def _odd_pairs(texts: Merged, progress: Progress) -> list[Metric]:
+    """The counts of odd pairs, told too."""
+    rows = []
+    for (source, told), count in sorted(texts.pairs.items()):
+        if count:
+            rows += ODD_PAIRS.rows(count, source=source, told=told)
+            progress.say(f"WARNING: source {source!r}: {count} pairs are {_ODD[told]}")
+    return rows
+
+
 def _some(entries: Iterable[Found]) -> Iterator[list[Found]]:
     rest = iter(entries)
     while rows := list(islice(rest, _ROWS)):
@@ -215,7 +241,12 @@ def _taken(source: SourceSetting, count: int | None) -> Iterator[Found]:
     if count is None:
         yield from _unique(source)
         return
-    entries = list(_unique(source))
+    entries = []
+    for found in _unique(source):
+        if found.unusable:  # dropped, and nobody's share
+            yield found
+        else:
+            entries.append(found)
     if len(entries) < count:
         raise SourceError(
             f"source {source.called!r}: {count} entries are asked for, it has {len(entries)}; lower"

@@ -118,6 +118,8 @@ class Policy(Training):
         against = self._reference(loaded, reference)
         found = self._items(loaded, against, task.measure, self.split, tables, lab.place)
         dev = self._items(loaded, against, task.measure, self.dev, tables, lab.place)
+        if said := examples.warning(found, dev, self.max_length):
+            lab.progress.say(said)
         # a reference of its own is as large as the policy: it goes before training starts
         del against
         adapters.attach(loaded.model, self)

@@ -77,6 +77,8 @@ class Reward(Training):
         tables = (speeches, responses, preferences)
         found = examples.pairs(loaded.tokenizer, *tables, self.split, self.max_length)
         dev = examples.pairs(loaded.tokenizer, *tables, self.dev, self.max_length)
+        if said := examples.warning(found, dev, self.max_length):
+            lab.progress.say(said)
         curve = loop.train(
             loaded.model,
             loop.Task("reward", forward.rewards, self.learns.of(self)),

@@ -54,7 +54,13 @@ class Score(Stage):
         if longer and self.longer == "refuse":
             raise TrainError(
                 f"score: {longer} responses are longer than the {limit} tokens that {weights.name}"
-                " reads; leave them out"
+                ' reads; write longer = "skip" in [training.score] to leave them out of all that'
+                " follows, counted, or train from a model that reads more"
+            )
+        if longer:
+            lab.progress.say(
+                f"WARNING: {longer} of {len(encoded)} responses are longer than the {limit} tokens"
+                f" that {weights.name} reads, and have no reward"
             )
         rows = list(fitting.values())
         loaded.model.to(device.device())

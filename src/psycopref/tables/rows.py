@@ -82,8 +82,11 @@ class Dropped:
 
     Reasons of `collect`: 'empty' (nothing left after repair), 'duplicate' (the same but for case,
     punctuation and white space; `near` is the one kept), 'long' (a text of over 100,000 characters,
-    not masked and so not kept; its speech_id is made of its origin). Of `clean`: 'long', 'short',
-    'boilerplate' (a site's notice or a filler, nobody speaks), 'wordless' (under half letters),
+    not masked and so not kept; its speech_id is made of its origin); of a row of a preference file
+    that states no pair: 'no chosen' (or another field), 'empty turn', 'tool turns', 'two prompts'
+    (no replies to one client turn, or other system messages), 'no transcript', 'no pair'. Of
+    `clean`: 'long', 'short', 'boilerplate' (a site's notice or a filler, nobody speaks), 'wordless'
+    (under half letters),
     'language de' (clearly that language and not the wanted one), 'not first person', 'no request'.
     Of `dedup`: 'near duplicate', 'same meaning' and 'straddles' (would link two splits; `near` is
     one that stays). `origin` is given by `collect` alone: the row's number, and the id only where

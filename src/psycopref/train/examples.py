@@ -112,6 +112,21 @@ def left_out(name: str, found: Found) -> Point:
     return Point(content_id("point", name, 0), name, 0, float(found.too_long))
 
 
+def warning(found: Found, dev: Found, max_length: int) -> str:
+    """What is left out of training, to be said before it begins; '' where nothing is."""
+    lost = [
+        f"{one.too_long} of {one.too_long + len(one.items)} {what}"
+        for one, what in ((found, "examples"), (dev, "dev examples"))
+        if one.too_long
+    ]
+    if not lost:
+        return ""
+    return (
+        f"WARNING: {' and '.join(lost)} are longer than max_length = {max_length} tokens and left"
+        " out; raise it, or shorten what is asked for"
+    )
+
+
 def _fitting(items: list[Item], max_length: int) -> Found:
     kept = [item for item in items if item.length <= max_length]
     return Found(kept, len(items) - len(kept))
