@@ -146,7 +146,7 @@ def judges(folder: Path) -> Path:
     """Two judges in the dataset and a third one beside the first; models and judges lose calls in
     every way there is.
     """
-    losing = Behaviour(refused=0.1, filtered=0.1, cut=0.1)
+    losing = Behaviour(refused=0.1, filtered=0.07, cut=0.1, overlong=0.03)
     with Loopback({"one": losing, "second": losing}) as server:
         server.counsel = lambda body: "" if " 7" in str(body) else counsel(body)
         server.judge = lambda messages: "no" if "?" in str(messages)[-900:] else judge(messages)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 Messages = list[dict[str, str]]
 _RESPONSE = re.compile(r'<response id="(\d+)">\n?(.*?)\n?</response>', re.DOTALL)
@@ -51,6 +51,7 @@ class Behaviour:
     cut: float = 0.0
     refused: float = 0.0
     filtered: float = 0.0
+    overlong: float = 0.0
     bad_tries: int = 1
     retry_after: float | None = 0.01
     status: int = 0  # every request gets this status
@@ -151,7 +152,7 @@ class Loopback:
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
-    def __enter__(self) -> "Loopback":
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.01,), daemon=True
         )
@@ -227,6 +228,9 @@ class Loopback:
             return 200, _completion(body, None, "stop", "I am sorry, I cannot help with that."), {}
         if kind < how.filtered + how.refused + how.cut:
             return 200, _completion(body, text[: len(text) * 2 // 3], "length", None), {}
+        if kind < how.filtered + how.refused + how.cut + how.overlong:
+            said = f"This model's maximum context length is 8 tokens, not enough for: {content}"
+            return 400, _error(said, "context_length_exceeded"), {}
         return 200, _completion(body, text, "stop", None), {}
 
 

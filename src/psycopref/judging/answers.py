@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ _MENTION = re.compile(r"""["']ratings["']\s*:""")
 _FIELD = r"""\b{}["']?\s*:"""
 _STRUCTURE = re.compile(r"""[{}\[\]":]""")
 _NUMBERED = re.compile(r"""\b(?:score|response)["']?\s*:""")
+_DIGITS = re.compile(r"-?(?:0|[1-9][0-9]{0,5})(?:\.0+)?")
 _WHOLE_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)\s*[,}\]]")
 _REFUSAL = re.compile(
     r"\b(?:can(?:no|['\u2019])t|can not|unable to|won['\u2019]t|not able to|decline to)\b.{0,60}\b"
@@ -34,19 +35,33 @@ class Score:
 Scores = dict[str, Score]  # by item
 
 
-def last_object(text: str, key: str) -> dict[str, Any] | None:
-    """The last JSON object in an answer that has `key`; None where there is none, or where that one
-    gives a field twice.
+def own_object(text: str, key: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:
+    """The judge's own object with `key`: the last one that is whole. None where there is none, or
+    it gives a field twice; where `key` stands as a field outside of every whole object (it is
+    unknown which was meant); and where it stands in one of the texts that were `shown`.
     """
-    return _last(text, key)[0]
+    objects = list(_objects(text, key))
+    if not objects:
+        return None
+    found, start, end = objects[-1]
+    fields = re.finditer(rf"""["']{re.escape(key)}["']\s*:""", text)
+    inside = all(any(a <= one.start() < b for _, a, b in objects) for one in fields)
+    return found if inside and not _quoted(text[start:end], shown, key) else None
 
 
 def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
     """The last JSON object with `key`, None where it gives a field twice, and where it begins and
     ends (0 and 0: there is none).
     """
-    at = text.find("{")
     found: tuple[dict[str, Any] | None, int, int] = (None, 0, 0)
+    for found in _objects(text, key):  # noqa: B007
+        pass
+    return found
+
+
+def _objects(text: str, key: str) -> Iterator[tuple[dict[str, Any] | None, int, int]]:
+    """Every whole JSON object with `key` that is in no other one, as `_last` gives one."""
+    at = text.find("{")
     while at >= 0:
         try:
             value, end, once = _decoded(text, at)
@@ -54,9 +69,8 @@ def _last(text: str, key: str) -> tuple[dict[str, Any] | None, int, int]:
             at = text.find("{", at + 1)
             continue
         if isinstance(value, dict) and key in value:
-            found = (value if once else None, at, end)
+            yield (value if once else None), at, end
         at = text.find("{", end)
-    return found
 
 
 def _decoded(text: str, at: int) -> tuple[Any, int, bool]:
@@ -123,23 +137,28 @@ def _entries(text: str, count: int, shown: Sequence[str]) -> dict[int, dict[str,
     if not isinstance(rows, list) or len(rows) != count:
         return None
     entries = {
-        row["response"]: row
+        number: row
         for row in rows
-        if isinstance(row, dict) and type(row.get("response")) is int
+        if isinstance(row, dict) and (number := _whole_number(row.get("response"))) is not None
     }
     return entries if entries.keys() == set(range(1, count + 1)) else None
 
 
 def _score(entry: Any, instrument: Instrument) -> Score | None:
-    if (
-        not isinstance(entry, dict)
-        or type(entry.get("score")) is not int
-        or not instrument.low <= entry["score"] <= instrument.high
-    ):
+    score = _whole_number(entry.get("score")) if isinstance(entry, dict) else None
+    if score is None or not instrument.low <= score <= instrument.high:
         return None
-    return Score(
-        entry["score"], str(entry.get("rationale", "")).encode("utf-8", "replace").decode()
-    )  # half a surrogate pair cannot be kept
+    # half a surrogate pair cannot be kept
+    return Score(score, str(entry.get("rationale", "")).encode("utf-8", "replace").decode())
+
+
+def _whole_number(value: Any) -> int | None:
+    """A number that is whole however it is written: 4, 4.0 or "4"; None for anything else."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(float(value))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
@@ -151,10 +170,27 @@ def _answer(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
     """
     found, start, end = _last(text, KEY)
     if found is None:
-        return None if end else repaired(text, shown)
+        return None if end else _bare(text, shown) or repaired(text, shown)
     others = [one.start() for one in _OPENING.finditer(text) if not start <= one.start() < end]
     doubtful = _MENTION.search(text, end) or not all(_whole(text, at) for at in others)
     return None if doubtful or _quoted(text[start:end], shown) else found
+
+
+def _bare(text: str, shown: Sequence[str]) -> dict[str, Any] | None:
+    """The list of ratings where it stands without its object, alone in the answer but for prose and
+    a fence.
+    """
+    at = text.find("[")
+    if at < 0 or "{" in text[:at] or _MENTION.search(text):
+        return None
+    try:
+        value, end, once = _decoded(text, at)
+    except (ValueError, RecursionError):
+        return None
+    alone = once and isinstance(value, list) and not _STRUCTURE.search(text, end)
+    rated = alone and all(isinstance(row, dict) and "response" in row for row in value)
+    quoted = any("".join(text[at:end].split()) in "".join(one.split()) for one in shown)
+    return {KEY: value} if rated and value and not quoted else None
 
 
 def _whole(text: str, at: int) -> bool:
@@ -164,8 +200,8 @@ def _whole(text: str, at: int) -> bool:
         return False
 
 
-def _quoted(said: str, shown: Sequence[str]) -> bool:
-    return any("".join(said.split()) in "".join(one.split()) for one in shown if KEY in one)
+def _quoted(said: str, shown: Sequence[str], key: str = KEY) -> bool:
+    return any("".join(said.split()) in "".join(one.split()) for one in shown if key in one)
 
 
 def repaired(text: str, shown: Sequence[str] = ()) -> dict[str, Any] | None:

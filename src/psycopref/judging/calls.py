@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from psycopref.models.calling.answer import Exchange
+from psycopref.models.thinking import split
 from psycopref.store.calls import Ask, Reply
 
 T = TypeVar("T")
-FINAL = ("refused", "filtered")  # outcomes that another try does not change
+FINAL = ("refused", "filtered", "overlong")  # outcomes that another try does not change
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -49,4 +50,5 @@ def once(ask: Ask) -> Exchange[Reply]:
 
 
 def _read(reply: Reply, read: Callable[[str], T | None]) -> T | None:
-    return read(reply.text) if reply.outcome == "ok" else None
+    """What a whole reply says after its thinking: a draft in there is no answer."""
+    return read(split(reply.text).answer) if reply.outcome == "ok" else None

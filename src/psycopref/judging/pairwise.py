@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from psycopref.config.instruments import Instrument
 from psycopref.config.prompts import Prompt, fence, history_text
-from psycopref.judging.answers import last_object
+from psycopref.judging.answers import own_object
 from psycopref.judging.calls import asked
 from psycopref.judging.ratings import told
 from psycopref.lab import Lab
@@ -119,11 +119,14 @@ class Pairwise(NamedTuple):
             attempt,
         )
 
-    def read(self, text: str) -> dict[str, Winner] | None:
-        """The winner of each item that was asked for; None unless every one of them has one."""
+    def read(self, text: str, game: Game) -> dict[str, Winner] | None:
+        """The winner of each item that was asked for; None unless every one of them has one. An
+        object that stands in an answer (or in the speech) is no verdict.
+        """
+        shown = (game.first.text, game.second.text, game.speech.text)
         if self.instrument:
-            return read_winners(text, [item.name for item in self.instrument.items])
-        winner = read_winner(text)
+            return read_winners(text, [item.name for item in self.instrument.items], shown)
+        winner = read_winner(text, shown)
         return {OVERALL: winner} if winner else None
 
     def play(
@@ -135,7 +138,11 @@ class Pairwise(NamedTuple):
         verdicts: list[Verdict] = []
         failures: list[Failure] = []
         exchanges = (
-            (game, asked(partial(self.ask, game, draw=draw), self.read, attempts)) for game in games
+            (
+                game,
+                asked(partial(self.ask, game, draw=draw), partial(self.read, game=game), attempts),
+            )
+            for game in games
         )
         with lab.progress.track("evaluate", len(games)) as tick:
             for game, answer in lab.play(exchanges, [self.judge]):
@@ -150,18 +157,18 @@ class Pairwise(NamedTuple):
         return verdicts, failures
 
 
-def read_winner(text: str) -> Winner | None:
-    """The winner that the last JSON object with `winner` names; None where none is named, never a
-    tie.
-    """
-    return _winner(last_object(text, "winner"))
+def read_winner(text: str, shown: Sequence[str] = ()) -> Winner | None:
+    """The winner that the judge's own object names; None where none is named, never a tie."""
+    return _winner(own_object(text, "winner", shown))
 
 
-def read_winners(text: str, items: Sequence[str]) -> dict[str, Winner] | None:
-    """The winner of each item and overall; None unless the last object with `items` has each of
-    them once and no other.
+def read_winners(
+    text: str, items: Sequence[str], shown: Sequence[str] = ()
+) -> dict[str, Winner] | None:
+    """The winner of each item and overall; None unless the judge's own object with `items` has each
+    of them once and no other.
     """
-    answer = last_object(text, "items") or {}
+    answer = own_object(text, "items", shown) or {}
     own = answer.get("items")
     if not isinstance(own, Mapping) or own.keys() != set(items):
         return None

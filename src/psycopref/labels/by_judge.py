@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from psycopref.config.prompts import Prompt, fence, history_text
-from psycopref.judging.answers import last_object
+from psycopref.judging.answers import own_object
 from psycopref.judging.calls import Answer, asked
 from psycopref.lab import Lab
 from psycopref.labels.given import Labelled
@@ -50,7 +50,8 @@ class ByJudge(NamedTuple):
     ) -> Iterator[tuple[str, Exchange[Answer[str]]]]:
         for at in bare:
             speech = speeches[at]
-            yield speech.speech_id, asked(partial(self.ask, speech), self.read, self.attempts)
+            read = partial(self.read, speech=speech)
+            yield speech.speech_id, asked(partial(self.ask, speech), read, self.attempts)
 
     def ask(self, speech: Speech, attempt: int = 0) -> Ask:
         """The request for the topic of one speech; the list of topics comes first, so that prefixes
@@ -69,11 +70,11 @@ class ByJudge(NamedTuple):
             attempt=attempt,
         )
 
-    def read(self, text: str) -> str | None:
-        """The fine topic that the last JSON object of an answer names, in the list's spelling; None
-        where it names none.
+    def read(self, text: str, speech: Speech) -> str | None:
+        """The fine topic that the judge's own object names, in the list's spelling; None where it
+        names none.
         """
-        answer = last_object(text, "topic")
+        answer = own_object(text, "topic", (speech.text,))
         if not answer or not isinstance(answer["topic"], str):
             return None
         return self.topics.find_fine(answer["topic"]) or None

@@ -56,8 +56,10 @@ class ModelEntry(Settings):
     together. `patience` is how many seconds a model may be down before its calls are given up.
     `system` replaces the system text of the prompt that asks for a reply; a judge keeps that of its
     prompt. `system_role = false` is for models that take no system message: its text then opens the
-    first user message. `kind = "weights"` is a policy that was trained here: `model` is its folder,
-    `engine` what samples from it.
+    first user message; `seed = false` and `send_temperature = false` are for servers that take
+    neither, `max_tokens_field` for one that calls the limit `max_completion_tokens`. What a server
+    turns out not to take is left out from then on, and told. `kind = "weights"` is a policy that
+    was trained here: `model` is its folder, `engine` what samples from it.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -85,6 +87,11 @@ class ModelEntry(Settings):
     price_out: float | None = Field(default=None, ge=0, exclude=True)
     context: int | None = Field(default=None, ge=1, exclude=True)
     system_role: bool = Field(default=True, exclude=True)
+    seed: bool = Field(default=True, exclude=True)
+    send_temperature: bool = Field(default=True, exclude=True)
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens", exclude=True
+    )
 
     @field_validator("url")
     @classmethod
@@ -142,11 +149,11 @@ class ModelEntry(Settings):
     def request(self, ask: Ask) -> dict[str, Any]:
         """The body of a chat-completions request, live or in a batch file."""
         request: dict[str, Any] = {"model": self.sent_as, "messages": self.messages(ask)}
-        if ask.temperature is not None:
+        if ask.temperature is not None and self.send_temperature:
             request["temperature"] = ask.temperature
         if ask.max_tokens is not None:
-            request["max_tokens"] = ask.max_tokens
-        if ask.draw or ask.attempt:
+            request[self.max_tokens_field] = ask.max_tokens
+        if self.seed and (ask.draw or ask.attempt):
             request["seed"] = int(ask.call_id.removeprefix("call-")[:8], 16) >> 1
         if ask.json_schema and self.json_schema:
             schema = {"name": "answer", "strict": True, "schema": json.loads(ask.json_schema)}

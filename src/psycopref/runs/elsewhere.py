@@ -15,7 +15,8 @@ from psycopref.lab import K, Lab, T
 from psycopref.models.budget import cost
 from psycopref.models.calling.answer import Exchange, in_rounds
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers.openai import FILTERED, error_code, read_completion
+from psycopref.models.providers.completions import read_completion
+from psycopref.models.providers.outcomes import refused_prompt
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import canonical
 from psycopref.store.ledger import Ledger
@@ -193,9 +194,11 @@ def _replies(
                 " nothing was added"
             )
         status, body = response.get("status_code", 200), response.get("body")
-        code = f"{error_code(body)} {error_code(row.get('error'))}"
-        if status == 400 and FILTERED in code:
-            yield asked[call_id], Reply(call_id, "filtered", "")
+        outcome = None
+        if isinstance(status, int):
+            outcome = refused_prompt(status, body) or refused_prompt(status, row.get("error"))
+        if outcome:
+            yield asked[call_id], Reply(call_id, outcome, "")
         elif status == 200 and body is not None:
             yield asked[call_id], _reply(call_id, body, where)
         else:

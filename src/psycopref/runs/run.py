@@ -1,6 +1,7 @@
 """One run of a recipe: do the flow, have experts' sheets made, and leave the run's folder."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,10 +59,13 @@ def check(name: str, recipe: Recipe) -> None:
 def _no_pairs(done: Done, progress: Progress) -> None:
     """A dataset without a single pair is a finished run, but not what anybody wanted."""
     if not len(done.preferences):
+        reasons = Counter(row.parts()[:2] for row in done.failures)
+        most = [f"{n:,} {outcome} in {stage}" for (outcome, stage), n in reasons.most_common(3)]
+        told = ", ".join(most)
         progress.say(
             f"WARNING: no preference pairs: {len(done.responses)} responses, {len(done.ratings)}"
-            f" ratings, {len(done.failures)} failures; look at the ratings, at `gap` in"
-            " [dataset.pair], and at the report's accounts"
+            f" ratings, {len(done.failures)} failures{f' ({told})' if told else ''}; look at the"
+            " ratings, at `gap` in [dataset.pair], and at the report's accounts"
         )
 
 

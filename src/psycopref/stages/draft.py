@@ -10,6 +10,7 @@ from pydantic import Field
 
 from psycopref.lab import Lab
 from psycopref.models.entries import ModelEntry
+from psycopref.models.thinking import split
 from psycopref.needs import ANSWER, Need, written
 from psycopref.nets.tokens import messages, word_target
 from psycopref.settings import Stage
@@ -122,12 +123,13 @@ class Draft(Stage):
 
 
 def _row(speech_id: str, ask: Ask, reply: Reply) -> Response | Failure:
-    if reply.outcome == "ok" and reply.text:
+    text = split(reply.text).answer
+    if reply.outcome == "ok" and text:
         return Response(
             content_id("response", speech_id, ask.model, reply.call_id),
             speech_id,
             ask.model,
-            reply.text,
+            text,
             ask.draw,
             reply.call_id,
         )

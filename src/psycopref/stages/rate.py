@@ -19,6 +19,7 @@ from psycopref.lab import Lab
 from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.calling.answer import Exchange
 from psycopref.models.entries import EntrySetting, ModelEntry
+from psycopref.models.thinking import split
 from psycopref.queries.columns import coarse_column, outcome_column
 from psycopref.queries.dropout import GROUPS, lost_rows
 from psycopref.settings import LATER, Stage
@@ -233,7 +234,7 @@ class Rate(Stage):
 
     def _lost(self, job: Job, answer: Answer[list[Scores]], kept: _Kept) -> None:
         reply = answer.reply
-        outcome = unreadable(reply.text) if reply.outcome == "ok" else reply.outcome
+        outcome = unreadable(split(reply.text).answer) if reply.outcome == "ok" else reply.outcome
         for response in job.responses:
             for item in job.items:
                 key = content_id(

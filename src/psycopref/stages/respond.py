@@ -1,5 +1,6 @@
 """Speeches and a pool to responses: for each speech some models are drawn and each answers once."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from psycopref.labels.topic_list import TopicsSetting, groups
 from psycopref.models.calling.answer import Exchange
 from psycopref.models.connect import can_answer
 from psycopref.models.entries import ModelEntry, PoolSetting
+from psycopref.models.thinking import split
 from psycopref.queries.columns import coarse_column
 from psycopref.queries.dropout import GROUPS, lost_rows
 from psycopref.settings import LATER, Stage
@@ -34,6 +36,13 @@ Count = Annotated[int, Field(ge=1)]
 
 LOST = Figure("respond.lost", "estimate", GROUPS, "share of the answers asked for that was lost")
 LOST_TO = Figure("respond.lost.{outcome}", "estimate", GROUPS, "the same, to one outcome")
+THINKING = Figure(
+    "respond.thinking",
+    "count",
+    ("all", "model:{model}"),
+    "replies that hold thinking, which is no part of the response, of so many whole replies; where"
+    " there is any",
+)
 
 
 class Responded(NamedTuple):
@@ -114,10 +123,14 @@ class Respond(Stage):
         kept = Gather(Response)
         failures = Gather(Failure)
         lost: list[tuple[str, str, str]] = []
+        thought: Counter[str] = Counter()
+        whole: Counter[str] = Counter()
         with lab.progress.track("respond", len(speeches) * self.per_speech) as tick:
             exchanges = self._exchanges(speeches, own, kept)
             for (speech_id, model), reply in lab.play(exchanges, self.pool.models):
                 made = _row(speech_id, model, reply)
+                whole[model] += reply.outcome == "ok"
+                thought[model] += reply.outcome == "ok" and bool(split(reply.text).thinking)
                 if isinstance(made, Response):
                     kept.add(made)
                 else:
@@ -128,7 +141,10 @@ class Respond(Stage):
         return Responded(
             responses,
             failures.table(),
-            _dropout(table(Speech, speeches), responses, lost, groups(self.topics)),
+            [
+                *_dropout(table(Speech, speeches), responses, lost, groups(self.topics)),
+                *_thinking(thought, whole),
+            ],
         )
 
     def _exchanges(
@@ -183,13 +199,23 @@ class Respond(Stage):
 
 
 def _row(speech_id: str, model: str, reply: Reply) -> Response | Failure:
-    text = reply.text.strip()
+    text = split(reply.text).answer.strip()
     if reply.outcome == "ok" and text:
         key = content_id("response", speech_id, model, text)
         return Response(key, speech_id, model, text, call_id=reply.call_id)
     reason = reply.outcome if reply.outcome != "ok" else "empty"
     key = content_id("failure", speech_id, reply.call_id)
     return Failure(key, speech_id, f"{reason}: respond", reply.call_id)
+
+
+def _thinking(thought: Counter[str], whole: Counter[str]) -> list[Metric]:
+    """How many replies were thought about aloud, by model."""
+    if not thought.total():
+        return []
+    rows = THINKING.rows(thought.total(), whole.total())
+    for model in sorted(name for name, count in thought.items() if count):
+        rows += THINKING.rows(thought[model], whole[model], model=model)
+    return rows
 
 
 def _dropout(

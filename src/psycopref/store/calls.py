@@ -7,7 +7,8 @@ from typing import Literal
 from psycopref.errors import ModelError
 from psycopref.store.keys import digest_text, encode
 
-Outcome = Literal["ok", "refused", "filtered", "truncated"]
+# 'overlong' is a prompt that the model does not take for its length.
+Outcome = Literal["ok", "refused", "filtered", "truncated", "overlong"]
 
 
 @dataclass(frozen=True, slots=True)

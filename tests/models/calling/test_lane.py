@@ -59,6 +59,7 @@ class Server:
         says: Callable[["Server", float, Ask], Exception | None] = lambda server, now, ask: None,
     ) -> None:
         self.latency, self.says = latency, says
+        self.notes: list[str] = []
         self.times: list[float] = []
         self.good: list[float] = []
         self.bad: list[float] = []
@@ -395,5 +396,18 @@ def test_a_place_is_held_until_the_reply_is_kept() -> None:
         assert len(server.times) == 8, "nobody has kept the replies yet"
         await requests.finish()
         assert requests.answers["m"] == 50 and server.most == 8
+
+    virtually(go)
+
+
+def test_a_long_wait_is_told_and_no_longer_than_the_patience() -> None:
+    async def go() -> None:
+        asks = Busy("host 429", 99_999_999.0, limited=True)
+        server = Server(says=lambda server, now, ask: asks if now < 30.0 else None)
+        requests = Desk({"m": server}, concurrency=4, patience=40.0)
+        requests.send("m", 20)
+        await requests.finish(within=100.0)
+        assert requests.answers["m"] == 20
+        assert requests.notes == ["m asks to wait 40 s (host 429)"]
 
     virtually(go)

@@ -65,7 +65,7 @@ def test_system_text_stands_apart_and_texts_are_joined() -> None:
     reply, sent = asked(ANSWER)
     assert (reply.outcome, reply.text, reply.tokens_in, reply.tokens_out, reply.version) == (
         "ok",
-        "I hear you.",
+        "<think>hm</think>\nI hear you.",
         25,
         3,
         "m-1",

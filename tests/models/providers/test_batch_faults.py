@@ -3,6 +3,7 @@ and each error says what helps.
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -176,7 +177,7 @@ def test_a_call_that_is_not_accepted_is_said_with_its_code(
                 {
                     "error": {
                         "message": "too long: hello 0",
-                        "code": "context_length_exceeded",
+                        "code": "unsupported_parameter",
                         "type": "no: hello 0",
                     }
                 },
@@ -188,12 +189,31 @@ def test_a_call_that_is_not_accepted_is_said_with_its_code(
     with pytest.raises(
         ModelError,
         match=(
-            r"1 of 7 calls were not accepted \(400, context_length_exceeded\); running again does"
+            r"1 of 7 calls were not accepted \(400, unsupported_parameter\); running again does"
             r" not help"
         ),
     ) as caught:
         list(Batch(entry(provider), tmp_path).answer(ASKS))
     assert "hello" not in str(caught.value) and "run again" not in str(caught.value)
+
+
+def test_a_prompt_that_is_not_taken_is_that_calls_outcome(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = provider.server.respond
+
+    def respond(
+        body: dict[str, Any], auth: str, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        codes = {"hello 0": "context_length_exceeded", "hello 1": "invalid_prompt"}
+        for words, code in codes.items():
+            if words in json.dumps(body):
+                return 400, {"error": {"message": f"no: {words}", "code": code}}, {}
+        return usual(body, auth, headers)
+
+    monkeypatch.setattr(provider.server, "respond", respond)
+    got = Counter(one.outcome for one in Batch(entry(provider), tmp_path).answer(ASKS))
+    assert got == {"ok": len(ASKS) - 2, "overlong": 1, "filtered": 1}
 
 
 def test_the_codes_of_faults_are_said(provider: Provider, tmp_path: Path) -> None:

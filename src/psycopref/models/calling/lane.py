@@ -26,6 +26,7 @@ from psycopref.store.calls import Ask, Reply
 
 TRIES = 6  # for one call, while its model is well
 LIMITED = 60  # times that one call may be told to slow down
+TOLD = 10.0  # seconds of a wait that is asked for, from which on it is told
 
 Work = tuple[str, Ask]
 
@@ -183,19 +184,27 @@ class Lane:
             self._breaker.refused(str(error))
             self._ended(call, str(error))
         else:
-            if self._breaker.answered(trial):
-                self._outbox.put(Note(f"{self._entry.name} answers again"))
-            self._endpoint.pace.answered(
-                self._endpoint.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out
-            )
-            self._outbox.put(reply)
+            self._answered(call, reply, trial)
+        while self._provider.notes:
+            self._outbox.put(Note(self._provider.notes.pop(0)))
         self._drop_if_gone()
+
+    def _answered(self, call: _Call, reply: Reply, trial: bool) -> None:
+        if self._breaker.answered(trial):
+            self._outbox.put(Note(f"{self._entry.name} answers again"))
+        self._endpoint.pace.answered(
+            self._endpoint.loop.time(), call.tokens, reply.tokens_in + reply.tokens_out
+        )
+        self._outbox.put(reply)
 
     def _failed(self, call: _Call, busy: Busy, trial: bool) -> None:
         """A 429 speaks for all that share the pace, anything else for this model alone; an outage
         is no fault of the call's.
         """
         now = self._endpoint.loop.time()
+        if busy.ends and self._breaker.proven:
+            self._no_choice(call, busy, now)
+            return
         known = self._breaker.open
         self._breaker.failed(
             now, str(busy), trial, None if busy.limited else busy.wait, self._dice()
@@ -227,11 +236,26 @@ class Lane:
             )
             self._release(1)
 
+    def _no_choice(self, call: _Call, busy: Busy, now: float) -> None:
+        """A model that answers others gave this call nothing at all: no outage, and after TRIES the
+        call's own outcome.
+        """
+        call.tries += 1
+        if call.tries >= TRIES and busy.ends:
+            self._answered(call, Reply(call.call_id, busy.ends, ""), False)
+            return
+        wait = wait_after(call.tries, self._dice())
+        heapq.heappush(self._later, (now + wait, next(self._number), call))
+        self._release(1)
+
     def _slow_down(self, now: float, busy: Busy, known: bool) -> None:
         pace = self._endpoint.pace
         alone = len(self._endpoint.lanes) == 1
         if busy.limited and busy.wait is not None:
-            pace.hold(now, busy.wait)
+            # No longer than the model may be down: its patience is what the user said.
+            wait = pace.hold(now, min(busy.wait, self._entry.patience))
+            if wait >= TOLD:
+                self._outbox.put(Note(f"{self._entry.name} asks to wait {wait:.0f} s ({busy})"))
         if busy.limited or alone or not known:
             pace.window.failed(now)
         if alone and self._breaker.open and not known:

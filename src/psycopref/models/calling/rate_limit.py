@@ -188,9 +188,14 @@ class RateLimit:
         if self._tokens and tokens:
             self._tokens.correct(tokens - estimated)
 
-    def hold(self, now: float, wait: float) -> None:
-        """The endpoint asks for time: nothing goes before it is over."""
-        self._held_until = max(self._held_until, now + min(wait, LONGEST_WAIT))
+    def hold(self, now: float, wait: float) -> float:
+        """The endpoint asks for time: nothing goes before it is over. Gives the seconds that this
+        adds to what was asked for before: 0 where as much is waited for anyway.
+        """
+        until = now + min(wait, LONGEST_WAIT)
+        more = max(0.0, until - max(self._held_until, now))
+        self._held_until = max(self._held_until, until)
+        return more
 
 
 class CircuitBreaker:
@@ -212,6 +217,11 @@ class CircuitBreaker:
         self._first_failure = math.inf
         self._held_until = -math.inf
         self._trying = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether the model has ever answered."""
+        return self._proven
 
     @property
     def open(self) -> bool:

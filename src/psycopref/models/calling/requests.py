@@ -20,6 +20,14 @@ from psycopref.store.ledger import Ledger
 CHUNK = 64  # asks looked up in the ledger together
 SPILLED = 1 << 30  # bytes of asks on disk, over which no more are read ahead
 _SHOWN = 3  # reasons told in the closing error
+_FEW = 20  # replies of a model, after which it is told once that most of them came to nothing
+_CUT_OFF = "cut off at max_tokens = {max_tokens}"
+_NOTHING: dict[str, str] = {  # what is said of replies with an outcome
+    "truncated": _CUT_OFF,
+    "filtered": "stopped by a filter",
+    "refused": "refusals",
+    "overlong": "prompts too long for it",
+}
 
 Pair = tuple[Ask, Reply]
 
@@ -63,6 +71,7 @@ class Requests:
         self._dispatcher: Dispatcher | None = None
         self._calls = 0
         self._unanswered: Counter[str] = Counter()  # by reason
+        self._outcomes: dict[str, Counter[str]] = {}  # of replies from providers, by model
 
     def hungry(self, among: Collection[str] = ()) -> bool:
         """Whether some model (one of `among`, where any are named) could do with more asks: at the
@@ -195,6 +204,7 @@ class Requests:
             self._count(len(replies))
             for ask, reply in zip(asks, replies, strict=True):
                 self._budget.paid(self._models[ask.model], ask, reply)
+                self._watch(ask, reply)
             if self._dispatcher is not None:
                 self._dispatcher.kept(Counter(ask.model for ask in asks))
         for one in results:
@@ -206,6 +216,24 @@ class Requests:
                 self._unanswered[f"{ask.model}: {one.why}"] += 1
                 self.lost.append(one.call_id)
         return [(reply, self._pop(reply.call_id)) for reply in replies]
+
+    def _watch(self, ask: Ask, reply: Reply) -> None:
+        """Say it once where most of what a model gives comes to nothing, while money is still to be
+        saved.
+        """
+        came = self._outcomes.setdefault(ask.model, Counter())
+        came[reply.outcome] += 1
+        lost = came.total() - came["ok"]
+        if came.total() != _FEW or 2 * lost <= _FEW:
+            return
+        for outcome, count in came.most_common():
+            if outcome != "ok":
+                what = _NOTHING[outcome].format(
+                    max_tokens=ask.max_tokens or "the model's own limit"
+                )
+                self._progress.say(
+                    f"WARNING: {self._stage}: {count} of {_FEW} replies of {ask.model} were {what}"
+                )
 
     def _cost(self, ask: Ask, reply: Reply) -> float | None:
         return cost(self._models[ask.model], ask, reply)

@@ -4,16 +4,14 @@ POST.
 
 from typing import Any
 
+from psycopref.models.providers.completions import parts
 from psycopref.models.providers.openai import OpenAI
-from psycopref.store.calls import Ask, Outcome, Reply
+from psycopref.models.providers.outcomes import count, finished
+from psycopref.models.thinking import tagged
+from psycopref.store.calls import Ask, Reply
 
 VERSION = "2023-06-01"
 MAX_TOKENS = 1024  # the protocol asks for a limit; used where an entry sets none
-_OUTCOMES: dict[str, Outcome] = {
-    "max_tokens": "truncated",
-    "model_context_window_exceeded": "truncated",
-    "refusal": "refused",
-}
 
 
 class Anthropic(OpenAI):
@@ -38,7 +36,7 @@ class Anthropic(OpenAI):
         request["messages"] = [one for one in told if one["role"] != "system"]
         if opening:
             request["system"] = opening
-        if ask.temperature is not None:
+        if ask.temperature is not None and self._entry.send_temperature:
             request["temperature"] = min(ask.temperature, 1.0)  # the protocol's highest
         return request
 
@@ -47,16 +45,13 @@ class Anthropic(OpenAI):
         return found.get("type") == "message"
 
     def read(self, call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
-        """The texts of an answer, joined; thoughts and tools are no part of a reply."""
-        text = "".join(block["text"] for block in answer["content"] if block["type"] == "text")
+        """The texts of an answer, joined, behind its thoughts; tools are no part of a reply."""
+        text = tagged(*parts(answer["content"]))
         usage = answer.get("usage") or {}
         cached = sum(
-            int(usage.get(f"cache_{kind}_input_tokens") or 0) for kind in ("read", "creation")
+            count(usage.get(f"cache_{kind}_input_tokens")) for kind in ("read", "creation")
         )
-        tokens = (
-            int(usage.get("input_tokens") or 0) + cached,
-            int(usage.get("output_tokens") or 0),
-        )
-        outcome = _OUTCOMES.get(answer.get("stop_reason") or "", "ok")
+        tokens = (count(usage.get("input_tokens")) + cached, count(usage.get("output_tokens")))
+        outcome = finished(answer.get("stop_reason"))
         kept = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be kept
         return Reply(call_id, outcome, kept, *tokens, seconds, str(answer.get("model") or ""))

@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopref.models.providers.openai import FILTERED, error_code, read_completion
+from psycopref.models.providers.completions import read_completion
+from psycopref.models.providers.outcomes import refused_prompt
 from psycopref.store.calls import Reply
 
 PASSES = (408, 409, 429)  # these and 5xx may pass; any other 4xx will not
@@ -36,8 +37,11 @@ class Haul:
             str(row.get("custom_id")),
         )
         found = codes(body) | codes(row.get("error"))
-        if status == 400 and FILTERED in f"{error_code(body)} {error_code(row.get('error'))}":
-            self.replies.append(Reply(call_id, "filtered", ""))
+        outcome = None
+        if isinstance(status, int):
+            outcome = refused_prompt(status, body) or refused_prompt(status, row.get("error"))
+        if outcome:
+            self.replies.append(Reply(call_id, outcome, ""))
         elif isinstance(status, int) and 400 <= status < 500 and status not in PASSES:
             self.refused.add(call_id)
             self.refusals |= found | {str(status)}

@@ -4,9 +4,10 @@ to ask is left to lane.py.
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,11 +18,20 @@ from psycopref import __version__
 from psycopref.errors import ModelError
 from psycopref.models.calling.rate_limit import retry_after
 from psycopref.models.entries import ModelEntry
+from psycopref.models.providers.bodies import TooLarge, whole
+from psycopref.models.providers.completions import read_completion
+from psycopref.models.providers.options import OPTIONS, Option, refused_option
+from psycopref.models.providers.outcomes import (
+    blocked,
+    error_code,
+    error_param,
+    prompt_of,
+    refused_prompt,
+)
 from psycopref.models.providers.protocol import Busy
 from psycopref.store.calls import Ask, Outcome, Reply
 
-_OUTCOMES: dict[str, Outcome] = {"length": "truncated", "content_filter": "filtered"}
-FILTERED = "content_filter"  # in the error code of a request that a filter stopped
+_NAME = re.compile(r"[A-Za-z0-9_.\[\] -]{1,80}")
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -60,7 +70,12 @@ def open_session(entry: ModelEntry, headers: Mapping[str, str]) -> aiohttp.Clien
         ),  # lane.py bounds what is in flight
         timeout=aiohttp.ClientTimeout(total=entry.timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={**headers, "User-Agent": f"psycopref/{__version__}"},
+        auto_decompress=False,  # `whole` does it, to a bound
+        headers={
+            **headers,
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"psycopref/{__version__}",
+        },
     )
 
 
@@ -80,6 +95,7 @@ class OpenAI:
         self._address = f"{entry.url.rstrip('/')}/{self.PATH}"
         self._proxy = proxy_of(entry.url)
         self._session: aiohttp.ClientSession | None = None
+        self.notes: list[str] = []
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._entry.name!r} at {self._entry.host})"
@@ -100,11 +116,17 @@ class OpenAI:
         """The reply in a body; Busy where it holds none (some endpoints pass on an upstream error
         so), a usual error where it is not as it should be.
         """
-        if not answer.get("choices") or answer["choices"][0].get("finish_reason") == "error":
-            raise Busy(
-                f"{self._entry.host}: an answer without choices, or an error passed on as one"
-            )
-        return read_completion(call_id, answer, seconds)
+        choices = answer.get("choices")
+        passed_on = "error" in answer or (choices and choices[0].get("finish_reason") == "error")
+        if choices and not passed_on and choices[0].get("message"):
+            return read_completion(call_id, answer, seconds)
+        outcome = prompt_of(answer) if "error" in answer else None
+        if blocked(answer):
+            outcome = "filtered"
+        if outcome:
+            return Reply(call_id, outcome, "", seconds=seconds)
+        why = f"{self._entry.host}: an answer without choices, or an error passed on as one"
+        raise Busy(why, ends=None if passed_on else "filtered")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -117,9 +139,14 @@ class OpenAI:
         what will not.
         """
         began = time.monotonic()
-        answer = await self._sent(
-            json.dumps(self.body(ask), ensure_ascii=False).encode("utf-8", "replace")
-        )
+        answer: object = None
+        for _ in range(len(OPTIONS) + 1):
+            sent_by = self._entry
+            request = json.dumps(self.body(ask), ensure_ascii=False).encode("utf-8", "replace")
+            answer = await self._sent(request, sent_by)
+            if not isinstance(answer, Option):
+                break
+            self._leave_out(answer, sent_by)
         seconds = round(time.monotonic() - began, 3)
         if isinstance(answer, dict):
             return self._reply(ask, answer, seconds)
@@ -127,9 +154,26 @@ class OpenAI:
             # raised outside the `except`: an exception with the request's text must not hang on to
             # it
             raise answer
-        return Reply(ask.call_id, answer, "", seconds=seconds)
+        if isinstance(answer, Option):
+            raise ModelError(
+                f"{self._entry.host}: takes a request neither with nor without"
+                f" {answer.name}; write {answer.write} or what it wants into the pool entry"
+            )
+        return Reply(ask.call_id, cast(Outcome, answer), "", seconds=seconds)
 
-    async def _sent(self, request: bytes) -> dict[str, Any] | Outcome | Exception:
+    def _leave_out(self, option: Option, sent_by: ModelEntry) -> None:
+        """Send it no more, and say so once; of the calls in flight the others find it done."""
+        if sent_by is not self._entry:
+            return
+        self._entry = self._entry.model_copy(update=option.without)
+        self.notes.append(
+            f"{self._entry.name} does not take {option.name}, so it is asked without; write"
+            f" {option.write} into its pool entry"
+        )
+
+    async def _sent(
+        self, request: bytes, entry: ModelEntry
+    ) -> dict[str, Any] | Outcome | Option | Exception:
         """The answer, an outcome that came as an error status, or the exception that says why there
         is none.
         """
@@ -139,7 +183,9 @@ class OpenAI:
             async with self._session.post(
                 self._address, data=request, headers=_JSON, allow_redirects=False, proxy=self._proxy
             ) as response:
-                body = await response.read()
+                body = await whole(response)
+        except TooLarge as error:
+            return ModelError(f"{host}: {error}")
         except TimeoutError:
             return Busy(f"{host}: no answer within {self._entry.timeout:g} s")
         except aiohttp.ClientConnectorCertificateError:
@@ -151,20 +197,26 @@ class OpenAI:
             return Busy(f"{host}: {type(error).__name__}")
         answer = _parsed(body)
         if response.status != 200:
-            return self._refused(response.status, answer, response.headers)
+            return self._refused(response.status, answer, response.headers, entry)
         if isinstance(answer, dict) and self.holds_answer(answer):
             return answer
+        if body.lstrip().startswith((b"data:", b"event:")):
+            return ModelError(
+                f"{host} sent a stream, although none was asked for; turn streaming off there"
+            )
         return ModelError(
             f"{host} sent something that is not a chat completion; check `url` (it usually ends in"
             " /v1)"
         )
 
     def _refused(
-        self, status: int, body: object, headers: Mapping[str, str]
-    ) -> Outcome | Exception:
+        self, status: int, body: object, headers: Mapping[str, str], entry: ModelEntry
+    ) -> Outcome | Option | Exception:
         host, code = self._entry.host, error_code(body)
-        if status == 400 and FILTERED in code:
-            return "filtered"
+        if option := refused_option(status, body, entry):
+            return option
+        if outcome := refused_prompt(status, body):
+            return outcome
         if (
             (status == 429 and "insufficient_quota" not in code)
             or status in (408, 409)
@@ -196,7 +248,8 @@ class OpenAI:
             case _:
                 hint = "check max_tokens, json_schema, system_role and the model's context"
                 return ModelError(
-                    f"{host} {status}: the request was not accepted; {hint}{self._key_note()}"
+                    f"{host} {status}: the request was not accepted{_named(body)};"
+                    f" {hint}{self._key_note()}"
                 )
 
     def _key_note(self) -> str:
@@ -231,32 +284,8 @@ def _parsed(body: bytes) -> object:
         return None
 
 
-def error_code(body: object) -> str:
-    """The error codes in an error's body, in one string; never its message, which may quote the
-    request.
-    """
-    if not isinstance(body, dict):
-        return ""
-    inner = body.get("error", body)
-    found = [inner.get("code"), inner.get("type")] if isinstance(inner, dict) else []
-    return " ".join(str(one) for one in found)
-
-
-def read_completion(call_id: str, answer: dict[str, Any], seconds: float) -> Reply:
-    """A chat completion as a reply; one of the usual errors where a part is missing or of another
-    kind.
-    """
-    choice, usage = answer["choices"][0], answer.get("usage") or {}
-    message = choice["message"]
-    refusal, content = message.get("refusal"), message.get("content")
-    outcome = "refused" if refusal else _OUTCOMES.get(choice.get("finish_reason") or "", "ok")
-    text = (
-        (content or refusal or "").encode("utf-8", "replace").decode()
-    )  # half a surrogate pair cannot be kept
-    version = " ".join(
-        part for part in (answer.get("model"), answer.get("system_fingerprint")) if part
-    )
-    tokens = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-    return Reply(
-        call_id, outcome, text, *tokens, seconds, version.encode("utf-8", "replace").decode()
-    )
+def _named(body: object) -> str:
+    """Code and option of an error, which never quote a request, behind what is said of it."""
+    named = {"code": error_code(body), "param": error_param(body)}
+    parts = [f"{name} {one}" for name, one in named.items() if _NAME.fullmatch(one)]
+    return f" ({', '.join(parts)})" if parts else ""

@@ -13,8 +13,8 @@ from psycopref.tables import Failure, Metric, reason_of
 
 LOST = {"respond.lost": "Responses", "rate.lost": "Ratings"}
 OUTCOMES = {
-    "respond.lost": ("empty", "filtered", "refused", "truncated"),
-    "rate.lost": ("filtered", "malformed", "refused", "truncated"),
+    "respond.lost": ("empty", "filtered", "overlong", "refused", "truncated"),
+    "rate.lost": ("filtered", "malformed", "overlong", "refused", "truncated"),
 }
 READ, ASKED = "speeches.read", "ratings.asked"
 READS = frozenset(
