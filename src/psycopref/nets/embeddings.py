@@ -13,6 +13,7 @@ import torch
 
 from psycopref.errors import TrainError
 from psycopref.nets import device
+from psycopref.nets.no_code import NO_CODE, why
 from psycopref.nets.weights import quiet
 from psycopref.progress import Progress
 
@@ -108,13 +109,12 @@ def _load(source: str) -> tuple[Any, Any, bool, bool]:
     with quiet():
         try:
             loaded = (
-                AutoModel.from_pretrained(source, dtype=torch.float32),
-                AutoTokenizer.from_pretrained(source),
+                AutoModel.from_pretrained(source, dtype=torch.float32, **NO_CODE),
+                AutoTokenizer.from_pretrained(source, **NO_CODE),
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise TrainError(
-                f"{source}: no encoder ({type(error).__name__}); give a Hugging Face folder or"
-                " hub id"
+                f"{source}: no encoder ({why(error)}); give a Hugging Face folder or hub id"
             ) from error
     return (
         *loaded,

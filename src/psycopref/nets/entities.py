@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from psycopref.errors import SourceError
+from psycopref.nets.no_code import NO_CODE, why
 
 Spans = list[tuple[int, int, str]]
 _OVERLAP = 32  # tokens that two windows of a long text share
@@ -34,14 +35,14 @@ class Entities:
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
         name, _, revision = model.partition("@") if not Path(model).exists() else (model, "", "")
-        asked = {"revision": revision} if revision else {}
+        asked = NO_CODE | ({"revision": revision} if revision else {})
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name, **asked)
             self._model: Any = AutoModelForTokenClassification.from_pretrained(name, **asked).eval()
         except (OSError, ValueError) as error:
             raise SourceError(
                 f"masking: {model!r} is no token-classification model that can be loaded"
-                f" ({type(error).__name__}); give its folder or Hub id"
+                f" ({why(error)}); give its folder or Hub id"
             ) from error
         if not self._tokenizer.is_fast:
             raise SourceError(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from psycopref.errors import TrainError
+from psycopref.nets.no_code import NO_CODE, why
 from psycopref.nets.tokens import Encoded, as_written, messages
 from psycopref.nets.weights import Loaded, quiet, ready
 from psycopref.tables import Response, Speech
@@ -23,7 +24,7 @@ def load(source: str, revision: str = "", template: str = "", precision: str = "
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    where = {"revision": revision} if revision else {}
+    where = NO_CODE | ({"revision": revision} if revision else {})
     with quiet():
         try:
             dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -32,7 +33,7 @@ def load(source: str, revision: str = "", template: str = "", precision: str = "
             )
             tokenizer = AutoTokenizer.from_pretrained(source, **where)
         except (OSError, ValueError, RuntimeError) as error:
-            what = f"{source}: does not load as a sequence classifier ({type(error).__name__})"
+            what = f"{source}: does not load as a sequence classifier ({why(error)})"
             raise TrainError(
                 f"{what}; give a Hugging Face folder or hub id of a reward model that needs no code"
                 " of its own"

@@ -13,6 +13,7 @@ import torch
 
 from psycopref.errors import TrainError
 from psycopref.nets import quantise, shards
+from psycopref.nets.no_code import NO_CODE, why
 from psycopref.nets.start import Size, Start
 from psycopref.nets.tokens import ENCODER, PAD, PLAIN, learn_tokenizer
 from psycopref.processes import rank
@@ -101,11 +102,11 @@ def _load(kind: Any, source: Path | str, **more: Any) -> tuple[Any, Any]:
 
     with quiet():
         try:
-            model = kind.from_pretrained(str(source), dtype=torch.float32, **more)
-            return quantise.steady(model), AutoTokenizer.from_pretrained(str(source))
+            model = kind.from_pretrained(str(source), dtype=torch.float32, **more, **NO_CODE)
+            return quantise.steady(model), AutoTokenizer.from_pretrained(str(source), **NO_CODE)
         except (OSError, ValueError, RuntimeError) as error:
             raise TrainError(
-                f"{source}: no weights that load as {kind.__name__} ({type(error).__name__}); give"
+                f"{source}: no weights that load as {kind.__name__} ({why(error)}); give"
                 " a Hugging Face folder or hub id"
             ) from error
 
@@ -232,8 +233,14 @@ def tokenizer_and_ends(folder: Path) -> tuple[Any, set[int]]:
     """
     from transformers import AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    return tokenizer, _ends(tokenizer, GenerationConfig.from_pretrained(folder))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **NO_CODE)
+        config = GenerationConfig.from_pretrained(folder, **NO_CODE)
+    except (OSError, ValueError) as error:
+        raise TrainError(
+            f"{folder}: its tokenizer does not load ({why(error)}); give the folder of a policy"
+        ) from error
+    return tokenizer, _ends(tokenizer, config)
 
 
 def fitting(model: Any, tokens: int, what: str) -> None:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import torch
 
+from psycopref.errors import TrainError
 from psycopref.needs import ANSWER, CHARS, Need
+from psycopref.nets.no_code import NO_CODE, needs_code, why
 from psycopref.nets.start import Size
 from psycopref.nets.weights import quiet
 from psycopref.tables import Speech
@@ -61,10 +63,12 @@ def shape(base: str, size: Size) -> Shape | None:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(
-                base, local_files_only=True
+                base, local_files_only=True, **NO_CODE
             ).get_text_config()  # an estimate needs no network
             return Shape(_counted(config), config.num_hidden_layers * config.hidden_size, "config")
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        if needs_code(error):
+            raise TrainError(f"{base}: {why(error)}; choose another model") from None
         return _named(base)
 
 
@@ -72,7 +76,7 @@ def _counted(config: object) -> float:
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, **NO_CODE)
     return float(sum(one.numel() for one in model.parameters()))
 
 

@@ -18,6 +18,7 @@ from transformers import (
 
 from psycopref.errors import ModelError
 from psycopref.models.entries import ModelEntry
+from psycopref.nets.no_code import NO_CODE, why
 from psycopref.store.calls import Ask, Reply
 
 MAX_TOKENS = 512  # new tokens where an entry sets none
@@ -91,7 +92,8 @@ class Local:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         tokenizer = tokenizer_of(place)
         try:
-            model = AutoModelForCausalLM.from_pretrained(place, dtype="auto").to(device).eval()
+            model = AutoModelForCausalLM.from_pretrained(place, dtype="auto", **NO_CODE)
+            model = model.to(device).eval()
         except (OSError, ValueError) as error:
             raise _unloadable(place, error) from error
         return tokenizer, model
@@ -165,7 +167,7 @@ def tokenizer_of(place: str) -> Any:
     not load or has no chat template.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **NO_CODE)
     except (OSError, ValueError) as error:
         raise _unloadable(place, error) from error
     if not tokenizer.chat_template:
@@ -181,9 +183,9 @@ def tokenizer_of(place: str) -> Any:
 
 
 def _unloadable(place: str, error: Exception) -> ModelError:
-    why = f"does not load as a causal language model ({type(error).__name__})"
     return ModelError(
-        f"{place!r} {why}; give a Hugging Face id or a folder with weights and tokenizer"
+        f"{place!r} does not load as a causal language model ({why(error)}); give a Hugging Face id"
+        " or a folder with weights and tokenizer"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from psycopref.errors import ModelError
 from psycopref.models.entries import ModelEntry
 from psycopref.models.providers.local import MAX_TOKENS, leave_gpu, seed_of, tokenizer_of, tokens_of
+from psycopref.nets.no_code import NO_CODE, why
 from psycopref.store.calls import Ask, Reply
 
 
@@ -55,12 +56,12 @@ class Engine:
                 max_model_len=context,
                 enable_prefix_caching=True,
                 seed=0,
+                **NO_CODE,
             )
         except (OSError, ValueError, RuntimeError) as error:
-            why = f"does not load in vLLM ({type(error).__name__})"
             raise ModelError(
-                f"{place!r} {why}; give a Hugging Face id or folder of a model that vLLM serves, or"
-                " lower `context`"
+                f"{place!r} does not load in vLLM ({why(error)}); give a Hugging Face id or folder"
+                " of a model that vLLM serves, or lower `context`"
             ) from error
 
     def fit(self, tokens: int) -> None:
