@@ -13,6 +13,10 @@ from psycopref.needs import Need
 LATER: JsonDict = {"later": True}
 
 
+# What every stage imports that computes with a model's weights.
+TORCH = ("torch", "transformers", "accelerate")
+
+
 class Settings(BaseModel):
     """Frozen settings. A field declared `Field(..., exclude=True)` does not enter a step's key; one
     declared with `json_schema_extra=LATER` enters it only where it differs from its default.
@@ -47,6 +51,12 @@ class Stage(Settings):
     def stated(self) -> Sequence[str]:
         """What the names of those files say that `run` goes by; it enters the step's key where
         there is any.
+        """
+        return ()
+
+    def packages(self) -> Sequence[str]:
+        """Packages beyond the base that `run` imports, by their import names: looked for before
+        anything of a recipe is asked.
         """
         return ()
 

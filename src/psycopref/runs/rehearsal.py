@@ -16,6 +16,7 @@ from psycopref.models.entries import ModelEntry
 from psycopref.needs import ANSWER, CHARS, Need, written
 from psycopref.progress import Progress
 from psycopref.recipes import flow_of, load_recipe
+from psycopref.runs.packages import check_packages
 from psycopref.runs.resources import Planned, Work, resources
 from psycopref.settings import Stage
 from psycopref.store import steps
@@ -237,7 +238,8 @@ def _parts(asks: Iterable[Ask], size: int) -> Iterator[list[Ask]]:
 
 def rehearse(name: str, work: Path, progress: Progress) -> Rehearsed:
     """What a recipe will ask and compute in a workspace, beside what is there."""
-    _, recipe = load_recipe(name)
+    short, recipe = load_recipe(name)
+    check_packages(short, recipe)
     with Rehearsal(work, progress) as lab:
         done = flow_of(recipe).run(recipe, lab)
         planned = resources(recipe, lab.planned)

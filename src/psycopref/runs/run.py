@@ -13,6 +13,7 @@ from psycopref.lab import Lab
 from psycopref.progress import Progress
 from psycopref.recipes import Recipe, flow_of, load_recipe
 from psycopref.runs.folder import leave
+from psycopref.runs.packages import check_packages
 from psycopref.stages.validate import Validated
 from psycopref.tables import Annotation
 
@@ -44,6 +45,7 @@ def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Pat
 
 def check(name: str, recipe: Recipe) -> None:
     """RecipeError where a run would come to its end and fail there: said before it begins."""
+    check_packages(name, recipe)
     if lacking := [str(one.path) for one in recipe.annotations if not one.path.is_file()]:
         raise RecipeError(
             f"{name}: 'annotations': no file {lacking[0]!r}; give the path of a filled experts.csv"

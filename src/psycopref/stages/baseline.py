@@ -11,7 +11,7 @@ from pydantic import Field
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.needs import Need
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 from psycopref.tables import Failure, Rating, Response, Speech, content_id
 
 
@@ -46,6 +46,10 @@ class Baseline(Stage):
             sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
         )
         return [*inside, *([self.template] if self.template else [])]
+
+    def packages(self) -> Sequence[str]:
+        """What computes with weights."""
+        return TORCH
 
     def run(self, lab: Lab, speeches: Sequence[Speech], responses: Sequence[Response]) -> Compared:
         """Ratings whose judge is the model with its revision, of the responses to these speeches;

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from psycopref.errors import SourceError, SourceWarning
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 from psycopref.sources import SOURCES, Found
 from psycopref.sources.merged import Merged, PairFault, short
 from psycopref.sources.merged import speech_id as speech_id
@@ -95,6 +95,10 @@ class Collect(Stage):
     mask: bool = True
     entities: Entities | None = None
     budget: int | None = Field(default=None, ge=1)
+
+    def packages(self) -> Sequence[str]:
+        """A named-entity model is read with torch."""
+        return TORCH if self.entities else ()
 
     @classmethod
     def version(cls) -> int:

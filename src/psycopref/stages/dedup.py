@@ -11,7 +11,7 @@ from pydantic import Field
 
 from psycopref.lab import Lab
 from psycopref.progress import Progress
-from psycopref.settings import Settings, Stage
+from psycopref.settings import TORCH, Settings, Stage
 from psycopref.store.parquet import Table, table
 from psycopref.tables import FIRST, Dropped, Speech, content_id, groups_of
 from psycopref.text.duplicates.meanings import Meanings
@@ -81,6 +81,10 @@ class Dedup(Stage):
     words: int = Field(default=3, ge=1)
     permutations: int = Field(default=128, ge=16)
     semantic: Semantic | None = None
+
+    def packages(self) -> Sequence[str]:
+        """An encoder of meanings is read with torch."""
+        return TORCH if self.semantic else ()
 
     @classmethod
     def version(cls) -> int:

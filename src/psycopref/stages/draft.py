@@ -13,7 +13,7 @@ from psycopref.models.entries import ModelEntry
 from psycopref.models.thinking import split
 from psycopref.needs import ANSWER, Need, written
 from psycopref.nets.tokens import messages, word_target
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 from psycopref.stats.length import words as count_words
 from psycopref.store.calls import Ask, Message, Reply
 from psycopref.store.keys import digest
@@ -48,6 +48,10 @@ class Draft(Stage):
     engine: Literal["transformers", "vllm"] = Field(default="transformers", exclude=True)
     context: int | None = Field(default=None, ge=1, exclude=True)
     rows: int = Field(default=128, ge=1, exclude=True)
+
+    def packages(self) -> Sequence[str]:
+        """What computes with weights."""
+        return TORCH
 
     def run(
         self, lab: Lab, speeches: Sequence[Speech], weights: Path, targets: Sequence[Response]

@@ -11,7 +11,7 @@ from pydantic import Field
 from psycopref.lab import Lab
 from psycopref.needs import Need
 from psycopref.progress import Tick
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 from psycopref.tables import Rating, Response, Speech, content_id
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ class Drift(Stage):
 
     limit: float = Field(default=50.0, gt=0, exclude=True)
     batch_tokens: int = Field(default=16384, ge=64)
+
+    def packages(self) -> Sequence[str]:
+        """What computes with weights."""
+        return TORCH
 
     def run(
         self,

@@ -9,7 +9,7 @@ from pydantic import Field
 from psycopref.errors import TrainError
 from psycopref.lab import Lab
 from psycopref.needs import Need
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 from psycopref.tables import Rating, Response, Speech, content_id
 
 
@@ -29,6 +29,10 @@ class Score(Stage):
 
     batch_tokens: int = Field(default=16384, ge=64)
     longer: Literal["refuse", "skip"] = "refuse"
+
+    def packages(self) -> Sequence[str]:
+        """What computes with weights."""
+        return TORCH
 
     @classmethod
     def version(cls) -> int:

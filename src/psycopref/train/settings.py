@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from psycopref.nets.start import Size
-from psycopref.settings import Stage
+from psycopref.settings import TORCH, Stage
 
 
 class Training(Stage):
@@ -107,6 +107,11 @@ class Training(Stage):
     def together(cls) -> bool:
         """Under `accelerate launch` every process trains its share of each batch."""
         return True
+
+    def packages(self) -> Sequence[str]:
+        """What the loop, adapters, four-bit weights and the tracker need."""
+        more = {"peft": self.lora, "bitsandbytes": self.quantise, self.tracker: self.tracker}
+        return (*TORCH, *(name for name, wanted in more.items() if wanted))
 
     def reads(self) -> Sequence[Path]:
         """The files of a `base` folder."""

@@ -2,6 +2,7 @@
 through accelerate's tracker classes.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ def _started(plan: Training, folder: Path) -> Any:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         tracker = kind("psycopref", name=folder.name, dir=str(folder.parent), settings=_WANDB)
     else:
+        # Below the workspace, like the others, unless the user has said where.
+        os.environ.setdefault("TRACKIO_DIR", str(folder.parent / "trackio"))
         tracker = kind("psycopref", name=folder.name)
     tracker.start()
     said = {
