@@ -68,7 +68,8 @@ def test_plain_template_keeps_the_prefix() -> None:
 
 def test_a_template_that_rewrites_the_prompt_is_an_error() -> None:
     tokenizer = learn_tokenizer(TEXTS, 300)
-    tokenizer.chat_template = "{% if add_generation_prompt %}ask{% else %}tell{% endif %}"
+    said = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    tokenizer.chat_template = "{% if add_generation_prompt %}ask{% else %}tell{% endif %}" + said
     with pytest.raises(TrainError, match="prompt's tokens are not the first"):
         encode(tokenizer, messages(Speech("speech-1", "s", "I worry.")), "Hard.")
 
@@ -96,5 +97,5 @@ def test_a_template_that_quotes_the_chat_in_its_error_is_not_quoted() -> None:
     assert (
         "worry" not in str(caught.value)
         and caught.value.__cause__ is None
-        and caught.value.__suppress_context__
+        and caught.value.__context__ is None
     )

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from jinja2 import TemplateError
-
 from psycopref.config.prompts import instruction
 from psycopref.errors import TrainError
+from psycopref.nets.templates import Unwritable, inert, written
 from psycopref.stats.length import words as count_words
 from psycopref.tables import Response, Speech
 
@@ -126,11 +125,11 @@ def encode(tokenizer: Any, chat: Sequence[Said], response: str | None = None) ->
     TrainError where a chat template cannot write the chat, or writes a prompt whose tokens do not
     open the whole.
     """
-    turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
+    turns = [{"role": m.role, "content": inert(tokenizer, m.content)} for m in chat]
     prompt = _ids(tokenizer, turns, True)
     if response is None:
         return Encoded(prompt, [])
-    answer = {"role": "assistant", "content": _inert(tokenizer, response.strip())}
+    answer = {"role": "assistant", "content": inert(tokenizer, response.strip())}
     whole = _ids(tokenizer, [*turns, answer], False)
     if whole[: len(prompt)] != prompt:
         where = f"chat template of {tokenizer.name_or_path!r}"
@@ -165,9 +164,9 @@ def as_written(tokenizer: Any, chat: Sequence[Said], response: str) -> Encoded:
     Reward models of others are read at the last of these tokens, whatever it is. The prompt is what
     the template writes before the response where that opens the whole, else the first token alone.
     """
-    turns = [{"role": m.role, "content": _inert(tokenizer, m.content)} for m in chat]
+    turns = [{"role": m.role, "content": inert(tokenizer, m.content)} for m in chat]
     whole = _ids(
-        tokenizer, [*turns, {"role": "assistant", "content": _inert(tokenizer, response)}], False
+        tokenizer, [*turns, {"role": "assistant", "content": inert(tokenizer, response)}], False
     )
     prompt = _ids(tokenizer, turns, True)
     opens = len(prompt) if 0 < len(prompt) < len(whole) and whole[: len(prompt)] == prompt else 1
@@ -175,22 +174,14 @@ def as_written(tokenizer: Any, chat: Sequence[Said], response: str) -> Encoded:
 
 
 def _ids(tokenizer: Any, turns: list[dict[str, str]], ask: bool) -> list[int]:
+    text = fault = ""
     try:
-        text = tokenizer.apply_chat_template(turns, add_generation_prompt=ask, tokenize=False)
-    except TemplateError:  # its message may quote the chat
-        what = f"chat template of {tokenizer.name_or_path!r} does not take these turns"
-        raise TrainError(
-            f"{what}; use a model whose template takes turns of user and assistant"
-        ) from None
+        text = written(tokenizer, turns, ask)
+    except Unwritable as error:
+        fault = str(error)
+    if fault:  # raised outside the `except`: what is behind it may hold the chat
+        raise TrainError(fault)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _inert(tokenizer: Any, text: str) -> str:
-    """The text with a space inside anything that the tokenizer would take for a special token."""
-    for token in tokenizer.all_special_tokens:
-        if token in text:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-    return text
 
 
 def _ended(tokenizer: Any, response: list[int]) -> list[int]:

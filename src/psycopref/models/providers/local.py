@@ -4,10 +4,10 @@ transformers.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -19,6 +19,7 @@ from transformers import (
 from psycopref.errors import ModelError
 from psycopref.models.entries import ModelEntry
 from psycopref.nets.no_code import NO_CODE, why
+from psycopref.nets.templates import Unwritable, inert, written
 from psycopref.store.calls import Ask, Reply
 
 MAX_TOKENS = 512  # new tokens where an entry sets none
@@ -193,16 +194,14 @@ def tokens_of(entry: ModelEntry, tokenizer: Any, ask: Ask) -> list[int]:
     """The prompt of an ask as token ids; ModelError where the chat template does not take its
     roles.
     """
-    try:
-        text = tokenizer.apply_chat_template(
-            entry.messages(ask), tokenize=False, add_generation_prompt=True
-        )
-    except TemplateError:
-        text = None
-    if text is None:  # raised outside the `except`: a template error may hold the request's text
+    turns = [{**one, "content": inert(tokenizer, one["content"])} for one in entry.messages(ask)]
+    text = None
+    with suppress(Unwritable):
+        text = written(tokenizer, turns, True)
+    if text is None:  # raised outside the `suppress`: what is behind it may hold the request's text
         raise ModelError(
-            f"the chat template of {entry.sent_as!r} does not take these roles; try system_role ="
-            " false in its pool entry"
+            f"the chat template of {entry.sent_as!r} does not take these roles, or leaves out what"
+            " one says; try system_role = false in its pool entry"
         )
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
