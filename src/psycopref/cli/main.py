@@ -7,13 +7,24 @@ import sys
 from collections.abc import Callable, Sequence
 
 from psycopref import __version__
-from psycopref.cli import calls, compare, export, plan, recipes, report, run, show, verify
+from psycopref.cli import (
+    calls,
+    compare,
+    export,
+    forget,
+    plan,
+    recipes,
+    report,
+    run,
+    show,
+    verify,
+)
 from psycopref.cli.words import Help
 from psycopref.errors import PsycoprefError
 from psycopref.processes import share_the_machine
 
 # In the order of the help; a new command is a file and a name here.
-COMMANDS = (run, recipes, show, calls, report, compare, plan, export, verify)
+COMMANDS = (run, recipes, show, calls, report, compare, plan, export, forget, verify)
 EXAMPLES = """examples:
   psycopref run quickstart            the whole paper on the sample that ships
   psycopref run mine.toml --dry-run   what it will ask and cost, before it does

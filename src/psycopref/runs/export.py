@@ -12,6 +12,7 @@ import polars as pl
 from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
+from psycopref.runs import exported
 from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
@@ -38,7 +39,8 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
             f"--licence {licence}: the option is for preferences; for a {what} its base model's"
             " licence holds too"
         )
-    taken = run_folder.taken(run_folder.latest(work, run))
+    place = run_folder.latest(work, run)
+    taken = run_folder.taken(place)
     fill = (
         _preferences(work, taken, licence)
         if what == "preferences"
@@ -47,6 +49,7 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
     fresh = not folder.exists()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        exported.add(work, what, place.name, folder)
         fill(folder)
     except OSError as error:
         _emptied(folder, fresh)

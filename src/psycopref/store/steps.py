@@ -220,6 +220,14 @@ def listed(root: Path) -> Iterator[Path]:
         )
 
 
+def remove(folder: Path) -> None:
+    """Delete a step's folder; StoreError where the system refuses."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise explain(error, folder) from error
+
+
 def verify(folder: Path) -> list[str]:
     """What is wrong with a step folder, in words; an empty list where every file is as it was
     written.
