@@ -18,7 +18,7 @@ from psycopref.models.calling.requests import Requests
 from psycopref.models.entries import ModelEntry
 from psycopref.processes import rank
 from psycopref.progress import Progress
-from psycopref.store import forgotten, keys, parquet, secret, steps
+from psycopref.store import forgotten, keys, parquet, rights, secret, steps
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
 from psycopref.store.parquet import Table
@@ -69,6 +69,7 @@ class Lab:
             # a folder that was there keeps its rights; what is made in it is private
             work.mkdir(mode=0o700, parents=True, exist_ok=True)
             (work / "steps").mkdir(mode=0o700, exist_ok=True)
+            rights.settle_alone(work / "steps", rights.of(work))
             self._lock = _opened_lock(work / "lock")
         except OSError as error:
             raise steps.explain(error, work) from error
@@ -76,11 +77,20 @@ class Lab:
             self._take_lock()
             secret.prepare(work)
         self._ledger: Ledger | None = None if self.follows else Ledger(work / "calls.sqlite")
+        for name in ("lock", "key", "calls.sqlite"):
+            self._open_to_group(work / name)
         self.budget = Budget(budget, 0.0 if self._ledger is None else self._ledger.spent())
         self.place: Path = work
         self.taken: list[dict[str, Any]] = []
         self.calls_made = 0
         self._stage = ""
+
+    def _open_to_group(self, path: Path) -> None:
+        """A file of its own making, with the rights that a shared workspace gives its group."""
+        given = rights.of(self.work)
+        mine = not self.follows and path.is_file() and path.stat().st_uid == os.getuid()
+        if mine and given != rights.PRIVATE:
+            path.chmod(given.files)
 
     @cached_property
     def key(self) -> bytes:
@@ -179,8 +189,10 @@ class Lab:
             seconds = round(time.monotonic() - began, 3)
             manifest = {**manifest, "calls": calls, "seconds": seconds}
             steps.finish(self.place, folder, out, manifest)
-        except OSError as error:
-            raise steps.explain(error, self.place) from error
+        except Exception as error:
+            if (refused := steps.os_error(error)) is None:
+                raise
+            raise steps.explain(refused, self.place) from error
         finally:
             self.place = outer_place
             self._stage = outer_stage

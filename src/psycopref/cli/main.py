@@ -5,6 +5,7 @@ its words (`words`) and what it does (`do`), which loads what it needs when it i
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from psycopref import __version__
 from psycopref.cli import (
@@ -63,13 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PsycoprefError as error:
         print(f"psycopref: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return 0
+        from psycopref.store.steps import explain
+
+        print(f"psycopref: {explain(error, Path(error.filename or args.work))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
             "psycopref: interrupted; what was finished is kept, run again to go on", file=sys.stderr
         )
         return 130
-    except BrokenPipeError:
-        return 0
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def do(args: argparse.Namespace) -> int:
     """Show what was asked for; StoreError where nothing has that name."""
     from psycopref.errors import StoreError
-    from psycopref.runs.listing import folders
     from psycopref.store import run_folder, steps
+    from psycopref.store.rights import folders
 
     work: Path = args.work
     step, _, table = args.what.partition("/")

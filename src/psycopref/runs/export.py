@@ -16,7 +16,7 @@ from psycopref.runs import exported
 from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
-from psycopref.store import run_folder, steps
+from psycopref.store import rights, run_folder, steps
 
 
 def export(what: str, folder: Path, work: Path, run: str = "", licence: str = "") -> None:
@@ -51,9 +51,13 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         exported.add(work, what, place.name, folder)
         fill(folder)
-    except OSError as error:
+        for path in folder.iterdir():
+            rights.settle(path)
+    except Exception as error:
         _emptied(folder, fresh)
-        raise steps.explain(error, folder) from error
+        if (refused := steps.os_error(error)) is None:
+            raise
+        raise steps.explain(refused, folder) from error
 
 
 def _emptied(folder: Path, fresh: bool) -> None:

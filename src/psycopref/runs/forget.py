@@ -15,8 +15,8 @@ from psycopref.recipes import load_recipe
 from psycopref.report.again import reported
 from psycopref.report.markdown import twin
 from psycopref.runs import exported
-from psycopref.runs.listing import folders
-from psycopref.store import forgotten, keys, run_folder, scrub, steps
+from psycopref.store import forgotten, keys, parquet, run_folder, scrub, steps
+from psycopref.store.rights import folders
 from psycopref.store.scrub import Words
 from psycopref.store.secret import group_id
 from psycopref.tables import groups_of
@@ -301,7 +301,7 @@ def _redacted(folder: Path, words: Words, gone: int) -> None:
         if kept.height == frame.height:
             continue
         new = path.with_name(path.name + ".new")
-        kept.write_parquet(new, compression="zstd")
+        parquet.put(kept, new)
         new.chmod(path.stat().st_mode & 0o777)
         fresh.append(new)
         entry["rows"], entry["sha256"] = kept.height, keys.file_digest(new)
