@@ -103,6 +103,9 @@ def test_nothing_of_a_client_is_left(
         f"The {MARK} keeps coming back. What can I do?"
     )
     assert main(["export", "preferences", str(out), "--work", str(work)]) == 0
+    page, words = tmp_path / "page.html", "I cannot sleep because of exams in the coming spring."
+    assert main(["report", "--work", str(work), "--out", str(page), "--texts"]) == 0
+    page.write_text(f"{page.read_text()}{words} The {MARK} keeps coming back. What can I do?")
     before = {p.name: p.read_bytes() for p in run_folder.latest(work).glob("*.json")}
     held = holding(tmp_path)
     for name in ("work/calls.sqlite", "pairs/data", "experts.csv", "label-studio", "argilla"):
@@ -111,6 +114,9 @@ def test_nothing_of_a_client_is_left(
     capsys.readouterr()
     assert main(["forget", "--client", "P001", "--work", str(work), "--dry-run"]) == 0
     said = capsys.readouterr().out
+    assert holding(tmp_path) == held and f"{page}: has such words" in said
+    page.unlink()
+    held.remove("page.html")
     assert holding(tmp_path) == held and MARK not in said
     assert "2 speeches" in said and "experts.csv" in said and "backups" in said
     assert main(["forget", "--client", "P001", "--work", str(work)]) == 1  # nobody to ask
