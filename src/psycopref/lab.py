@@ -89,6 +89,8 @@ class Lab:
         """A file of its own making, with the rights that a shared workspace gives its group."""
         given = rights.of(self.work)
         mine = not self.follows and path.is_file() and path.stat().st_uid == os.getuid()
+        if path.name == "key" and not given.files & 0o020:
+            return  # who only reads needs no secret
         if mine and given != rights.PRIVATE:
             path.chmod(given.files)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from psycopref.errors import StoreError
 from psycopref.store import steps
 from psycopref.store.ledger import Ledger
+from psycopref.store.reading import readable
 from psycopref.store.rights import folders
 
 
@@ -49,4 +50,4 @@ def ledger(work: Path) -> Ledger:
         raise StoreError(
             f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one"
         )
-    return Ledger(work / "calls.sqlite")
+    return readable(work)

@@ -48,8 +48,8 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
     )
     fresh = not folder.exists()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         exported.add(work, what, place.name, folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fill(folder)
         for path in folder.iterdir():
             rights.settle(path)

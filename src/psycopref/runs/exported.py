@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psycopref.errors import StoreError
-from psycopref.store.steps import write_synced
+from psycopref.store import rights
+from psycopref.store.steps import explain, write_synced
 
 FILE = "exports.json"
 
@@ -25,7 +26,11 @@ def add(work: Path, what: str, run: str, folder: Path) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = [*listed(work), Exported(what, run, folder.resolve(), now)]
     rows = [{**one._asdict(), "folder": str(one.folder)} for one in made]
-    write_synced(work / FILE, json.dumps(rows, indent=1, ensure_ascii=False))
+    try:
+        write_synced(work / FILE, json.dumps(rows, indent=1, ensure_ascii=False))
+    except OSError as error:
+        raise explain(error, work / FILE) from error
+    rights.settle(work / FILE, rights.of(work))
 
 
 def listed(work: Path) -> list[Exported]:
