@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -103,6 +104,9 @@ def test_nothing_of_a_client_is_left(
         f"The {MARK} keeps coming back. What can I do?"
     )
     assert main(["export", "preferences", str(out), "--work", str(work)]) == 0
+    report = (run_folder.latest(work) / "report.md").read_text(encoding="utf-8")
+    for what in ("Speeches", "Responses", "Ratings"):
+        assert re.search(rf"{what} in all *\| adds up", report), what
     page, words = tmp_path / "page.html", "I cannot sleep because of exams in the coming spring."
     assert main(["report", "--work", str(work), "--out", str(page), "--texts"]) == 0
     page.write_text(f"{page.read_text()}{words} The {MARK} keeps coming back. What can I do?")
