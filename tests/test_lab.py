@@ -188,3 +188,14 @@ def test_a_keyword_of_older_steps_is_known_by_its_value_alone(lab: Lab) -> None:
     assert first == [parquet.table(Metric, rows).digest for rows in (ROWS, MORE)]
     assert second[0] == first[0] and second[1] != first[1]
     assert Validate.unnamed() == ("matches",)
+
+
+def test_a_lock_that_is_a_link_is_refused_and_its_target_left(tmp_path: Path) -> None:
+    target = tmp_path / "precious.txt"
+    target.write_text("precious")
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "lock").symlink_to(target)
+    with pytest.raises(StoreError, match=r"lock: is a link"):
+        Lab(work)
+    assert target.read_text() == "precious"

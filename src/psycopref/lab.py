@@ -1,12 +1,14 @@
 """The lab: do a stage once, ask models once."""
 
+import errno
 import fcntl
 import inspect
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, get_type_hints
+from typing import Any, ParamSpec, Protocol, Self, TextIO, TypeVar, get_type_hints
 
 from psycopref import __version__
 from psycopref.errors import RecipeError, StoreError
@@ -16,7 +18,7 @@ from psycopref.models.calling.requests import Requests
 from psycopref.models.entries import ModelEntry
 from psycopref.processes import rank
 from psycopref.progress import Progress
-from psycopref.store import keys, parquet, steps
+from psycopref.store import forgotten, keys, parquet, rights, secret, steps
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.ledger import Ledger
 from psycopref.store.parquet import Table
@@ -67,17 +69,35 @@ class Lab:
             # a folder that was there keeps its rights; what is made in it is private
             work.mkdir(mode=0o700, parents=True, exist_ok=True)
             (work / "steps").mkdir(mode=0o700, exist_ok=True)
-            self._lock = (work / "lock").open("a+")
+            rights.settle_alone(work / "steps", rights.of(work))
+            self._lock = _opened_lock(work / "lock")
         except OSError as error:
             raise steps.explain(error, work) from error
         if not self.follows:
             self._take_lock()
+            secret.prepare(work)
         self._ledger: Ledger | None = None if self.follows else Ledger(work / "calls.sqlite")
+        for name in ("lock", "key", "calls.sqlite"):
+            self._open_to_group(work / name)
         self.budget = Budget(budget, 0.0 if self._ledger is None else self._ledger.spent())
         self.place: Path = work
         self.taken: list[dict[str, Any]] = []
         self.calls_made = 0
         self._stage = ""
+
+    def _open_to_group(self, path: Path) -> None:
+        """A file of its own making, with the rights that a shared workspace gives its group."""
+        given = rights.of(self.work)
+        mine = not self.follows and path.is_file() and path.stat().st_uid == os.getuid()
+        if path.name == "key" and not given.files & 0o020:
+            return  # who only reads needs no secret
+        if mine and given != rights.PRIVATE:
+            path.chmod(given.files)
+
+    @cached_property
+    def key(self) -> bytes:
+        """The workspace's secret, which ids of groups are made with; none in an old workspace."""
+        return secret.load(self.work)
 
     @property
     def ledger(self) -> Ledger:
@@ -150,7 +170,13 @@ class Lab:
         }
         self.taken.append(entry)
         self.progress.step(entry)
+        if stage.reads() and (line := self._forgotten(out, manifest)):
+            self.progress.say(line)
         return out  # type: ignore[no-any-return]
+
+    def _forgotten(self, out: Any, manifest: dict[str, Any]) -> str:
+        """What is to be said where a source has a speech that was forgotten here."""
+        return forgotten.said(self.work, manifest, getattr(out, "speeches", None))
 
     def _make(self, folder: Path, work: Callable[[], Any], manifest: dict[str, Any]) -> None:
         before = self.calls_made
@@ -165,8 +191,10 @@ class Lab:
             seconds = round(time.monotonic() - began, 3)
             manifest = {**manifest, "calls": calls, "seconds": seconds}
             steps.finish(self.place, folder, out, manifest)
-        except OSError as error:
-            raise steps.explain(error, self.place) from error
+        except Exception as error:
+            if (refused := steps.os_error(error)) is None:
+                raise
+            raise steps.explain(refused, self.place) from error
         finally:
             self.place = outer_place
             self._stage = outer_stage
@@ -236,6 +264,20 @@ class Lab:
         """
         path = self.place / f"{name}.parquet"
         return parquet.read(row_type, path) if path.exists() else None
+
+
+def _opened_lock(path: Path) -> TextIO:
+    """The lock, open; a link is refused, since what it leads to would be written over."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise StoreError(
+            f"{path}: is a link, and a lock is a file of the workspace; remove it and run again"
+            " (what it leads to was not touched)"
+        ) from error
+    return os.fdopen(handle, "a+", encoding="ascii", errors="replace")
 
 
 def head_of(

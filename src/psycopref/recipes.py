@@ -15,6 +15,7 @@ from psycopref.flows.base import Flow, Recipe
 __all__ = ["RECIPES", "Recipe", "flow_of", "load_recipe", "recipe_of", "resolved"]
 
 RECIPES = DATA / "recipes"
+LONGEST = 200  # bytes of a recipe's name; a folder's name has 255, and a run adds its time
 
 
 def flow_of(recipe: Recipe) -> Flow:
@@ -27,6 +28,11 @@ def load_recipe(name: str) -> tuple[str, Recipe]:
     settings.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if len(path.stem.encode()) > LONGEST:
+        raise RecipeError(
+            f"recipe {path.stem[:40]!r}...: a name of {len(path.stem.encode())} bytes; its runs are"
+            f" called after it, so give the file a name of {LONGEST} at most"
+        )
     if not path.is_file():
         known = sorted(p.stem for p in RECIPES.glob("*.toml"))
         hint = (

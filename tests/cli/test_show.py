@@ -102,3 +102,14 @@ def test_rows_of_a_table(work: Path, capsys: pytest.CaptureFixture[str]) -> None
     (step / "speeches.parquet").write_bytes(b"PAR1")
     code, out = said(capsys, "show", f"{step.name}/speeches", "--work", work)
     assert code == 1 and "changed since it was written" in out
+
+
+def test_a_report_on_a_terminal_is_its_head(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, whole = said(capsys, "report", "--work", work)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    main(["report", "--work", str(work)])
+    head = capsys.readouterr().out
+    assert code == 0 and len(head.splitlines()) < 60 and len(head) < len(whole)
+    assert "May one trust it?" in head and "psycopref report | less" in head

@@ -113,7 +113,6 @@ FURTHER = {
     "calls.failed",
     "calls.made",
     "failures",
-    "pairs",
     "ratings",
     "responses",
     "seconds",

@@ -5,15 +5,27 @@ its words (`words`) and what it does (`do`), which loads what it needs when it i
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from psycopref import __version__
-from psycopref.cli import calls, compare, export, plan, recipes, report, run, show, verify
+from psycopref.cli import (
+    calls,
+    compare,
+    export,
+    forget,
+    plan,
+    recipes,
+    report,
+    run,
+    show,
+    verify,
+)
 from psycopref.cli.words import Help
 from psycopref.errors import PsycoprefError
 from psycopref.processes import share_the_machine
 
 # In the order of the help; a new command is a file and a name here.
-COMMANDS = (run, recipes, show, calls, report, compare, plan, export, verify)
+COMMANDS = (run, recipes, show, calls, report, compare, plan, export, forget, verify)
 EXAMPLES = """examples:
   psycopref run quickstart            the whole paper on the sample that ships
   psycopref run mine.toml --dry-run   what it will ask and cost, before it does
@@ -52,13 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PsycoprefError as error:
         print(f"psycopref: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return 0
+        from psycopref.store.steps import explain
+
+        print(f"psycopref: {explain(error, Path(error.filename or args.work))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
             "psycopref: interrupted; what was finished is kept, run again to go on", file=sys.stderr
         )
         return 130
-    except BrokenPipeError:
-        return 0
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table as View
+from rich.text import Text
 
+from psycopref.cli.view import console
 from psycopref.needs import ANSWER, CHARS
 from psycopref.runs.rehearsal import VERDICT, Line, Rehearsed
 from psycopref.runs.resources import ASSUMED
+from psycopref.store.inert import inert
 
 CALLS = ("stage", "model", "calls", "kept", "to make", "tokens in", "tokens out", "dollars")
 WORK = (
@@ -78,11 +80,10 @@ def _view(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Vi
         words = head in ("stage", "section", "model")
         view.add_column(head, justify="left" if words else "right", overflow="fold")
     for row in rows:
-        view.add_row(*row)
+        view.add_row(*(Text(inert(cell)) for cell in row))
     return view
 
 
 def _print(view: View) -> None:
     """A table, in a pipe or a file as wide as it wants to be."""
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(view)
+    console().print(view)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from psycopref.cli.words import command
@@ -40,9 +41,26 @@ def out(made: argparse.ArgumentParser) -> None:
 def do(args: argparse.Namespace) -> int:
     """Print or write the report."""
     from psycopref.report import again
+    from psycopref.report.markdown import twin
+    from psycopref.runs import exported
+    from psycopref.store.run_folder import latest
 
-    write(again.reported(args.work, args.name, args.texts), args.out)
+    page = again.reported(args.work, args.name, args.texts)
+    if args.out is None and sys.stdout.isatty():
+        print(short(twin(page)))
+        return 0
+    if args.out is not None:
+        exported.add(args.work, "report", latest(args.work, args.name).name, args.out)
+    write(page, args.out)
     return 0
+
+
+def short(text: str) -> str:
+    """A report's head, and how to have the rest: all of it is some thousand lines."""
+    head, *rest = text.split("\n## ")
+    names = ", ".join(part.partition("\n")[0] for part in rest)
+    more = "the whole: psycopref report | less, or --out report.html"
+    return f"{head.strip()}\n\n{len(rest)} more parts: {names}\n{more}"
 
 
 def write(page: str, path: Path | None) -> None:

@@ -41,8 +41,9 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def do(args: argparse.Namespace) -> int:
     """Show what was asked for; StoreError where nothing has that name."""
     from psycopref.errors import StoreError
-    from psycopref.runs.listing import folders
     from psycopref.store import run_folder, steps
+    from psycopref.store.inert import inert
+    from psycopref.store.rights import folders
 
     work: Path = args.work
     step, _, table = args.what.partition("/")
@@ -66,7 +67,7 @@ def do(args: argparse.Namespace) -> int:
     elif table:
         _table(folder, table, args.rows, args.chars)
     else:
-        print(json.dumps(steps.load_manifest(folder), indent=1, ensure_ascii=False))
+        print(inert(json.dumps(steps.load_manifest(folder), indent=1, ensure_ascii=False)))
     return 0
 
 
@@ -156,6 +157,7 @@ def _table(folder: Path, table: str, rows: int, chars: int) -> None:
 
     from psycopref.cli.view import console
     from psycopref.store import steps
+    from psycopref.store.inert import inert
 
     frame = steps.frame(folder, table)
     with pl.Config(
@@ -166,5 +168,5 @@ def _table(folder: Path, table: str, rows: int, chars: int) -> None:
         tbl_hide_dataframe_shape=True,
         tbl_hide_column_data_types=True,
     ):
-        print(frame.head(rows))
+        print(inert(str(frame.head(rows))))
     print(f"{min(rows, frame.height):,} of {frame.height:,} rows of {folder.name}/{table}")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table as View
 from rich.text import Text
 
+from psycopref.store.inert import inert
 from psycopref.tables import Metric
 
 PIPE = 200  # columns of a table in a pipe or a file, where nothing has to fit
@@ -37,7 +38,7 @@ def table(
             no_wrap=head in whole,
         )
     for row in rows:
-        view.add_row(*(Text(cell) for cell in row))
+        view.add_row(*(Text(inert(cell)) for cell in row))
     out.print(view)
 
 

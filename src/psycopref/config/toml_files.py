@@ -4,6 +4,7 @@ help.
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except RecursionError:
+        raise RecipeError(
+            f"{path}: tables or lists stand within each other too deeply to be read; a recipe needs"
+            " a handful of levels"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from None  # the cause holds the file
 
@@ -73,8 +79,16 @@ def checked(kind: type[S], values: dict[str, Any], where: str) -> S:
         return kind.model_validate(values)
     except ValidationError as error:
         raise RecipeError(
-            "\n".join(_line(kind, where, one) for one in error.errors())
+            "\n".join(_line(kind, where, one) for one in _own(error.errors()))
         ) from None  # the cause holds the values
+
+
+def _own(errors: Sequence[Any]) -> list[Any]:
+    """The mistakes that somebody made: a list is not too short because what it holds was
+    refused.
+    """
+    within = {one["loc"][:size] for one in errors for size in range(len(one["loc"]))}
+    return [one for one in errors if one["type"] != "too_short" or one["loc"] not in within]
 
 
 def _line(kind: type[Settings], where: str, error: Any) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from psycopref.errors import SourceError
 from psycopref.experts.answers import Filled
 from psycopref.experts.sheets import SheetRow
+from psycopref.store.inert import inert
 
 HEAD = {
     "pairs": ("sheet_id", "topic", "history", "speech", "first", "second"),
@@ -50,7 +51,7 @@ def write_csv(rows: Sequence[SheetRow], items: Sequence[str], path: Path) -> Non
         out.writerow([*head, "annotator", *items, *TAIL])
         out.writerows(
             [
-                *(neutral(str(getattr(row, _FIELD.get(name, name)))) for name in head),
+                *(neutral(inert(str(getattr(row, _FIELD.get(name, name))))) for name in head),
                 "",
                 *("" for _ in items),
                 "",

@@ -14,7 +14,7 @@ from psycopref.report.figures import draw, numbers
 from psycopref.report.page import drawn_contents, render
 from psycopref.store import run_folder
 from psycopref.store.keys import canonical
-from psycopref.store.ledger import Ledger
+from psycopref.store.reading import readable
 
 
 def reported(work: Path, name: str = "", texts: bool = False) -> str:
@@ -23,7 +23,7 @@ def reported(work: Path, name: str = "", texts: bool = False) -> str:
     """
     run = _opened(run_folder.latest(work, name))
     drawn = _drawn(run)
-    with closing(Ledger(work / "calls.sqlite")) as ledger:
+    with closing(readable(work)) as ledger:
         data = content.content(run, ledger, texts)
     contents = drawn_contents(data)
     tables = numbers(contents)

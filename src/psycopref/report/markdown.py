@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 VOID = {"meta", "link", "br", "img", "hr"}
 SKIPPED = {"head", "style", "nav", "footer"}
+UNSAID = {"skip", "fold-name"}  # classes of what only a screen needs
 _AFTER = {"name": ":", "value": ";", "item": ":", "pips": ";"}  # what follows a span of that class
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&@])")
 _RULED = re.compile(
@@ -51,7 +52,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag in SKIPPED or self._skip or "skip" in (given.get("class") or "").split():
+        beside = UNSAID & set((given.get("class") or "").split())
+        if tag in SKIPPED or self._skip or beside:
             self._skip += tag not in VOID
             return
         if tag == "svg":

@@ -12,13 +12,17 @@ from markupsafe import Markup
 from psycopref.config.toml_files import DATA
 from psycopref.report import figures
 from psycopref.report.data import ReportData
+from psycopref.report.glossary import GLOSSARY
 from psycopref.report.metrics import held
 from psycopref.report.origins import Origin
 from psycopref.report.print import count, number, seconds
 from psycopref.report.section import Content, Section
 from psycopref.report.sections import SECTIONS
 from psycopref.report.values import Tabulated
+from psycopref.store.inert import inert
 from psycopref.tables import Metric
+
+OPEN = ("limits",)  # sections that are read without a click; the others are folded
 
 
 class Beside(NamedTuple):
@@ -80,7 +84,7 @@ def render(
         for section in SECTIONS
         if section.shown(contents[section.key])
     ]
-    return (
+    return inert(
         environment()
         .get_template("page.html")
         .render(
@@ -90,6 +94,8 @@ def render(
             parts=parts,
             further=further(run, contents),
             recipe=run.recipe,
+            open=OPEN,
+            glossary=GLOSSARY,
         )
     )
 

@@ -12,6 +12,7 @@ from psycopref.report.games import Game
 from psycopref.report.page import css, environment
 from psycopref.stats.calibration import correct
 from psycopref.stats.intervals import Interval, paired_difference
+from psycopref.store.inert import inert
 from psycopref.store.keys import digest_text
 from psycopref.tables import Metric
 
@@ -161,7 +162,7 @@ def render(first: Side, second: Side) -> str:
     """Both runs on one page, as HTML; `report.markdown.twin` makes text of it."""
     rows = figures(first.metrics, second.metrics)
     differ = [row for row in rows if _value(row["first"]) != _value(row["second"])]
-    return (
+    return inert(
         environment()
         .get_template("compare.html")
         .render(

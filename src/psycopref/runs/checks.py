@@ -8,6 +8,8 @@ from typing import NamedTuple
 from psycopref.errors import StoreError
 from psycopref.store import steps
 from psycopref.store.ledger import Ledger
+from psycopref.store.reading import readable
+from psycopref.store.rights import folders
 
 
 class Checked(NamedTuple):
@@ -43,8 +45,9 @@ def _of_the_ledger(kept: Ledger) -> Iterator[str]:
 
 def ledger(work: Path) -> Ledger:
     """The ledger of a workspace; StoreError where there is none."""
+    folders(work)  # an error where the workspace is not ours to read
     if not (work / "calls.sqlite").is_file():
         raise StoreError(
             f"{work}: no calls.sqlite here; `psycopref run RECIPE --work {work}` makes one"
         )
-    return Ledger(work / "calls.sqlite")
+    return readable(work)

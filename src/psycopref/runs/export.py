@@ -12,10 +12,11 @@ import polars as pl
 from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
+from psycopref.runs import exported
 from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
-from psycopref.store import run_folder, steps
+from psycopref.store import rights, run_folder, steps
 
 
 def export(what: str, folder: Path, work: Path, run: str = "", licence: str = "") -> None:
@@ -38,7 +39,8 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
             f"--licence {licence}: the option is for preferences; for a {what} its base model's"
             " licence holds too"
         )
-    taken = run_folder.taken(run_folder.latest(work, run))
+    place = run_folder.latest(work, run)
+    taken = run_folder.taken(place)
     fill = (
         _preferences(work, taken, licence)
         if what == "preferences"
@@ -46,11 +48,16 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
     )
     fresh = not folder.exists()
     try:
+        exported.add(work, what, place.name, folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fill(folder)
-    except OSError as error:
+        for path in folder.iterdir():
+            rights.settle(path)
+    except Exception as error:
         _emptied(folder, fresh)
-        raise steps.explain(error, folder) from error
+        if (refused := steps.os_error(error)) is None:
+            raise
+        raise steps.explain(refused, folder) from error
 
 
 def _emptied(folder: Path, fresh: bool) -> None:

@@ -22,8 +22,9 @@ from psycopref.report.figures import numbers
 from psycopref.report.markdown import twin
 from psycopref.report.page import drawn_contents, render
 from psycopref.stages.validate import Validated
+from psycopref.store import rights
 from psycopref.store.run_folder import LAST, new_run
-from psycopref.store.steps import write_synced
+from psycopref.store.steps import explain, os_error, write_synced
 from psycopref.tables import Failure, Metric
 
 
@@ -31,6 +32,17 @@ def leave(
     lab: Lab, name: str, recipe: Recipe, done: Done, expert: Validated | None, began: float
 ) -> Path:
     """The folder of a run that is done but for this; `began` is when, by `time.monotonic`."""
+    try:
+        return _left(lab, name, recipe, done, expert, began)
+    except Exception as error:
+        if (refused := os_error(error)) is None:
+            raise
+        raise explain(refused, lab.work / "runs") from error
+
+
+def _left(
+    lab: Lab, name: str, recipe: Recipe, done: Done, expert: Validated | None, began: float
+) -> Path:
     text = resolved(recipe)
     of_stages = [*done.metrics, *(expert.metrics if expert else ())]
     page, metrics = _page(lab, name, recipe, text, done, of_stages, began)
@@ -45,6 +57,7 @@ def leave(
     write_synced(place / "metrics.json", json.dumps(rows, indent=1))
     steps = {"psycopref": __version__, "recipe": name, "steps": lab.taken}
     write_synced(place / LAST, json.dumps(steps, indent=1))
+    rights.settle(place, rights.of(lab.work))
     return place
 
 

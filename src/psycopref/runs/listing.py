@@ -1,8 +1,7 @@
 """The runs and steps of a workspace, as rows."""
 
-import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +10,8 @@ import polars as pl
 from psycopref.errors import StoreError
 from psycopref.runs.headline import Shown, headlines
 from psycopref.store import run_folder, steps
+from psycopref.store.rights import folders
+from psycopref.store.run_folder import ended
 
 
 class RunLine(NamedTuple):
@@ -44,12 +45,6 @@ def runs(work: Path) -> list[RunLine]:
     """Every run, the oldest first; StoreError where the workspace may not be read."""
     lines = [_run(place) for place in folders(work / "runs")]
     return sorted(lines, key=lambda line: (line.ended is not None, line.ended, line.run))
-
-
-def ended(place: Path) -> datetime | None:
-    """When a run left its folder, by its name (UTC); None where the name does not say."""
-    found = re.search(r"-(\d{8}T\d{6})(-\d+)?$", place.name)
-    return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else None
 
 
 def _run(place: Path) -> RunLine:
@@ -96,20 +91,6 @@ def _step(place: Path) -> StepLine:
         rows,
         "finished",
     )
-
-
-def folders(place: Path) -> list[Path]:
-    """The folders in a folder, by name; none where it is not there, StoreError where it may not be
-    read.
-    """
-    try:
-        return sorted(path for path in place.iterdir() if path.is_dir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StoreError(
-            f"{place}: may not be read ({error.strerror}); a workspace is private to its owner"
-        ) from error
 
 
 def frame(lines: Iterable[RunLine]) -> pl.DataFrame:

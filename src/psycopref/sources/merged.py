@@ -9,6 +9,7 @@ import polars as pl
 
 from psycopref.sources.found import Found
 from psycopref.store.parquet import Gather, Table
+from psycopref.store.secret import group_id
 from psycopref.tables import (
     FIRST,
     Dropped,
@@ -48,9 +49,12 @@ def short(text: str) -> int:
 
 
 class Merged:
-    """Collects rows of prepared text by id, so that each stands once."""
+    """Collects rows of prepared text by id, so that each stands once; `key` is the workspace's,
+    which ids of groups are made with.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key
         self._speeches = Gather(Speech)
         self._by_sound: dict[int, str] = {}
         self._splits: dict[str, Split] = {}
@@ -89,7 +93,7 @@ class Merged:
             return
         # An id, since what the source wrote may be a person's name.
         named = [one for one in (found.group, *found.also) if one]
-        groups = [Group(content_id("group", source, one)) for one in named]
+        groups = [Group(group_id(self._key, source, one)) for one in named]
         sound = short(
             speech_id(folded(text), [Turn(turn.role, folded(turn.text)) for turn in history])
         )

@@ -163,7 +163,7 @@ class Collect(Stage):
         """Sources to speeches, dropped rows, and the responses, ratings and preferences that came
         along.
         """
-        texts, metrics = Merged(), list[Metric]()
+        texts, metrics = Merged(lab.key), list[Metric]()
         model = self._model()
         for source, count in zip(self.sources, self.counts(), strict=True):
             masker = Masker(model) if self.mask and not SOURCES[source.name].invented else None
@@ -185,6 +185,24 @@ class Collect(Stage):
             texts.brought(Preference),
             metrics,
         )
+
+    def row(self, label: str, place: str) -> str:
+        """The id of the speech that a source's row became; SourceError where there is no such
+        row.
+        """
+        for source in self.sources:
+            if source.called != label:
+                continue
+            masker = (
+                Masker(self._model()) if self.mask and not SOURCES[source.name].invented else None
+            )
+            for found in SOURCES[source.name].read(source.path, source.columns):
+                if place in (found.place, found.place.removeprefix("row "), found.origin):
+                    one = next(prepared_rows([found], masker))
+                    return speech_id(one.text, one.history)
+            raise SourceError(f"source {label!r}: no row {place}")
+        names = [source.called for source in self.sources]
+        raise SourceError(f"no source is called {label!r}; there are {names}")
 
     def _model(self) -> Model | None:
         if self.entities is None:

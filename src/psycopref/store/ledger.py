@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopref.errors import StoreError
-from psycopref.store import chats
+from psycopref.store import chats, erasing
 from psycopref.store.calls import Ask, Reply
 from psycopref.store.chats import Chats
 from psycopref.store.keys import digest, digest_text, encode
@@ -279,6 +279,16 @@ class Ledger:
             self._db.commit()
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("VACUUM")
+
+    def about(self, told: erasing.Told, call_ids: Iterable[str]) -> set[str]:
+        """The calls with certain words in request or reply, and those of `call_ids`."""
+        with self._sound():
+            return erasing.about(self._db, told, call_ids)
+
+    def forget(self, call_ids: Iterable[str]) -> None:
+        """Take calls out for good: their words are then nowhere in the file."""
+        with self._sound("nothing was taken out: "):
+            erasing.erase(self._db, call_ids)
 
     def ids(self) -> frozenset[str]:
         """All call ids."""

@@ -267,7 +267,12 @@ def check(tab: Table[Any]) -> None:
 def write(tab: Table[Any], path: Path) -> None:
     """Check a table and write it as zstd Parquet."""
     check(tab)
-    tab.frame.write_parquet(path, compression="zstd")
+    put(tab.frame, path)
+
+
+def put(frame: pl.DataFrame, path: Path) -> None:
+    """A frame as zstd Parquet."""
+    frame.write_parquet(path, compression="zstd")
 
 
 def read(row_type: type[Row], path: Path) -> Table[Row]:

@@ -2,15 +2,19 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from psycopref.errors import StoreError
+from psycopref.store import rights
+from psycopref.store.rights import folders
 from psycopref.tables import LACKING, Kind, Metric, kind_of, metric
 
 LAST = "steps.json"
+STAMP = "%Y%m%dT%H%M%S"
 
 
 def new_run(work: Path, recipe: str) -> Path:
@@ -18,7 +22,8 @@ def new_run(work: Path, recipe: str) -> Path:
     second.
     """
     (work / "runs").mkdir(mode=0o700, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    rights.settle_alone(work / "runs", rights.of(work))
+    stamp = datetime.now(UTC).strftime(STAMP)
     for number in range(100):
         place = work / "runs" / (f"{recipe}-{stamp}" + (f"-{number}" if number else ""))
         try:
@@ -40,13 +45,30 @@ def latest(work: Path, name: str = "") -> Path:
             f"{work / 'runs' / name}: this run did not end, so it has no figures; run its recipe"
             " again: what was finished is found"
         )
-    found = [
-        path for path in (work / "runs").glob("*") if finished(path) and name in ("", path.name)
-    ]
+    found = [path for path in folders(work / "runs") if finished(path) and name in ("", path.name)]
     if not found:
         what = f"no run {name!r}" if name else "no finished run"
         raise StoreError(f"{work / 'runs'}: {what}; `psycopref run RECIPE --work {work}` makes one")
-    return max(found, key=lambda path: ((path / LAST).stat().st_mtime_ns, path.name))
+    return max(found, key=_age)
+
+
+def _age(place: Path) -> tuple[datetime, int, int]:
+    """What runs are ordered by: when they ended as their names say, since a file has another time
+    after a copy. A time that is yet to come is of a clock that went wrong, and says nothing.
+    """
+    never, said = datetime.min.replace(tzinfo=UTC), ended(place)
+    known = said if said is not None and said <= datetime.now(UTC) else never
+    number = re.search(r"-\d{8}T\d{6}-(\d+)$", place.name)
+    return known, int(number[1]) if number else 0, (place / LAST).stat().st_mtime_ns
+
+
+def ended(place: Path) -> datetime | None:
+    """When a run left its folder, by its name (UTC); None where the name does not say."""
+    found = re.search(r"-(\d{8}T\d{6})(-\d+)?$", place.name)
+    try:
+        return datetime.strptime(found[1], STAMP).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def finished(run_folder: Path) -> bool:

@@ -15,10 +15,11 @@ from typing import Any
 import polars as pl
 
 from psycopref.errors import StoreError
-from psycopref.store import keys, parquet
+from psycopref.store import keys, parquet, rights
 from psycopref.store.parquet import Table
 
 MANIFEST = "manifest.json"
+_WRITERS = ("polars", "safetensors", "safetensors_rust", "torch")
 _KEYED = ("stage", "version", "settings", "inputs")
 
 
@@ -49,6 +50,31 @@ def explain(error: OSError, path: Path) -> StoreError:
             return StoreError(f"{path}: {os.strerror(error.errno) if error.errno else error}")
 
 
+# What libraries that write files say in the place of an OSError.
+_SAID = {
+    errno.ENOSPC: ("No space left on device", "os error 28", "PytorchStreamWriter failed"),
+    errno.EFBIG: ("File too large", "os error 27"),
+    errno.EDQUOT: ("quota exceeded", "os error 122"),
+    errno.EACCES: ("Permission denied", "os error 13"),
+    errno.EROFS: ("Read-only file system", "os error 30"),
+}
+
+
+def os_error(error: BaseException) -> OSError | None:
+    """What the operating system refused, where an error is that: polars, safetensors and torch have
+    errors of their own for it.
+    """
+    if isinstance(error, OSError):
+        return error
+    if type(error).__module__.partition(".")[0] not in (*_WRITERS, "builtins"):
+        return None
+    said = str(error)
+    for number, signs in _SAID.items():
+        if any(sign in said for sign in signs):
+            return OSError(number, os.strerror(number))
+    return None
+
+
 def begin(folder: Path) -> Path:
     """The `.part` folder of a step, made if missing; what an interrupted run left in it
     (checkpoints) stays.
@@ -77,6 +103,7 @@ def finish(part: Path, folder: Path, out: Any, manifest: dict[str, Any]) -> dict
         if stray.name not in {entry["file"] for entry in outputs.values()}:
             shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     write_synced(part / MANIFEST, json.dumps(whole, indent=1, ensure_ascii=False))
+    rights.settle(part, rights.of(folder.parent.parent))
     os.rename(part, folder)
     sync_folder(folder.parent)
     return whole
@@ -129,11 +156,15 @@ def sync_folder(folder: Path) -> None:
 def write_synced(path: Path, text: str) -> None:
     """Write a text file by way of a `.new` beside it, synced, renamed."""
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, rights.PRIVATE.files)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def load_manifest(folder: Path) -> dict[str, Any]:
@@ -214,10 +245,15 @@ def _open_table(folder: Path, row_type: type, entry: dict[str, Any]) -> Table[An
 
 def listed(root: Path) -> Iterator[Path]:
     """The finished step folders below `root`, by name."""
-    if root.is_dir():
-        yield from sorted(
-            path for path in root.iterdir() if path.is_dir() and not path.name.endswith(".part")
-        )
+    yield from (path for path in rights.folders(root) if not path.name.endswith(".part"))
+
+
+def remove(folder: Path) -> None:
+    """Delete a step's folder; StoreError where the system refuses."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise explain(error, folder) from error
 
 
 def verify(folder: Path) -> list[str]:

@@ -101,6 +101,10 @@ def _reliability(upper: Any, lower: Any, name: str, dots: Sequence[Dots]) -> Non
     upper.plot(x, [dot.right for dot in dots], "o", color=ACCENT, markersize=5)
     upper.set_title(name)
     upper.set_xlim(0.48, 1.02)
+    # The outer labels stay within their panel: 1.0 of one would touch 0.5 of the next.
+    upper.set_xticks([0.5, 0.75, 1.0], ["0.5", "0.75", "1.0"])
+    for label, side in zip(upper.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set_horizontalalignment(side)
     upper.set_xlabel("stated confidence", fontsize=8)
     places = range(len(dots))
     lower.bar(places, [dot.n for dot in dots], width=0.7, color=FAINT)

@@ -7,7 +7,7 @@ import polars as pl
 
 from psycopref.report import frames
 from psycopref.report.data import ReportData
-from psycopref.report.metrics import BySlice, by_slice
+from psycopref.report.metrics import WITHOUT_INTERVAL, BySlice, by_slice
 from psycopref.report.section import Content, Section
 from psycopref.tables import Failure, Metric, reason_of
 
@@ -48,14 +48,27 @@ def accounts(run: ReportData, metrics: BySlice) -> list[dict[str, Any]]:
         unanswered = {
             why: count for why, count in lost.items() if reason_of(why).stage == "respond"
         }
-        parts.append(_account("Responses", None, ("answered", len(run.responses)), unanswered))
-    if len(run.responses) and frames.rated(run.ratings):
-        asked = metrics.get((ASKED, "all"))
+        whole = _answers(run, metrics)
+        parts.append(_account("Responses", whole, ("answered", len(run.responses)), unanswered))
+    asked = metrics.get((ASKED, "all"))
+    if len(run.responses) and (frames.rated(run.ratings) or (asked and asked.value)):
         total = int(asked.value) if asked else _expected(run)
         # Several judges or repeats rate an item more than once.
         scored = frames.rated(run.ratings) if asked else _scored(run)
         parts.append(_account("Ratings", total, ("scored", scored), _rating_failures(lost)))
     return parts
+
+
+def _answers(run: ReportData, metrics: BySlice) -> int | None:
+    """The answers that were asked for, and those that the source brought; None where nobody
+    counted.
+    """
+    asked = metrics.get(("respond.lost", "all")) or metrics.get(
+        (f"respond.lost{WITHOUT_INTERVAL}", "all")
+    )
+    if asked is None:
+        return None
+    return asked.count + frames.among(run.responses, "call_id", [""]).height
 
 
 def _expected(run: ReportData) -> int:
