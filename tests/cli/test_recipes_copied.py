@@ -19,7 +19,8 @@ def test_every_shipped_file_says_in_one_line_what_it_is_for(
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
     shown = {line.split()[0]: line for line in lines if line.startswith("  ")}
-    assert list(shown) == ["ablation", "open", "paper", "published", "quickstart", "ddp", "fsdp2"]
+    recipes_there = ["ablation", "dataset", "open", "paper", "published", "quickstart", "reward"]
+    assert list(shown) == [*recipes_there, "ddp", "fsdp2"]
     for folder in recipes.FOLDERS:
         assert {path.stem for path in (DATA / folder).iterdir()} <= shown.keys()
     for line in shown.values():

@@ -1,6 +1,6 @@
 """The order of the stages, one flow a file, and FLOWS, written out by hand."""
 
-from psycopref.flows import ablation, dataset, judges, paper
+from psycopref.flows import ablation, dataset, judges, paper, reward
 from psycopref.flows.base import Flow
 
 FLOWS: dict[str, Flow] = {
@@ -8,4 +8,5 @@ FLOWS: dict[str, Flow] = {
     "paper": paper,
     "ablation": ablation,
     "judges": judges,
+    "reward": reward,
 }

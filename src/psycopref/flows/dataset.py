@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from psycopref.errors import RecipeError
 from psycopref.flows import base
 from psycopref.flows.base import Dataset, Done
 from psycopref.lab import Lab
@@ -137,11 +136,6 @@ def _weighed(pair: Pair, rate: Rate) -> Pair:
 
 
 def _published(named: Topicked, found: Collected, dropped: Sequence[Dropped]) -> Done:
-    if not found.preferences:
-        raise RecipeError(
-            "[dataset]: the source brings no preferences of its own; add [dataset.respond],"
-            " [dataset.rate] and [dataset.pair]"
-        )
     speeches, failures = named.speeches, named.failures
     split = {speech.speech_id: speech.split for speech in speeches}
     kept = [_with_split(row, split[row.speech_id]) for row in found.preferences]

@@ -60,19 +60,12 @@ def trainable(recipe: Training, lab: Lab, done: Done, apart: bool = False) -> No
     too few speeches: said before the first stage trains, not after. `apart`: no speech is in two
     rounds.
     """
-    there = {row.split for row in done.preferences}
     stages = {"reward": recipe.reward.split}
     if recipe.gold:
         stages["gold"] = recipe.gold.split
     if recipe.policy.learns.rows == 2:
         stages["policy"] = recipe.policy.split
-    for name, split in stages.items():
-        if split not in there:
-            lab.refuse(
-                f"[training.{name}]: no preference pairs in split {split!r} (of"
-                f" {len(done.preferences)} in all); look at `gap` in [dataset.pair], and at the"
-                " shares in [dataset.topics]"
-            )
+    rewards.trainable(lab, done, stages)
     if short := too_few(recipe, done.speeches, apart):
         lab.refuse(short)
 

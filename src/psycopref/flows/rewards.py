@@ -2,14 +2,14 @@
 rankers, on the run's test pairs and on more sets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from psycopref.errors import RecipeError
 from psycopref.flows.base import Done
-from psycopref.flows.training import Training
+from psycopref.flows.training import Rewarding
 from psycopref.lab import Lab
 from psycopref.queries.rewarded import with_rewards
 from psycopref.stages.calibrate import TEMPERATURE, Bin, Calibrate, Calibrated
@@ -56,7 +56,19 @@ class _Beside(NamedTuple):
     failures: list[Failure]
 
 
-def tabled(recipe: Training, lab: Lab, done: Done, weights: Path) -> Tabled:
+def trainable(lab: Lab, done: Done, stages: Mapping[str, str]) -> None:
+    """RecipeError (by `lab.refuse`) where a stage of [training] finds no pairs of its split."""
+    there = {row.split for row in done.preferences}
+    for name, split in stages.items():
+        if split not in there:
+            lab.refuse(
+                f"[training.{name}]: no preference pairs in split {split!r} (of"
+                f" {len(done.preferences)} in all); look at `gap` in [dataset.pair], and at the"
+                " shares in [dataset.topics]"
+            )
+
+
+def tabled(recipe: Rewarding, lab: Lab, done: Done, weights: Path) -> Tabled:
     """The run's own test pairs, then each set of [training.tests], all with the same models
     beside.
     """
@@ -106,7 +118,7 @@ def _fitted(row: Metric) -> bool:
     return row.name.removesuffix(LACKING) == TEMPERATURE.name
 
 
-def _named(recipe: Training) -> Calibrate:
+def _named(recipe: Rewarding) -> Calibrate:
     """The stage with the names of the models that are to stand beside ours, so that one without an
     answer is not lost.
     """
@@ -114,7 +126,7 @@ def _named(recipe: Training) -> Calibrate:
 
 
 def _another(
-    recipe: Training, lab: Lab, done: Done, weights: Path, name: str, before: _Beside
+    recipe: Rewarding, lab: Lab, done: Done, weights: Path, name: str, before: _Beside
 ) -> tuple[Calibrated, list[Failure]]:
     """Another set of test pairs; baselines and temperatures are fitted on the run's own train and
     dev pairs as ever.
@@ -155,7 +167,7 @@ def _another(
     return made, [*left, *beside.failures]
 
 
-def read(recipe: Training, lab: Lab, name: str) -> Collected:
+def read(recipe: Rewarding, lab: Lab, name: str) -> Collected:
     """A set of [training.tests] as its source has it; RecipeError where it brings no pairs."""
     found = lab.do(recipe.tests[name])
     if not len(found.preferences):
@@ -190,7 +202,7 @@ def usable(done: Done, found: Collected, scored: set[str]) -> tuple[_Pairs, list
     return _Pairs(found.speeches, found.responses, pairs), left
 
 
-def _beside(recipe: Training, lab: Lab, pairs: _Pairs) -> _Beside:
+def _beside(recipe: Rewarding, lab: Lab, pairs: _Pairs) -> _Beside:
     """What the other models say of pairs: each under its name in the recipe."""
     used = {key for row in pairs.preferences for key in (row.chosen_id, row.rejected_id)}
     wanted = [row for row in table(Response, pairs.responses) if row.response_id in used]

@@ -1,7 +1,7 @@
 """The settings of the training half: from preferences to a reward model, a policy and figures."""
 
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,24 +28,50 @@ RESERVED = frozenset(
 )  # parts of the slices that `calibrate` names
 
 
-class Training(Settings):
-    """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
+class Rewarding(Settings):
+    """From preferences to a reward model and its figures (paper, section 4 and Table 1).
 
-    `reference` of the online rounds is the round's own start or the first state of the policy;
-    `guard` says what happens when a round looks wrong (stages/rounds.py): a warning, or an end of
-    the rounds. `systems = "each"` has the start and the first trained policy judged against the
-    opponent too, and not the last one alone: as many calls of a judge again for each. `baselines`
-    are reward models of others, `rankers` language models that are asked which response is better,
-    `tests` more sets of test pairs, each read like a source: rows and columns of Table 1.
+    `baselines` are reward models of others, `rankers` language models that are asked which response
+    is better, `tests` more sets of test pairs, each read like a source: rows and columns of its
+    table.
     """
 
-    start: Policy | None = None
     reward: Reward
     score: Score
     calibrate: Calibrate
     baselines: dict[str, Baseline] = {}
     rankers: dict[str, Rank] = {}
     tests: dict[str, Collect] = {}
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        """Names stand in slices of metrics, so they must be plain and not those of something
+        else.
+        """
+        for section, names, taken in (
+            ("baselines", self.baselines, self.rankers),
+            ("rankers", self.rankers, ()),
+            ("tests", self.tests, ()),
+        ):
+            for name in names:
+                if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED or name in taken:
+                    raise ValueError(
+                        f"[training.{section}.{name}]: a name is letters, digits, '.', '_' and '-',"
+                        f" none twice and none of {sorted(RESERVED)}"
+                    )
+        return self
+
+
+class Training(Rewarding):
+    """From preferences to a reward model, a policy and figures (paper, sections 4 and 5).
+
+    `reference` of the online rounds is the round's own start or the first state of the policy;
+    `guard` says what happens when a round looks wrong (stages/rounds.py): a warning, or an end of
+    the rounds. `systems = "each"` has the start and the first trained policy judged against the
+    opponent too, and not the last one alone: as many calls of a judge again for each.
+    """
+
+    start: Policy | None = None
     gold_start: Policy | None = None
     gold: Reward | None = None
     policy: Policy
@@ -68,24 +94,6 @@ class Training(Settings):
     def orders(self) -> int:
         """In how many orders a match is judged: a reward model sees none."""
         return 1 if self.evaluate.judge is None else 2
-
-    @model_validator(mode="after")
-    def _named(self) -> "Training":
-        """Names stand in slices of metrics, so they must be plain and not those of something
-        else.
-        """
-        for section, names, taken in (
-            ("baselines", self.baselines, self.rankers),
-            ("rankers", self.rankers, ()),
-            ("tests", self.tests, ()),
-        ):
-            for name in names:
-                if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED or name in taken:
-                    raise ValueError(
-                        f"[training.{section}.{name}]: a name is letters, digits, '.', '_' and '-',"
-                        f" none twice and none of {sorted(RESERVED)}"
-                    )
-        return self
 
     @model_validator(mode="after")
     def _gold_alone(self) -> "Training":

@@ -13,19 +13,28 @@ from psycopref.config.instruments import load_instrument
 from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
 from psycopref.runs import exported
+from psycopref.runs.layouts import speeches, trl
 from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
 from psycopref.store import rights, run_folder, steps
 
+# What the card says of the columns.
+_LAYOUTS = {
+    "": "`question`, `chosen`, `rejected`",
+    "trl": "`prompt`, `chosen`, `rejected` (lists of messages, as TRL reads them)",
+}
 
-def export(what: str, folder: Path, work: Path, run: str = "", licence: str = "") -> None:
-    """Write `preferences`, `reward` or `policy` of a run (the newest by default) to an empty or new
-    folder; a new one is private.
+
+def export(
+    what: str, folder: Path, work: Path, run: str = "", licence: str = "", layout: str = ""
+) -> None:
+    """Write `speeches`, `preferences`, `reward` or `policy` of a run (the newest by default) to an
+    empty or new folder; a new one is private.
 
     Everything is read before anything is written, and what was written is taken away again where it
     cannot be finished. `licence` is what the card of preferences says; without it, the licence that
-    the sources share, or 'other'.
+    the sources share, or 'other'. `layout` 'trl' gives preferences as lists of messages.
     """
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder}: is a file; export writes a folder, so name a new one")
@@ -39,13 +48,11 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
             f"--licence {licence}: the option is for preferences; for a {what} its base model's"
             " licence holds too"
         )
+    if layout and what != "preferences":
+        raise RecipeError(f"--format {layout}: the option is for preferences, not for {what}")
     place = run_folder.latest(work, run)
     taken = run_folder.taken(place)
-    fill = (
-        _preferences(work, taken, licence)
-        if what == "preferences"
-        else _copied(_weights(work, taken, what), said(_terms(work, taken)))
-    )
+    fill = _filling(what, work, taken, licence, layout)
     fresh = not folder.exists()
     try:
         exported.add(work, what, place.name, folder)
@@ -58,6 +65,17 @@ def export(what: str, folder: Path, work: Path, run: str = "", licence: str = ""
         if (refused := steps.os_error(error)) is None:
             raise
         raise steps.explain(refused, folder) from error
+
+
+def _filling(
+    what: str, work: Path, taken: Taken, licence: str, layout: str
+) -> Callable[[Path], None]:
+    """What writes an export into its folder; everything it needs is read by now."""
+    if what == "preferences":
+        return _preferences(work, taken, licence, layout)
+    if what == "speeches":
+        return speeches(work, taken, _terms(work, taken))
+    return _copied(_weights(work, taken, what), said(_terms(work, taken)))
 
 
 def _emptied(folder: Path, fresh: bool) -> None:
@@ -102,7 +120,7 @@ def _weights(work: Path, taken: Taken, what: str) -> Path:
     return place
 
 
-def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], None]:
+def _preferences(work: Path, taken: Taken, licence: str, layout: str) -> Callable[[Path], None]:
     terms = _terms(work, taken)
     label = label_for(terms, licence)
     found = dataset(work, taken)
@@ -120,6 +138,8 @@ def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], Non
         name: frame.filter((pl.col("split") == "test") == (name == "test")).drop("split")
         for name in ("train", "test")
     }
+    if layout == "trl":
+        parts = {name: trl(part) for name, part in parts.items()}
     text = (DATA / "cards" / "preferences.md").read_text(encoding="utf-8")
     counts = {name: part.height for name, part in parts.items()}
     origins = {
@@ -127,6 +147,7 @@ def _preferences(work: Path, taken: Taken, licence: str) -> Callable[[Path], Non
         "licence": label.lower(),
         "licences": said(terms),
     }
+    text = text.replace("{layout}", _LAYOUTS[layout])
     card = text.format(
         **origins, **counts, **_said(settings, found.ratings, items, "history" in frame.columns)
     )

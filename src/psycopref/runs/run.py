@@ -38,7 +38,7 @@ def run_recipe(name: str, recipe: Recipe, work: Path, progress: Progress) -> Pat
         done = flow_of(recipe).run(recipe, lab)
         if lab.follows:
             return work
-        _no_pairs(done, progress)
+        _no_pairs(recipe, done, progress)
         expert = _validated(recipe, lab, done)
         return leave(lab, name, recipe, done, expert, began)
 
@@ -58,9 +58,11 @@ def check(name: str, recipe: Recipe) -> None:
         )
 
 
-def _no_pairs(done: Done, progress: Progress) -> None:
-    """A dataset without a single pair is a finished run, but not what anybody wanted."""
-    if not len(done.preferences):
+def _no_pairs(recipe: Recipe, done: Done, progress: Progress) -> None:
+    """A dataset without a single pair is a finished run, but not what anybody wanted who asked for
+    pairs.
+    """
+    if recipe.dataset.pair is not None and not len(done.preferences):
         reasons = Counter(row.parts()[:2] for row in done.failures)
         most = [f"{n:,} {outcome} in {stage}" for (outcome, stage), n in reasons.most_common(3)]
         told = ", ".join(most)
