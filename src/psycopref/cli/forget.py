@@ -30,8 +30,12 @@ def words(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     whose.add_argument(
         "--client", metavar="ID", help="whose: as the `group` column of the source names them"
     )
-    whose.add_argument("--speech", metavar="ID", nargs="+", help="which speeches, by their ids")
-    whose.add_argument("--row", metavar="SOURCE:N", help="which row of a source; needs --recipe")
+    whose.add_argument(
+        "--speech", metavar="ID", action="append", help="a speech, by its id; may be given again"
+    )
+    whose.add_argument(
+        "--row", metavar="ROW", help="a row of a source, as SOURCE:NUMBER; needs --recipe"
+    )
     whose.add_argument(
         "--unused",
         action="store_true",

@@ -57,7 +57,7 @@ def _tried(run: ReportData, metrics: BySlice) -> str:
         made += f" were each given answers ({len(run.responses):,} in all)"
     if len(run.ratings):
         made += ", the answers were rated"
-    found = pairs(metrics)
+    found = pairs(metrics) or len(run.preferences)
     if found:
         made += f", and {found:,} pairs of a better and a worse answer were made of that"
     rounds = len(by_round(run.metrics, "policy.words"))
