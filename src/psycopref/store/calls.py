@@ -94,3 +94,33 @@ class Reply:
     tokens_out: int = 0
     seconds: float = 0.0
     version: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What it is known by in a ledger."""
+        return reply_digest(
+            self.call_id,
+            self.outcome,
+            self.text,
+            self.tokens_in,
+            self.tokens_out,
+            self.seconds,
+            self.version,
+        )
+
+
+def reply_digest(
+    call_id: str,
+    outcome: str,
+    text: str,
+    tokens_in: int,
+    tokens_out: int,
+    seconds: float,
+    version: str,
+) -> str:
+    """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them
+    back.
+    """
+    return digest_text(
+        encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])
+    )[:32]

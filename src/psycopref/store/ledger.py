@@ -10,9 +10,9 @@ from typing import Any
 
 from psycopref.errors import StoreError
 from psycopref.store import chats, erasing
-from psycopref.store.calls import Ask, Reply
+from psycopref.store.calls import Ask, Reply, reply_digest
 from psycopref.store.chats import Chats
-from psycopref.store.keys import digest, digest_text, encode
+from psycopref.store.keys import digest
 
 # a row goes to the end of the file and only its id into an index: ids are random, and rows of many
 # kilobytes should not be sorted by them
@@ -43,23 +43,6 @@ _WHY = {
     "SQLITE_CANTOPEN": "cannot be opened; choose another --work folder or change its rights",
 }
 _DAMAGED = "damaged, or not a ledger of calls; move it away, or choose another --work folder"
-
-
-def reply_digest(
-    call_id: str,
-    outcome: str,
-    text: str,
-    tokens_in: int,
-    tokens_out: int,
-    seconds: float,
-    version: str,
-) -> str:
-    """What a reply is known by in the ledger: 32 hex digits over its columns, as SQLite gives them
-    back.
-    """
-    return digest_text(
-        encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])
-    )[:32]
 
 
 class Ledger:
@@ -179,7 +162,7 @@ class Ledger:
                     reply.version,
                     stage,
                     now,
-                    _digest(reply),
+                    reply.digest,
                     dollars(ask, reply),
                 )
                 for ask, reply in pairs
@@ -332,18 +315,6 @@ class Ledger:
             for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls")
             if reply_digest(*row[:-1]) != row[-1]
         ]
-
-
-def _digest(reply: Reply) -> str:
-    return reply_digest(
-        reply.call_id,
-        reply.outcome,
-        reply.text,
-        reply.tokens_in,
-        reply.tokens_out,
-        reply.seconds,
-        reply.version,
-    )
 
 
 def _id_of(ask: str) -> str:
