@@ -1,8 +1,9 @@
 """A language model seen from outside: Message, Ask and Reply."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from psycopref.errors import ModelError
 from psycopref.store.keys import digest_text, encode
@@ -124,3 +125,22 @@ def reply_digest(
     return digest_text(
         encode([call_id, outcome, text, int(tokens_in), int(tokens_out), float(seconds), version])
     )[:32]
+
+
+def altered(*row: object) -> bool:
+    """Whether a ledger's row (the columns of a reply, then its digest, None in one from before there
+    were digests) is not a reply as it was written.
+    """
+    *reply, digest = row
+    kinds = (str, str, str, int, int, int | float, str)
+    if not all(isinstance(one, kind) for one, kind in zip(reply, kinds, strict=True)):
+        return True
+    if reply[1] not in get_args(Outcome):
+        return True
+    return digest is not None and reply_digest(*reply) != digest  # type: ignore[arg-type]
+
+
+def shown(call_id: object) -> str:
+    """A call id for a message; nothing else that stands in its column."""
+    known = isinstance(call_id, str) and re.fullmatch(r"call-[0-9a-f]{24}", call_id)
+    return str(call_id) if known else "a call"

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopref.errors import StoreError
 from psycopref.store import chats, erasing
-from psycopref.store.calls import Ask, Reply, reply_digest
+from psycopref.store.calls import Ask, Reply, altered, reply_digest, shown
 from psycopref.store.chats import Chats
 from psycopref.store.keys import digest
 
@@ -67,7 +67,6 @@ class Ledger:
             self._db = sqlite3.connect(uri, uri=True, timeout=30.0)
             if not read_only:
                 self._prepare()
-            self._db.execute("SELECT 1 FROM calls LIMIT 1")
             form = self._known(path)
         if form < chats.FORM and not read_only:
             with self._sound("its requests could not be brought into today's form: "):
@@ -92,7 +91,12 @@ class Ledger:
                 self._db.execute("ALTER TABLE calls ADD COLUMN dollars REAL")
 
     def _known(self, path: Path, database: str = "main") -> int:
-        """The form of a ledger's asks; StoreError for one of a later version, at `path`."""
+        """The form of a ledger's asks; StoreError for one of a later version, at `path`, or whose
+        calls are no table (a view may go on without end).
+        """
+        kind = f"SELECT type FROM {database}.sqlite_master WHERE name = 'calls'"
+        if self._db.execute(kind).fetchall() != [("table",)]:
+            raise StoreError(f"{path}: {_DAMAGED}")
         form = int(self._db.execute(f"PRAGMA {database}.user_version").fetchone()[0])
         if form > chats.FORM:
             raise StoreError(f"{path}: written by a newer psycopref; install that one")
@@ -122,17 +126,25 @@ class Ledger:
         """Close the file."""
         self._db.close()
 
-    def get(self, call_ids: Sequence[str]) -> dict[str, Reply]:
-        """The replies that are there, by call id."""
+    def get(self, call_ids: Sequence[str], sealed: bool = False) -> dict[str, Reply]:
+        """The replies that are there, by call id. `sealed` is for a ledger that somebody else
+        keeps: StoreError where a reply is not the one that was written.
+        """
         found: dict[str, Reply] = {}
+        digest = "digest" if sealed and self._has("digest") else "NULL"
         with self._sound():
             for start in range(0, len(call_ids), 500):
                 part = call_ids[start : start + 500]
                 marks = ",".join("?" * len(part))
                 for row in self._db.execute(
-                    f"SELECT {_REPLY} FROM calls WHERE call_id IN ({marks})", list(part)
+                    f"SELECT {_REPLY}, {digest} FROM calls WHERE call_id IN ({marks})", list(part)
                 ):
-                    found[row[0]] = Reply(*row)
+                    if sealed and altered(*row):
+                        raise StoreError(
+                            f"{self.path}: the reply of {shown(row[0])} is not as it was written;"
+                            " get the recording again"
+                        )
+                    found[row[0]] = Reply(*row[:-1])
         return found
 
     def add(
@@ -308,12 +320,11 @@ class Ledger:
             return self._changed("main")
 
     def _changed(self, database: str) -> list[str]:
-        if not self._has("digest", database):
-            return []
+        digest = "digest" if self._has("digest", database) else "NULL"
         return [
-            row[0]
-            for row in self._db.execute(f"SELECT {_REPLY}, digest FROM {database}.calls")
-            if reply_digest(*row[:-1]) != row[-1]
+            shown(row[0])
+            for row in self._db.execute(f"SELECT {_REPLY}, {digest} FROM {database}.calls")
+            if altered(*row)
         ]
 
 

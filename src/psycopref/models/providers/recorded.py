@@ -37,7 +37,7 @@ class Recorded:
         """Every reply that is there; then ModelError where some were not recorded."""
         ledger = Ledger(self._path, read_only=True)
         try:
-            found = ledger.get([ask.call_id for ask in asks])
+            found = ledger.get([ask.call_id for ask in asks], sealed=True)
         finally:
             ledger.close()
         yield from found.values()
@@ -65,6 +65,12 @@ def call_ids(path: Path, model: str, state: tuple[int, int]) -> frozenset[str]:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
+            kind = db.execute("SELECT type FROM sqlite_master WHERE name = 'calls'").fetchall()
+            if kind != [("table",)]:
+                raise StoreError(
+                    f"{path}: not usable as a recording; give a ledger file such as"
+                    " work/calls.sqlite"
+                )
             return frozenset(
                 row[0] for row in db.execute("SELECT call_id FROM calls WHERE model = ?", [model])
             )
