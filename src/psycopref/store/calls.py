@@ -128,8 +128,8 @@ def reply_digest(
 
 
 def altered(*row: object) -> bool:
-    """Whether a ledger's row (the columns of a reply, then its digest, None in one from before there
-    were digests) is not a reply as it was written.
+    """Whether a ledger's row is not a reply as it was written: the columns of a reply, then its
+    digest, None in a ledger from before there were digests.
     """
     *reply, digest = row
     kinds = (str, str, str, int, int, int | float, str)
