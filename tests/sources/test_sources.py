@@ -11,6 +11,7 @@ from psycopref.sources import SOURCES, sample
 def test_every_reader_is_listed() -> None:
     others = {
         "__init__",
+        "cells",
         "found",
         "files",
         "hub",

@@ -19,9 +19,10 @@ from typing import Any
 
 from psycopref.errors import SourceError
 from psycopref.sources import tabular
-from psycopref.sources.files import existing, need_column, storable
+from psycopref.sources.files import existing, need_column
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import kind_of
+from psycopref.sources.preference_row import storable
 
 ADDRESS = (
     "https://raw.githubusercontent.com/nbertagnolli/counsel-chat"

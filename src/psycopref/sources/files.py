@@ -8,16 +8,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from psycopref.config.toml_files import did_you_mean
 from psycopref.errors import SourceError
+from psycopref.sources import cells
 from psycopref.sources.found import Answer, Found
 from psycopref.sources.lines import head_of, kind_of, lines
-from psycopref.tables import Split, Turn
 
-FIELDS = ("text", "id", "topic", "split", "history", "answer", "group")
-_ASKED = ("answer", "group")  # fields that are read only where their column is mapped
+FIELDS = ("text", "id", "topic", "split", "history", "answer", "model", "group", "messages")
+_ASKED = (
+    "answer",
+    "model",
+    "group",
+    "messages",
+)  # fields that are read only where their column is mapped
 _LONGEST_FIELD = 16_000_000
 _MANY_LINES, _MANY_LINES_OF_ONE = (
     50,
@@ -63,7 +68,14 @@ def columns_of(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
             f"{path}: no field {unknown[0]!r} to map a column"
             f" to{did_you_mean(unknown[0], list(FIELDS))}; the fields are {list(FIELDS)}"
         )
-    if not columns.get("text", "text"):
+    if columns.get("messages"):
+        if twice := [name for name in ("text", "history", "answer") if columns.get(name)]:
+            raise SourceError(
+                f"{path}: `messages` holds text, history and answer, and {twice[0]!r} is mapped"
+                " too; map one of them"
+            )
+        columns = {"text": "", "history": "", "answer": "", **columns}
+    elif not columns.get("text", "text"):
         raise SourceError(f'{path}: every row needs a text; map it: columns = {{ text = "..." }}')
     return {name: columns.get(name, "" if name in _ASKED else name) for name in FIELDS}
 
@@ -226,8 +238,8 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, group to its column
-    names, or to "" for none.
+    """The rows of a CSV file; `columns` maps text, id, topic, split, answer, model, group to
+    its column names, or to "" for none.
 
     A column `history` is a medical history more often than turns of a talk, so it is read only
     where it is mapped.
@@ -237,7 +249,8 @@ def read_csv(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
 
 
 def read_jsonl(path: Path | None, columns: Mapping[str, str]) -> Iterator[Found]:
-    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer, group
+    """The rows of a JSON Lines file; `columns` maps text, id, topic, split, history, answer, model,
+    group, messages
     to its keys, or to "" for none.
 
     `history` is a list of {"role": "client" | "counselor", "text": ...}. A row may lack any key but
@@ -264,23 +277,39 @@ def found_in(
             _need(path, chosen, ("text", *at_once), list(row))
         there.update(dict.fromkeys(row))
         where = f"{path}: row {number}"
-        origin = _string(where, row, chosen["id"]) or f"row {number}"
+        origin = cells.string(where, row, chosen["id"]) or f"row {number}"
         if origin in seen:
             raise SourceError(
                 f"{where}: its {chosen['id']} stands in row {seen[origin]} too; ids must be unique:"
-                " remove or renumber one"
+                f' remove or renumber one, or read none: columns = {{ id = "" }}'
             )
         seen[origin] = number
-        text = _string(where, row, chosen["text"], required=True)
-        topic, split = _string(where, row, chosen["topic"]), _split(where, row, chosen["split"])
-        answer = _string(where, row, chosen["answer"])
-        history = _history(where, row.get(chosen["history"]) if chosen["history"] else None)
-        group = _string(where, row, chosen["group"]).strip()
-        answers = (Answer("therapist", answer),) if answer.strip() else ()
+        topic = cells.string(where, row, chosen["topic"])
+        group = cells.string(where, row, chosen["group"]).strip()
+        said = _said(where, row, chosen)
+        model = cells.string(where, row, chosen["model"]).strip() or "therapist"
         yield Found(
-            origin, text, topic, split, history, answers, group=group, place=f"row {number}"
+            origin,
+            said.text,
+            topic,
+            cells.split(where, row, chosen["split"]),
+            said.history,
+            (Answer(model, said.answer),) if said.answer.strip() else (),
+            group=group,
+            place=f"row {number}",
         )
     _need(path, chosen, tuple(columns), list(there))
+
+
+def _said(where: str, row: Mapping[str, Any], chosen: Mapping[str, str]) -> cells.Talk:
+    if chosen["messages"]:
+        return cells.talk(where, row, chosen["messages"])
+    history = row.get(chosen["history"]) if chosen["history"] else None
+    return cells.Talk(
+        cells.string(where, row, chosen["text"], required=True),
+        cells.history(where, history),
+        cells.string(where, row, chosen["answer"]),
+    )
 
 
 def _need(
@@ -289,52 +318,3 @@ def _need(
     for field in fields:
         if chosen[field]:
             need_column(path, chosen[field], there, field)
-
-
-def _string(where: str, row: Mapping[str, Any], column: str, required: bool = False) -> str:
-    value = row.get(column) if column else None
-    if required and column not in row:
-        raise SourceError(f"{where} has no {column!r}; every row needs one")
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, int) and not isinstance(value, bool) and not required:
-        return str(value)
-    raise SourceError(f"{where}: {column!r} is a {type(value).__name__}, not text")
-
-
-def storable(text: str) -> str:
-    """The text with `?` for half a surrogate pair, which JSON can hold and no file can."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _split(where: str, row: Mapping[str, Any], column: str) -> Split:
-    value = _string(where, row, column)
-    if value not in get_args(Split):
-        raise SourceError(
-            f"{where}: {column!r} is none of {[name for name in get_args(Split) if name]}; leave it"
-            " empty to have the speech placed by its hash"
-        )
-    return value  # type: ignore[return-value]
-
-
-def _history(where: str, value: Any) -> tuple[Turn, ...]:
-    if value in (None, ""):
-        return ()
-    turns: list[Any] = value if isinstance(value, list) else [None]
-    read = [Turn(turn["role"], storable(turn["text"])) for turn in turns if _is_turn(turn)]
-    if len(read) != len(turns):
-        raise SourceError(
-            f'{where}: the history is not a list of {{"role": "client" or "counselor", "text":'
-            ' "..."}'
-        )
-    return tuple(read)
-
-
-def _is_turn(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.get("role") in ("client", "counselor")
-        and isinstance(value.get("text"), str)
-    )

@@ -13,7 +13,9 @@ from psycopref.text.privacy import Masker, mask
 _LONGEST_TOPIC = 80  # characters; the longest name of the shipped list has 42
 
 
-def prepared_rows(rows: Sequence[Found], masker: Masker | None) -> Iterator[Found]:
+def prepared_rows(
+    rows: Sequence[Found], masker: Masker | None, source: str = ""
+) -> Iterator[Found]:
     """The entries with every text repaired and, where there is a masker, masked; SourceError where
     a topic is too long to be one.
 
@@ -37,14 +39,15 @@ def prepared_rows(rows: Sequence[Found], masker: Masker | None) -> Iterator[Foun
             text=text,
             history=history,
             answers=answers,
-            topic=_topic(found, masker is not None),
+            topic=_topic(found, masker is not None, source),
         )
 
 
-def _topic(found: Found, masked: bool) -> str:
+def _topic(found: Found, masked: bool, source: str) -> str:
     if len(found.topic) > _LONGEST_TOPIC:
+        place = found.place or found.origin
         where = (
-            f"{found.place or found.origin}: its topic has {len(found.topic)} characters; a topic's"
+            f"source {source!r}: {place}: its topic has {len(found.topic)} characters; a topic's"
             f" name has {_LONGEST_TOPIC} at most"
         )
         raise SourceError(

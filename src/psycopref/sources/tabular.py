@@ -116,7 +116,9 @@ def read(
             {"history": "", **columns} if file.suffix == ".csv" else columns
         )  # as source `csv` reads it
         for entry in found_in(file, chosen, rows(file), ("text",)):
-            answers = tuple(replace(answer, model=by) for answer in entry.answers)
+            answers = entry.answers
+            if not columns.get("model"):
+                answers = tuple(replace(answer, model=by) for answer in answers)
             yield replace(
                 entry,
                 origin=inside + entry.origin,

@@ -172,7 +172,9 @@ class Collect(Stage):
                     lab.progress.over(_taken(source, count), f"collect {source.called}")
                 ):
                     for found in prepared_rows(
-                        [row for row in rows if texts.bearable(source.called, row)], masker
+                        [row for row in rows if texts.bearable(source.called, row)],
+                        masker,
+                        source.called,
                     ):
                         texts.take(source.called, found)
             metrics += _masked(source.called, masker)
@@ -198,7 +200,7 @@ class Collect(Stage):
             )
             for found in SOURCES[source.name].read(source.path, source.columns):
                 if place in (found.place, found.place.removeprefix("row "), found.origin):
-                    one = next(prepared_rows([found], masker))
+                    one = next(prepared_rows([found], masker, label))
                     return speech_id(one.text, one.history)
             raise SourceError(f"source {label!r}: no row {place}")
         names = [source.called for source in self.sources]
