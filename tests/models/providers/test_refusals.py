@@ -123,6 +123,11 @@ FIELDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
         {"message": "Unrecognized request argument supplied: 'seed'"},
         {"seed": False},
     ),
+    "seed, in front": (
+        "seed",
+        {"type": "error", "error": {"message": "seed: Extra inputs are not permitted"}},
+        {"seed": False},
+    ),
     "max_tokens": (
         "max_tokens",
         error("unsupported_parameter", "Unsupported parameter: 'max_tokens'", param="max_tokens"),
@@ -294,3 +299,40 @@ def test_it_is_said_while_most_of_what_is_paid_for_is_thrown_away(
     said = capsys.readouterr().err
     assert said.count("WARNING") == 1
     assert "20 of 20 replies of m were cut off at max_tokens = 160" in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error(
+            "invalid_value",
+            "max_tokens is too large",
+            param="max_tokens",
+            type="invalid_request_error",
+        ),
+        error(
+            None, "temperature must be at most 1", param="temperature", type="invalid_request_error"
+        ),
+        {
+            "detail": [
+                {"type": "less_than_equal", "loc": ["body", "temperature"], "msg": "at most 1"}
+            ]
+        },
+        error("unknown", "I do not know 'sadness', and my temperature is unknown"),
+    ],
+)
+def test_a_wrong_value_is_no_option_that_is_not_taken(lab: Lab, body: Any) -> None:
+    """Leaving it out would change what is asked; it is said instead."""
+    with (
+        Odd(lambda request: (400, body)) as server,
+        pytest.raises(ModelError, match="the request was not accepted"),
+    ):
+        asked(lab, entry(server), "one", max_tokens=9000, temperature=3.0)
+    assert len(server.seen) == 1
+
+
+def test_a_prompt_too_long_is_no_matter_of_the_system_message(lab: Lab) -> None:
+    said = "This model does not support so long a system message and messages"
+    body = error("context_length_exceeded", said, param="messages")
+    with Odd(on("one", 400, body)) as server:
+        assert asked(lab, entry(server), "one")["one"].outcome == "overlong"

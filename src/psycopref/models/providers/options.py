@@ -6,11 +6,11 @@ import re
 from typing import NamedTuple
 
 from psycopref.models.entries import ModelEntry
-from psycopref.models.providers.outcomes import REFUSING, error_code, error_param, message_of
+from psycopref.models.providers.outcomes import REFUSING, coded, error_code, error_param, message_of
 
 _SAYS_NO = re.compile(
     r"unsupported|not supported|does ?n.t support|unrecogni[sz]ed|unknown|unexpected|extra"
-    r"|not permitted|not allowed|forbidden|invalid|deprecated|only the default|use 'max_completion"
+    r"|not permitted|not allowed|forbidden|deprecated|only the default|use 'max_completion"
 )
 
 
@@ -61,11 +61,12 @@ def refused_option(status: int, body: object, entry: ModelEntry) -> Option | Non
     """The option that a 400 or 422 speaks of, where leaving it out would change the request; None
     where it speaks of something else.
 
-    An error that names its option (`param`, the place of a validation error) is believed. Of a
-    message alone it is asked that the option stands in it as a word in quotes, and that it says no:
-    it may quote a client.
+    An error that names its option (`param`, the place of a validation error) is believed where it
+    says no to it, and not to its value. Of a message alone it is asked that the option stands in it
+    as a word in quotes, or opens it: it may quote a client. An error whose code speaks of the
+    prompt speaks of no option, whatever it names.
     """
-    if status not in REFUSING:
+    if status not in REFUSING or coded(body):
         return None
     param = error_param(body)
     message = message_of(body).lower()
@@ -81,7 +82,8 @@ def refused_option(status: int, body: object, entry: ModelEntry) -> Option | Non
             named = param in option.said_as and (param != "messages" or role)
         else:
             named = any(
-                re.search(rf"[`'\"]{re.escape(one)}[`'\"]", message) for one in option.said_as
+                re.search(rf"[`'\"]{re.escape(one)}[`'\"]|^{re.escape(one)}:", message)
+                for one in option.said_as
             )
         if named and _SAYS_NO.search(f"{message} {error_code(body).lower()}"):
             return option

@@ -100,12 +100,16 @@ def prompt_of(body: object) -> Outcome | None:
     """The same of an error whatever its status: by its codes, and where these say nothing by the
     start of its message.
     """
-    codes = error_code(body).lower().replace("-", "_")
-    for outcome, pattern in _CODES.items():
-        if pattern.search(codes):
-            return outcome
+    if outcome := coded(body):
+        return outcome
     message = message_of(body)[:_HEAD].lower()
     return next((one for one, pattern in _WORDS.items() if pattern.search(message)), None)
+
+
+def coded(body: object) -> Outcome | None:
+    """What the codes of an error say of its prompt."""
+    codes = error_code(body).lower().replace("-", "_")
+    return next((one for one, pattern in _CODES.items() if pattern.search(codes)), None)
 
 
 def blocked(answer: dict[str, Any]) -> bool:
