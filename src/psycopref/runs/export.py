@@ -14,6 +14,7 @@ from psycopref.config.toml_files import DATA
 from psycopref.errors import RecipeError, StoreError
 from psycopref.runs import exported
 from psycopref.runs.layouts import speeches, trl
+from psycopref.runs.portable import portable
 from psycopref.runs.tables import Taken, dataset, first, rated, step_folder
 from psycopref.sources import licences
 from psycopref.sources.licences import label_for, said
@@ -75,7 +76,7 @@ def _filling(
         return _preferences(work, taken, licence, layout)
     if what == "speeches":
         return speeches(work, taken, _terms(work, taken))
-    return _copied(_weights(work, taken, what), said(_terms(work, taken)))
+    return _copied(_weights(work, taken, what), what, said(_terms(work, taken)))
 
 
 def _emptied(folder: Path, fresh: bool) -> None:
@@ -85,7 +86,7 @@ def _emptied(folder: Path, fresh: bool) -> None:
         folder.rmdir()
 
 
-def _copied(source: Path, terms: str) -> Callable[[Path], None]:
+def _copied(source: Path, what: str, terms: str) -> Callable[[Path], None]:
     def fill(folder: Path) -> None:
         for path in source.iterdir():
             (
@@ -93,6 +94,7 @@ def _copied(source: Path, terms: str) -> Callable[[Path], None]:
                 if path.is_dir()
                 else shutil.copy2(path, folder)
             )
+        portable(folder, what)
         with (folder / "README.md").open("a", encoding="utf-8") as card:
             card.write(
                 f"\n## Licences\n{terms} The licence of the model it started from holds too.\n"
