@@ -3,6 +3,8 @@ chosen.
 """
 
 import json
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,13 +12,14 @@ from helpers.filled_sheets import WORLD, fill, sheet_of
 from helpers.small_world import STYLES
 
 from psycopref.config.instruments import load_instrument
-from psycopref.errors import SourceError
+from psycopref.errors import SourceError, SourceWarning
 from psycopref.experts.files import read_all, write_all
 from psycopref.experts.sheets import part
 from psycopref.lab import Lab
 
 SCALE = load_instrument("psychocounsel")
 NAMES = [item.name for item in SCALE.items]
+SUBMITTED = {"status": "submitted"}
 LAYOUTS = ("csv", "label-studio", "argilla")
 
 
@@ -81,10 +84,11 @@ def test_all_layouts_give_the_same_annotations(lab: Lab, tmp_path):
     sides = ("first", "second", "tie")
     for number, record in enumerate(records):
         record["responses"] = {
-            name: [{"value": sides[number % 3], "user_id": "7"}] for name in ("overall", *NAMES)
+            name: [{"value": sides[number % 3], "user_id": "7", **SUBMITTED}]
+            for name in ("overall", *NAMES)
         }
         record["_server_id"] = None
-    records[0]["responses"]["note"] = [{"value": "close call", "user_id": "7"}]
+    records[0]["responses"]["note"] = [{"value": "close call", "user_id": "7", **SUBMITTED}]
     (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
     fill(
         tmp_path / "experts.csv",
@@ -126,7 +130,9 @@ def test_scores_come_back_from_both(lab: Lab, tmp_path):
     )
     records = json.loads((tmp_path / "experts-scores.argilla.json").read_text(encoding="utf-8"))
     for number, record in enumerate(records):
-        record["responses"] = {name: [{"value": 1 + number % 5, "user_id": "3"}] for name in NAMES}
+        record["responses"] = {
+            name: [{"value": 1 + number % 5, "user_id": "3", **SUBMITTED}] for name in NAMES
+        }
     (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
     assert {
         (r.expert_rating_id, r.score)
@@ -265,6 +271,47 @@ def test_skipped_tasks_drafts_and_silence_are_no_annotations(lab: Lab, tmp_path)
     assert (one.annotator, one.choice) == ("b", "tie")
 
 
+def flat(record: dict[str, Any], **questions: list[tuple[Any, str, str]]) -> dict[str, Any]:
+    """A record as Argilla 2.8's `records.to_list(flatten=True)` gives it."""
+    out = {"id": record["id"], "status": "pending", "_server_id": None, **record["fields"]}
+    for name, given in questions.items():
+        out[f"{name}.responses"] = [value for value, _, _ in given]
+        out[f"{name}.responses.users"] = [who for _, who, _ in given]
+        out[f"{name}.responses.status"] = [status for _, _, status in given]
+    return out
+
+
+def test_argillas_flat_export_tells_drafts_from_answers(lab: Lab, tmp_path: Path) -> None:
+    sheet = written(lab, tmp_path, pairs=3)
+    records = json.loads((tmp_path / "experts.argilla.json").read_text(encoding="utf-8"))
+    said = [("first", "a", "draft"), ("tie", "b", "submitted"), ("second", "c", "discarded")]
+    rows = [flat(records[0], overall=said), flat(records[1], overall=[]), flat(records[2])]
+    (tmp_path / "records.json").write_text(json.dumps(rows), encoding="utf-8")
+    (one,) = read_all([(tmp_path / "records.json", "")], sheet, SCALE).annotations
+    assert (one.annotator, one.choice) == ("b", "tie")
+
+
+def test_an_export_without_status_is_read_and_doubted_aloud(lab: Lab, tmp_path: Path) -> None:
+    sheet = written(lab, tmp_path, pairs=2)
+    records = json.loads((tmp_path / "experts.argilla.json").read_text(encoding="utf-8"))
+    records[0]["responses"] = {"overall": [{"value": "first", "user_id": "a"}]}
+    (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")
+    with pytest.warns(SourceWarning, match=r"drafts .* count as given.*flatten=True"):
+        found = read_all([(tmp_path / "records.json", "")], sheet, SCALE)
+    assert len(found.annotations) == 1
+
+
+def test_what_was_skipped_in_label_studio_is_counted(lab: Lab, tmp_path: Path) -> None:
+    sheet = written(lab, tmp_path, pairs=3)
+    tasks = labelled(
+        json.loads((tmp_path / "experts.label-studio.json").read_text(encoding="utf-8")), answered
+    )
+    tasks[0]["annotations"][0]["was_cancelled"] = True
+    (tmp_path / "out.json").write_text(json.dumps(tasks), encoding="utf-8")
+    found = read_all([(tmp_path / "out.json", "")], sheet, SCALE)
+    assert len(found.skipped) == 1 and "task 1" in found.skipped[0]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -285,8 +332,8 @@ def test_two_answers_of_one_argilla_user_are_refused(lab: Lab, tmp_path):
     sheet = written(lab, tmp_path, pairs=2)
     records = json.loads((tmp_path / "experts.argilla.json").read_text(encoding="utf-8"))
     for given, says in (
-        ([{"value": "first", "user_id": "a"}] * 2, "answered overall twice"),
-        ([{"value": "first"}], "without value or user_id"),
+        ([{"value": "first", "user_id": "a", **SUBMITTED}] * 2, "answered overall twice"),
+        ([{"value": "first", **SUBMITTED}], "without value or user_id"),
     ):
         records[0]["responses"] = {"overall": given}
         (tmp_path / "records.json").write_text(json.dumps(records), encoding="utf-8")

@@ -2,15 +2,17 @@
 (docs.argilla.io, records and settings).
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from psycopref.config.instruments import Instrument
-from psycopref.errors import SourceError
+from psycopref.errors import SourceError, SourceWarning
 from psycopref.experts.answers import TEXTS, Filled
 from psycopref.experts.sheets import OVERALL, Kind, SheetRow
 
+_USERS = ".responses.users"
 _TITLES = {
     "topic": "Topic",
     "history": "Earlier turns",
@@ -103,10 +105,43 @@ def settings(kind: Kind, items: Sequence[str], instrument: Instrument, each: int
     }
 
 
+def is_flat(entry: dict[str, Any]) -> bool:
+    """Whether a record is of `records.to_list(flatten=True)`, which says of each response whether
+    it was submitted.
+    """
+    return any(name.endswith(_USERS) for name in entry)
+
+
+def nested(entry: dict[str, Any]) -> dict[str, Any]:
+    """A flat record as `records.to_json` would have it, with the status of each response beside."""
+    responses: dict[str, list[dict[str, Any]]] = {}
+    for name in entry:
+        if not name.endswith(_USERS):
+            continue
+        question = name.removesuffix(_USERS)
+        columns = [
+            entry.get(f"{question}.responses{one}") or [] for one in ("", ".users", ".status")
+        ]
+        responses[question] = [
+            {"value": value, "user_id": who, "status": status}
+            for value, who, status in zip(*columns, strict=False)
+        ]
+    return {"id": entry.get("id"), "fields": entry, "responses": responses}
+
+
 def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) -> Iterator[Filled]:
     """Filled rows of an export: one for each record and user. Annotators are Argilla's user ids; it
-    keeps no time.
+    keeps no time. A SourceWarning says where an export does not tell drafts from answers.
     """
+    given = [one for record in entries for many in _lists(record["responses"]) for one in many]
+    if any(isinstance(one, dict) and "status" not in one for one in given):
+        warnings.warn(
+            f"{path}: this export does not say which answers were submitted, so drafts and"
+            " discarded ones count as given; write it with"
+            " json.dump(dataset.records.to_list(flatten=True), file)",
+            SourceWarning,
+            stacklevel=2,
+        )
     for number, record in enumerate(entries, 1):
         where = f"{path} record {number}"
         said = _by_user(where, record["responses"], items)
@@ -123,6 +158,11 @@ def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) ->
                 note,
                 texts,
             )
+
+
+def _lists(responses: Any) -> list[list[Any]]:
+    values = responses.values() if isinstance(responses, dict) else ()
+    return [one if isinstance(one, list) else [one] for one in values]
 
 
 def _by_user(where: str, responses: Any, items: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -145,12 +145,14 @@ def filled(path: Path, instrument: Instrument) -> Iterator[Filled]:
     ):
         raise SourceError(
             f"{path}: not a list of tasks or records; export from Label Studio as JSON (not"
-            " JSON-MIN), from Argilla by records.to_json"
+            " JSON-MIN), from Argilla by records.to_list(flatten=True)"
         )
     if all("annotations" in entry and "data" in entry for entry in entries):
         yield from label_studio.read(entries, path, [OVERALL, *names])
     elif all("responses" in entry and "fields" in entry for entry in entries):
         yield from argilla.read(entries, path, [OVERALL, *names])
+    elif any(map(argilla.is_flat, entries)):
+        yield from argilla.read([argilla.nested(one) for one in entries], path, [OVERALL, *names])
     else:
         raise SourceError(
             f"{path}: neither an export of Label Studio (data, annotations) nor of Argilla (fields,"

@@ -90,8 +90,8 @@ def _choices(view: Element, name: str, points: Sequence[str], on: str, look: str
 
 
 def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) -> Iterator[Filled]:
-    """Filled rows of an export: one for each annotation that was submitted. Annotators are the
-    numbers that Label Studio gives them.
+    """Filled rows of an export: one for each annotation, without answers where it was skipped.
+    Annotators are the numbers that Label Studio gives them.
     """
     for number, task in enumerate(entries, 1):
         data, annotations = task["data"], task["annotations"]
@@ -104,8 +104,9 @@ def read(entries: Sequence[dict[str, Any]], path: Path, items: Sequence[str]) ->
             where = f"{path} task {number} annotation {at}"
             if not isinstance(annotation, dict):
                 raise SourceError(f"{where}: not an object; export as JSON again")
-            if not annotation.get("was_cancelled"):
-                yield _filled(where, data, annotation, items)
+            row = _filled(where, data, annotation, items)
+            # Skipped: no answer, but somebody was here, and may have said why.
+            yield row._replace(answers={}) if annotation.get("was_cancelled") else row
 
 
 def _filled(

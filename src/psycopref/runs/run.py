@@ -1,11 +1,12 @@
 """One run of a recipe: do the flow, have experts' sheets made, and leave the run's folder."""
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from psycopref.errors import RecipeError
+from psycopref.errors import RecipeError, SourceWarning
 from psycopref.experts.files import read_all
 from psycopref.experts.matches import BlindMatch, matched
 from psycopref.flows.base import Done
@@ -84,9 +85,13 @@ def _validated(recipe: Recipe, lab: Lab, done: Done) -> Validated | None:
     made = lab.do(stage, done.speeches, done.responses, done.preferences, NOBODY, matches=games)
     if not recipe.annotations:
         return made
-    given = read_all(
-        [(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument
-    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", SourceWarning)
+        given = read_all(
+            [(one.path, one.annotator) for one in recipe.annotations], made.sheet, stage.instrument
+        )
+    for one in told:
+        lab.progress.say(f"WARNING: {one.message}")
     if given.skipped:
         lab.progress.say(
             f"{len(given.skipped)} rows of experts have a name or a note but no answer, the first"
