@@ -24,7 +24,7 @@ TESTS = Path(__file__).parent
 CONCURRENCY = 4
 
 
-KILLS = 8
+KILLS = 6
 
 
 IN_FLIGHT = 3 * CONCURRENCY  # two responders and a judge
